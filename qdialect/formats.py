@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Number formats without any IR: which values a word of bits can hold, and how a value is brought into it.
+
+A *code* is the integer a word stands for: the value of a fixed-point number is `code * 2**-fraction_bits`. Everything
+here is exact (integers or `fractions.Fraction`); numpy arrays of codes are int64 where that is enough, else `object`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Rounding(StrEnum):
+    """How `q.quantize` picks a code for a value between two codes. The names mean what QONNX's `rounding_mode` means."""
+
+    HALF_EVEN = "half_even"  # QONNX ROUND and HALF_EVEN: nearest, ties to even
+    HALF_UP = "half_up"  # QONNX HALF_UP: nearest, ties away from zero
+    HALF_DOWN = "half_down"  # QONNX HALF_DOWN: nearest, ties toward zero
+    CEIL = "ceil"
+    FLOOR = "floor"
+    UP = "up"  # away from zero
+    DOWN = "down"  # toward zero
+
+
+class Overflow(StrEnum):
+    """What `q.quantize` does with a code that the format cannot hold."""
+
+    SATURATE = "saturate"
+    WRAP = "wrap"
+
+
+@dataclass(frozen=True)
+class IntRange:
+    """Closed interval of integers [lo, hi]."""
+
+    lo: int
+    hi: int
+
+    def __post_init__(self) -> None:
+        if self.lo > self.hi:
+            raise ValueError(f"empty range [{self.lo}, {self.hi}]")
+
+    def __contains__(self, other: object) -> bool:
+        if isinstance(other, IntRange):
+            return self.lo <= other.lo and other.hi <= self.hi
+        return isinstance(other, int) and self.lo <= other <= self.hi
+
+    def hull(self, other: IntRange) -> IntRange:
+        return IntRange(min(self.lo, other.lo), max(self.hi, other.hi))
+
+    @property
+    def signed(self) -> bool:
+        return self.lo < 0
+
+    @property
+    def word_length(self) -> int:
+        """Least word length in bits that holds the range: two's complement if `lo < 0`, else unsigned."""
+        if self.lo >= 0:
+            return max(1, self.hi.bit_length())
+        return 1 + max((-self.lo - 1).bit_length(), max(self.hi, 0).bit_length())
+
+
+@dataclass(frozen=True)
+class FixedFormat:
+    """`word_length` bits, two's complement if `signed`, value `code * 2**-fraction_bits`."""
+
+    word_length: int
+    fraction_bits: int = 0
+    signed: bool = True
+
+    @property
+    def code_range(self) -> IntRange:
+        if self.signed:
+            return IntRange(-(1 << (self.word_length - 1)), (1 << (self.word_length - 1)) - 1)
+        return IntRange(0, (1 << self.word_length) - 1)
+
+
+@dataclass(frozen=True)
+class BipolarFormat:
+    """-1 or +1 in one bit. Codes are the values -1 and +1 (never 0); the wire bit is 1 for +1."""
+
+    @property
+    def word_length(self) -> int:
+        return 1
+
+    @property
+    def fraction_bits(self) -> int:
+        return 0
+
+    @property
+    def signed(self) -> bool:
+        return True
+
+    @property
+    def code_range(self) -> IntRange:
+        return IntRange(-1, 1)
+
+
+@dataclass(frozen=True)
+class FloatFormat:
+    """Sign, `exponent_bits`, `fraction_bits`; see `!q.float`. Codes are the encoded words (unsigned integers)."""
+
+    exponent_bits: int
+    fraction_bits: int
+    bias: int
+    specials: Literal["none", "ieee", "fn"] = "none"
+    subnormals: bool = True
+
+    @property
+    def word_length(self) -> int:
+        return 1 + self.exponent_bits + self.fraction_bits
+
+
+# The formats whose codes are plain integers: what integer hardware works on.
+IntegerFormat = FixedFormat | BipolarFormat
+Format = FixedFormat | BipolarFormat | FloatFormat
+
+
+def smallest_fixed(range_: IntRange, fraction_bits: int = 0) -> FixedFormat:
+    """Narrowest fixed format whose codes contain `range_`; unsigned if the range has no negative number."""
+    return FixedFormat(range_.word_length, fraction_bits, range_.signed)
