@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batch normalisation and the float functions of the graph level: softmax, sigmoid, tanh."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import ClassVar
+
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f32, i64
+from xdsl.ir import SSAValue
+from xdsl.irdl import BaseAttr, VarConstraint, irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.traits import Pure
+
+from ..types import RealType, element_type, is_f32, shape_of
+from .base import AnyTensor, FloatTensor, QOp, tensor
+
+
+@irdl_op_definition
+class BatchNormOp(QOp):
+    """Inference-time batch normalisation: `(x - mean) / sqrt(variance + epsilon) * scale + bias` per channel.
+
+    In f32 as `x * A + B` with `A = scale / sqrt(variance + epsilon)`, `B = bias - mean * A`, each step in float32. In
+    real exactly, with A correct to 80 significant bits (`affine.batch_norm_affine`). `axis` is the channel axis.
+    ```mlir
+    %y = q.batch_norm %x, %scale, %bias, %mean, %variance axis 1 epsilon 1.000000e-05
+        : tensor<1x64xf32>, tensor<64xf32>, tensor<64xf32>, tensor<64xf32>, tensor<64xf32> -> tensor<1x64xf32>
+    ```
+    """
+
+    name = "q.batch_norm"
+    input = operand_def(AnyTensor)
+    scale = operand_def(AnyTensor)
+    bias = operand_def(AnyTensor)
+    mean = operand_def(AnyTensor)
+    variance = operand_def(AnyTensor)
+    axis_attr = prop_def(IntegerAttr.constr(i64), prop_name="axis")
+    epsilon_attr = prop_def(BaseAttr(FloatAttr), prop_name="epsilon")
+    result = result_def(AnyTensor)
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$input `,` $scale `,` $bias `,` $mean `,` $variance `axis` $axis `epsilon` $epsilon attr-dict `:` "
+        "type($input) `,` type($scale) `,` type($bias) `,` type($mean) `,` type($variance) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue,
+        scale: SSAValue,
+        bias: SSAValue,
+        mean: SSAValue,
+        variance: SSAValue,
+        epsilon: float,
+        axis: int = 1,
+    ):
+        type_ = element_type(input) if is_f32(element_type(input)) else RealType()
+        super().__init__(
+            operands=[input, scale, bias, mean, variance],
+            result_types=[tensor(type_, shape_of(input))],
+            properties={"axis": IntegerAttr(axis, i64), "epsilon": FloatAttr(epsilon, f32)},
+        )
+
+    @property
+    def axis(self) -> int:
+        return self.axis_attr.value.data
+
+    @property
+    def epsilon(self) -> float:
+        return self.epsilon_attr.value.data
+
+    def verify_(self) -> None:
+        shape = shape_of(self.input)
+        if not 0 <= self.axis < len(shape):
+            raise self.fault(f"has axis {self.axis}, but its input has {len(shape)} axes")
+        for name in ("scale", "bias", "mean", "variance"):
+            parameter = shape_of(self.operands[("scale", "bias", "mean", "variance").index(name) + 1])
+            if parameter != (shape[self.axis],):
+                raise self.fault(f"needs {name} of shape [{shape[self.axis]}], got {list(parameter)}")
+        expected = element_type(self.input) if is_f32(element_type(self.input)) else RealType()
+        if self.result.type != tensor(expected, shape):
+            raise self.fault(f"gives {tensor(expected, shape)}, not {self.result.type}")
+
+
+class FloatFunctionOp(QOp, ABC):
+    """A float32 function of a float32 tensor, elementwise unless it has an axis."""
+
+    T: ClassVar = VarConstraint("T", FloatTensor)
+    input = operand_def(T)
+    result = result_def(T)
+    traits = traits_def(Pure())
+    assembly_format = "$input attr-dict `:` type($result)"
+
+    def __init__(self, input: SSAValue):
+        super().__init__(operands=[input], result_types=[input.type])
+
+
+@irdl_op_definition
+class SigmoidOp(FloatFunctionOp):
+    """`1 / (1 + exp(-x))` in float32.
+
+    ```mlir
+    %y = q.sigmoid %x : tensor<1x10xf32>
+    ```
+    """
+
+    name = "q.sigmoid"
+
+
+@irdl_op_definition
+class TanhOp(FloatFunctionOp):
+    """Hyperbolic tangent in float32.
+
+    ```mlir
+    %y = q.tanh %x : tensor<1x10xf32>
+    ```
+    """
+
+    name = "q.tanh"
+
+
+@irdl_op_definition
+class SoftmaxOp(QOp):
+    """`exp(x) / sum(exp(x))` along `axis`, in float32.
+
+    ```mlir
+    %y = q.softmax %x axis 1 : tensor<1x10xf32>
+    ```
+    """
+
+    name = "q.softmax"
+    T: ClassVar = VarConstraint("T", FloatTensor)
+    input = operand_def(T)
+    axis_attr = prop_def(IntegerAttr.constr(i64), prop_name="axis")
+    result = result_def(T)
+    traits = traits_def(Pure())
+    assembly_format = "$input `axis` $axis attr-dict `:` type($result)"
+
+    def __init__(self, input: SSAValue, axis: int):
+        axis_attr = IntegerAttr(axis % len(shape_of(input)), i64)
+        super().__init__(operands=[input], result_types=[input.type], properties={"axis": axis_attr})
+
+    @property
+    def axis(self) -> int:
+        return self.axis_attr.value.data
+
+    def verify_(self) -> None:
+        if not 0 <= self.axis < len(shape_of(self.input)):
+            raise self.fault(f"has axis {self.axis}, but its input has {len(shape_of(self.input))} axes")
