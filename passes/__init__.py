@@ -1,1 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The table of passes: one line each, imported on use."""
+
+PASSES: dict[str, str] = {}

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the sub-commands share: reading the input model, options that several of them take."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+
+def add_shape_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--shape",
+        action="append",
+        default=[],
+        metavar="NAME=1,3,32,32",
+        help="shape of an input whose ONNX file leaves dimensions open (may be repeated)",
+    )
+
+
+def parse_shapes(options: list[str]) -> dict[str, tuple[int, ...]]:
+    """`['x=1,3,32,32']` -> `{'x': (1, 3, 32, 32)}`."""
+    from ..qdialect.errors import QoptError
+
+    shapes: dict[str, tuple[int, ...]] = {}
+    for option in options:
+        name, separator, text = option.rpartition("=")
+        try:
+            shape = tuple(int(size) for size in text.split(","))
+        except ValueError:
+            shape = ()
+        if not separator or not name or not shape or min(shape) < 1:
+            raise QoptError(f"'--shape {option}' is not a shape", mend="write --shape NAME=1,3,32,32")
+        shapes[name] = shape
+    return shapes
+
+
+def read_text(path: str) -> str:
+    """Text of a file, or of standard input for `-`."""
+    from ..qdialect.errors import QoptError
+
+    try:
+        if path == "-":
+            return sys.stdin.read()
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as fault:
+        raise QoptError(f"cannot read '{path}': {fault.strerror}", mend="check the path") from None
+    except UnicodeDecodeError:
+        raise QoptError(f"'{path}' is not text", mend="give an .onnx model or textual IR (.mlir)") from None
+
+
+def load_module(path: str, shapes: dict[str, tuple[int, ...]]) -> ModuleOp:
+    """The module of an `.onnx` file or of textual IR, verified."""
+    from ..qdialect.text import parse_module, verify_module
+
+    if path.endswith(".onnx"):
+        from ..frontends.onnx import import_onnx
+
+        module = import_onnx(path, shapes=shapes)
+    else:
+        module = parse_module(read_text(path), path)
+    verify_module(module)
+    return module

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`qopt FILE -p PASSES -t TARGET`: the opt tool. Textual IR or ONNX in, passes, IR or a target out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from dataclasses import dataclass
+from io import StringIO
+from time import perf_counter
+from typing import IO, TYPE_CHECKING
+
+from .arguments import add_shape_option, load_module, parse_shapes, read_text
+
+if TYPE_CHECKING:
+    from xdsl.context import Context
+    from xdsl.dialects.builtin import ModuleOp
+    from xdsl.passes import ModulePass
+
+    from ..qdialect.errors import QoptError
+
+SEPARATOR = "// -----"
+
+EPILOGUE = """\
+other commands:
+  qopt build MODEL_OR_IR -o DIR   everything in one go: IR of each level, Verilog, testbench, report
+  qopt run FILE_OR_DIR --inputs X execute any level, or the Verilog in a simulator
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the opt tool; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    if options.version:
+        from importlib.metadata import version
+
+        print(f"qopt {version('qopt-mlir')} (xdsl {version('xdsl')})")
+        return 0
+    return _Tool(options).run()
+
+
+class _Help(argparse.Action):
+    """`--help`: options, then every pass, pipeline and target, read from sources without importing them."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.print_help()
+        print(_catalogue_text())
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="qopt",
+        description="Compile trained networks to Verilog: the opt tool. Reads IR or .onnx, runs passes, writes a target.",
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    add = parser.add_argument
+    add("-h", "--help", nargs=0, action=_Help, help="show this text and every pass with its options")
+    add("input", nargs="?", default="-", metavar="FILE", help=".onnx or textual IR; - or nothing: standard input")
+    add("-p", "--passes", default="", help="comma-separated passes: 'q-one,q-two{option=1}'")
+    add("-t", "--target", default="mlir", help="what to write: mlir (default) or a target of the list below")
+    add("-o", "--output", metavar="OUT", help="write to this file instead of standard output")
+    add("--split-input-file", action="store_true", help=f"treat each part between '{SEPARATOR}' lines by itself")
+    add("--verify-diagnostics", action="store_true", help="print errors on standard output and exit with 0")
+    add("--print-between-passes", action="store_true", help="print the IR after each pass")
+    add("--time-passes", action="store_true", help="print the seconds that each pass took (standard error)")
+    add("--print-op-generic", action="store_true", help="print ops in MLIR's generic form")
+    add("--allow-unregistered-dialect", action="store_true", help="accept ops of unknown dialects")
+    add("--verify-each", metavar="INPUTS", help="run the reference on INPUTS (.npy, .npz) after each pass, and compare")
+    add("-v", "--verbose", action="store_true", help="say what each pass declined to do, and why")
+    add("--version", action="store_true", help="print the version")
+    add_shape_option(parser)
+    return parser
+
+
+def _catalogue_text() -> str:
+    from ..backends import TARGETS
+    from ..passes.catalogue import all_passes
+    from ..passes.pipelines import PIPELINES
+
+    lines = ["passes:"]
+    for info in all_passes():
+        lines.append(f"  {info.name}{'' if info.exact else '  (approximate)'}")
+        lines += textwrap.wrap(info.summary, 100, initial_indent="      ", subsequent_indent="      ")
+        for option in info.options:
+            default = "" if option.default is None else f" = {option.default}"
+            lines.append(f"      {option.name}: {option.type}{default}  {option.comment}".rstrip())
+    lines.append("\nnamed pipelines:")
+    lines += [f"  {name}: {', '.join(passes)}" for name, passes in PIPELINES.items()]
+    lines.append(f"\ntargets: mlir, {', '.join(TARGETS)}\n")
+    lines.append("All passes of xDSL (canonicalize, cse, dce, ...) can be named too.")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Tool:
+    options: argparse.Namespace
+
+    def run(self) -> int:
+        from ..qdialect.errors import QoptError
+        from ..qdialect.text import new_context, parse_module, verify_module
+
+        shapes = parse_shapes(self.options.shape)
+        output, status = StringIO(), 0
+        for index, (text, first_line) in enumerate(self._chunks()):
+            if index:
+                output.write(f"{SEPARATOR}\n")
+            context = new_context()
+            context.allow_unregistered = self.options.allow_unregistered_dialect
+            try:
+                if text is None:
+                    module = load_module(self.options.input, shapes)
+                else:
+                    name = "<stdin>" if self.options.input == "-" else self.options.input
+                    module = parse_module(text, name, context, first_line)
+                    verify_module(module)
+                self._process(context, module, output)
+            except QoptError as fault:
+                status = self._report(fault, output, status)
+        self._write(output.getvalue())
+        return status
+
+    def _chunks(self) -> list[tuple[str | None, int]]:
+        """(text, number of its first line) of each part; text None: the input is an ONNX file."""
+        if self.options.input.endswith(".onnx"):
+            return [(None, 1)]
+        text = read_text(self.options.input)
+        if not self.options.split_input_file:
+            return [(text, 1)]
+        chunks, line = list[tuple[str | None, int]](), 1
+        for part in text.split(SEPARATOR):
+            chunks.append((part, line))
+            line += part.count("\n")
+        return chunks
+
+    def _report(self, fault: QoptError, output: IO[str], status: int) -> int:
+        if self.options.verify_diagnostics:
+            output.write(f"{fault}\n")
+            return status
+        sys.stdout.write("")
+        print(fault, file=sys.stderr)
+        return 1
+
+    def _process(self, context: Context, module: ModuleOp, output: IO[str]) -> None:
+        from ..passes.remarks import collected_remarks
+        from ..passes.runner import parse_passes, run_passes
+
+        passes = parse_passes(self.options.passes)
+        checker = self._checker(context, module)
+        started = perf_counter()
+
+        def after(pass_: ModulePass, module: ModuleOp) -> None:
+            nonlocal started
+            if self.options.time_passes:
+                print(f"{perf_counter() - started:9.3f} s  {pass_}", file=sys.stderr)
+            if checker is not None:
+                print(checker.check(pass_, module), file=sys.stderr)
+            if self.options.print_between_passes:
+                output.write(f"// IR after {pass_}:\n")
+                self._emit(context, module, output, "mlir")
+            started = perf_counter()
+
+        with collected_remarks() as remarks:
+            run_passes(context, module, passes, after)
+        if self.options.verbose:
+            for remark in remarks:
+                print(remark, file=sys.stderr)
+        self._emit(context, module, output, self.options.target)
+
+    def _checker(self, context: Context, module: ModuleOp):  # noqa: ANN202 - the type is imported lazily
+        if self.options.verify_each is None:
+            return None
+        from ..passes.verify_each import EquivalenceChecker
+        from .arrays import load_arrays
+
+        return EquivalenceChecker(module, load_arrays(self.options.verify_each))
+
+    def _emit(self, context: Context, module: ModuleOp, output: IO[str], target: str) -> None:
+        from ..qdialect.text import print_module
+
+        if target == "mlir":
+            print_module(module, output, generic=self.options.print_op_generic)
+        else:
+            from ..backends import make_target
+
+            make_target(target).emit(context, module, output)
+
+    def _write(self, text: str) -> None:
+        if self.options.output is None:
+            sys.stdout.write(text)
+            return
+        from ..backends.files import write_file
+
+        write_file(self.options.output, text)
