@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`interface.json` of a build: the hardware's two streams, and what the host does before and after (see host.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from ..qdialect.attrs import Array
+from ..qdialect.dataflow import FromStreamOp, StreamType, ToStreamOp
+from ..qdialect.errors import QoptError
+from ..qdialect.formats import BipolarFormat
+from ..qdialect.q import (
+    AddOp,
+    ArgMaxOp,
+    BinaryOp,
+    ConstantOp,
+    DivOp,
+    MulOp,
+    QuantizeOp,
+    ReluOp,
+    ReshapeOp,
+    SoftmaxOp,
+    SubOp,
+    TransposeOp,
+)
+from ..qdialect.q.inference import constant_of, narrow_range
+from ..qdialect.types import element_type, integer_format, is_f32, is_integer_type, shape_of
+from . import host
+
+CLOCK, RESET, INPUT_PORT, OUTPUT_PORT = "aclk", "aresetn", "s_axis", "m_axis"
+
+Step = dict[str, Any]
+
+
+def function(module: ModuleOp, name: str) -> FuncOp:
+    """The function `name`; QoptError if there is none."""
+    for op in module.ops:
+        if isinstance(op, FuncOp) and op.sym_name.data == name:
+            return op
+    raise QoptError(f"the module has no function @{name}", mend="run the pipeline q-to-dataflow first")
+
+
+def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
+    """The contents of interface.json for a dataflow-level module. QoptError if the host part cannot be described."""
+    main = function(module, "main")
+    sends = [op for op in main.walk() if isinstance(op, ToStreamOp)]
+    receives = [op for op in main.walk() if isinstance(op, FromStreamOp)]
+    if len(sends) != 1 or len(receives) != 1 or len(main.args) != 1 or len(main.function_type.outputs) != 1:
+        raise QoptError(
+            f"the hardware has {len(sends)} inputs and {len(receives)} outputs, the model {len(main.args)} and "
+            f"{len(main.function_type.outputs)}; one of each is supported",
+            mend="cut the model so that it has one input and one output",
+        )
+    return {
+        "version": host.VERSION,
+        "name": name,
+        "top": top,
+        "clock": CLOCK,
+        "reset": RESET,
+        "input": _port(INPUT_PORT, port_name(main, 0), sends[0].result, sends[0].input, main.args[0].type),
+        "output": _port(
+            OUTPUT_PORT,
+            port_name(main, 0, output=True),
+            receives[0].input,
+            receives[0].result,
+            main.function_type.outputs.data[0],
+        ),
+        "host_before": host_steps(function(module, "host_before")) if _has(module, "host_before") else [],
+        "host_after": host_steps(function(module, "host_after")) if _has(module, "host_after") else [],
+    }
+
+
+def _has(module: ModuleOp, name: str) -> bool:
+    return any(isinstance(op, FuncOp) and op.sym_name.data == name for op in module.ops)
+
+
+def port_name(main: FuncOp, index: int, output: bool = False) -> str:
+    """Name that the model gives to an argument (or result) of @main."""
+    attributes = (main.res_attrs if output else main.arg_attrs) or ()
+    for position, entry in enumerate(attributes):
+        name = entry.data.get("q.name")
+        if position == index and isinstance(name, StringAttr):
+            return name.data
+    return f"{'output' if output else 'input'}{index}"
+
+
+def _port(prefix: str, name: str, stream: SSAValue, tensor: SSAValue, model: Attribute) -> dict[str, Any]:
+    assert isinstance(stream.type, StreamType)
+    format_ = integer_format(stream.type.element_type)
+    bipolar = isinstance(format_, BipolarFormat)
+    return {
+        "name": name,
+        "port": prefix,
+        "format": str(stream.type.element_type),
+        "word_length": format_.word_length,
+        "fraction_bits": format_.fraction_bits,
+        "signed": format_.signed,
+        "bipolar": bipolar,
+        "lanes": stream.type.lanes,
+        "beats": stream.type.beats,
+        "lane_bytes": (format_.word_length + 7) // 8,
+        "shape": list(shape_of(tensor)),
+        "model_shape": list(shape_of(model)),
+    }
+
+
+def host_steps(func: FuncOp) -> list[Step]:
+    """The steps of a host function: a chain of ops with one operand that is not constant."""
+    steps: list[Step] = []
+    value: SSAValue = func.args[0]
+    for op in func.body.block.ops:
+        if isinstance(op, ConstantOp):
+            continue
+        if isinstance(op, ReturnOp):
+            break
+        dynamic = [operand for operand in op.operands if constant_of(operand) is None]
+        if dynamic != [value] or len(op.results) != 1 or type(op) not in _STEPS:
+            raise QoptError(
+                f"{op.name} has no place on the host side of a build",
+                op,
+                f"the host can do {', '.join(sorted(class_.name for class_ in _STEPS))}, one after the other",
+            )
+        if steps_dequantizes(op, value):
+            steps.append({"op": "dequantize", "fraction_bits": integer_format(element_type(value)).fraction_bits})
+        steps += _STEPS[type(op)](op)
+        value = op.results[0]
+    return steps
+
+
+def steps_dequantizes(op: Operation, value: SSAValue) -> bool:
+    """Codes become numbers where the first op needs numbers."""
+    keeps_codes = isinstance(op, ReshapeOp | TransposeOp | ArgMaxOp)
+    return is_integer_type(element_type(value)) and not keeps_codes
+
+
+def _arithmetic(name: str, swapped: Callable[[Array], list[Step]] | None = None) -> Callable[[Operation], list[Step]]:
+    def steps(op: Operation) -> list[Step]:
+        assert isinstance(op, BinaryOp)
+        dtype = "float32" if is_f32(element_type(op.result)) else "float64"
+        constant = constant_of(op.rhs)
+        if constant is not None:
+            return [{"op": name, "constant": _numbers(constant.array, op.rhs), "dtype": dtype}]
+        constant = constant_of(op.lhs)
+        if constant is None or swapped is None:
+            raise QoptError(f"{op.name} by a computed value has no place on the host side of a build", op)
+        return [{**step, "dtype": dtype} for step in swapped(np.asarray(_numbers(constant.array, op.lhs)))]
+
+    return steps
+
+
+def _numbers(array: Array, value: SSAValue) -> Any:
+    """Constants as JSON numbers: codes as values, fractions as the nearest float64 (exact where it can be)."""
+    if is_integer_type(element_type(value)):
+        array = np.ldexp(array.astype(np.float64), -integer_format(element_type(value)).fraction_bits)
+    return array.astype(np.float64).tolist()
+
+
+def _quantize(op: Operation) -> list[Step]:
+    assert isinstance(op, QuantizeOp)
+    target = element_type(op.result)
+    if is_f32(target):
+        return [{"op": "cast", "dtype": "float32"}]
+    if not is_integer_type(target):
+        raise QoptError(f"q.quantize to {target} has no place on the host side of a build", op)
+    format_ = integer_format(target)
+    codes = narrow_range(target) if op.narrow else format_.code_range
+    step = {"op": "quantize", "rounding": op.rounding.value, "overflow": op.overflow.value, "lo": codes.lo}
+    bipolar = isinstance(format_, BipolarFormat)
+    return [{**step, "hi": codes.hi, "fraction_bits": format_.fraction_bits, "bipolar": bipolar}]
+
+
+def _reshape(op: Operation) -> list[Step]:
+    return [{"op": "reshape", "shape": list(shape_of(op.results[0]))}]
+
+
+def _transpose(op: Operation) -> list[Step]:
+    assert isinstance(op, TransposeOp)
+    return [{"op": "transpose", "perm": list(op.permutation)}]
+
+
+def _softmax(op: Operation) -> list[Step]:
+    assert isinstance(op, SoftmaxOp)
+    return [{"op": "softmax", "axis": op.axis}]
+
+
+def _arg_max(op: Operation) -> list[Step]:
+    assert isinstance(op, ArgMaxOp)
+    return [{"op": "arg_max", "axis": op.axis, "keep_dims": op.keep_dims}]
+
+
+def _subtract_from(constant: Array) -> list[Step]:
+    return [{"op": "mul", "constant": -1.0}, {"op": "add", "constant": constant.tolist()}]
+
+
+_STEPS: dict[type[Operation], Callable[[Operation], list[Step]]] = {
+    AddOp: _arithmetic("add", lambda constant: [{"op": "add", "constant": constant.tolist()}]),
+    MulOp: _arithmetic("mul", lambda constant: [{"op": "mul", "constant": constant.tolist()}]),
+    SubOp: _arithmetic("sub", _subtract_from),
+    DivOp: _arithmetic("div"),
+    QuantizeOp: _quantize,
+    ReluOp: lambda op: [{"op": "relu"}],
+    ReshapeOp: _reshape,
+    TransposeOp: _transpose,
+    SoftmaxOp: _softmax,
+    ArgMaxOp: _arg_max,
+}
