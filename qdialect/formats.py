@@ -13,7 +13,7 @@ from typing import Literal
 
 
 class Rounding(StrEnum):
-    """How `q.quantize` picks a code for a value between two codes. The names mean what QONNX's `rounding_mode` means."""
+    """How `q.quantize` picks a code for a value between two codes, named as QONNX's `rounding_mode`."""
 
     HALF_EVEN = "half_even"  # QONNX ROUND and HALF_EVEN: nearest, ties to even
     HALF_UP = "half_up"  # QONNX HALF_UP: nearest, ties away from zero
@@ -28,7 +28,8 @@ class Overflow(StrEnum):
     """What `q.quantize` does with a code that the format cannot hold."""
 
     SATURATE = "saturate"
-    WRAP = "wrap"
+    WRAP = "wrap"  # modulo 2^word_length; fixed formats only
+    INFINITY = "infinity"  # infinity, or NaN in a format without infinity; float formats with specials only
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,39 @@ class FloatFormat:
     def word_length(self) -> int:
         return 1 + self.exponent_bits + self.fraction_bits
 
+    @property
+    def min_exponent(self) -> int:
+        """Exponent of the least normal number, 2**min_exponent."""
+        return 1 - self.bias
+
+    @property
+    def quantum_exponent(self) -> int:
+        """Every finite value is a multiple of 2**quantum_exponent (the least subnormal number)."""
+        return self.min_exponent - self.fraction_bits
+
+    @property
+    def max_code(self) -> int:
+        """Code of the largest finite number; codes without sign bit rise with their values."""
+        match self.specials:
+            case "none":
+                return (1 << (self.exponent_bits + self.fraction_bits)) - 1
+            case "ieee":
+                return (((1 << self.exponent_bits) - 1) << self.fraction_bits) - 1
+            case "fn":
+                return (1 << (self.exponent_bits + self.fraction_bits)) - 2
+
+    @property
+    def infinity_code(self) -> int | None:
+        """Code of +infinity, or None."""
+        return self.max_code + 1 if self.specials == "ieee" else None
+
+    @property
+    def nan_code(self) -> int | None:
+        """Code of a quiet NaN, or None."""
+        if self.specials == "ieee" and self.fraction_bits:
+            return self.max_code + 1 + (1 << (self.fraction_bits - 1))
+        return self.max_code + 1 if self.specials == "fn" else None
+
 
 # The formats whose codes are plain integers: what integer hardware works on.
 IntegerFormat = FixedFormat | BipolarFormat
@@ -121,3 +155,31 @@ Format = FixedFormat | BipolarFormat | FloatFormat
 def smallest_fixed(range_: IntRange, fraction_bits: int = 0) -> FixedFormat:
     """Narrowest fixed format whose codes contain `range_`; unsigned if the range has no negative number."""
     return FixedFormat(range_.word_length, fraction_bits, range_.signed)
+
+
+def float_format(
+    exponent_bits: int,
+    fraction_bits: int,
+    specials: Literal["none", "ieee", "fn"] = "none",
+    bias: int | None = None,
+    subnormals: bool = True,
+) -> FloatFormat:
+    """A float format; the bias is 2^(E-1) - 1 if none is given."""
+    if bias is None:
+        bias = (1 << (exponent_bits - 1)) - 1
+    return FloatFormat(exponent_bits, fraction_bits, bias, specials, subnormals)
+
+
+FLOAT32 = float_format(8, 23, "ieee")
+
+# Names for the command line and precision specifications. e4m3, e5m2, e3m2, e2m3, e2m1 as in OCP's MX specification.
+FORMAT_NAMES: dict[str, Format] = {
+    "bipolar": BipolarFormat(),
+    "e4m3": float_format(4, 3, "fn"),
+    "e5m2": float_format(5, 2, "ieee"),
+    "e3m2": float_format(3, 2),
+    "e2m3": float_format(2, 3),
+    "e2m1": float_format(2, 1),
+    "bf16": float_format(8, 7, "ieee"),
+    "f16": float_format(5, 10, "ieee"),
+}
