@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`dataflow.arg_max`: index of the largest element of a frame."""
+
+from __future__ import annotations
+
+from xdsl.ir import SSAValue
+from xdsl.irdl import irdl_op_definition, traits_def
+from xdsl.traits import Pure
+
+from ..q.select import index_type
+from .types import StreamType, stream_type
+from .unit import UnitOp
+
+
+@irdl_op_definition
+class ArgMaxOp(UnitOp):
+    """Index of the largest element of a frame, ties take the lowest index; one beat of one lane a frame.
+
+    ```mlir
+    %i = dataflow.arg_max %x : !dataflow.stream<!q.fixed<9, 0>, lanes = 2, beats = 5>
+        -> !dataflow.stream<!q.ufixed<4, 0>, lanes = 1, beats = 1>
+    ```
+    """
+
+    name = "dataflow.arg_max"
+    traits = traits_def(Pure())
+    assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
+
+    def __init__(self, input: SSAValue):
+        super().__init__(operands=[input], result_types=[_result_type(stream_type(input))])
+
+    @property
+    def input_lanes(self) -> int:
+        return self.input_type.lanes
+
+    def verify_(self) -> None:
+        expected = _result_type(self.input_type)
+        if self.result_type != expected:
+            raise self.fault(f"makes {expected}, not {self.result_type}; mend: write {expected}")
+
+
+def _result_type(input: StreamType) -> StreamType:
+    return StreamType(index_type(input.elements), 1, 1)

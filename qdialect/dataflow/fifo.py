@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`dataflow.fifo`: a buffer of beats."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from xdsl.dialects.builtin import IntegerAttr, i64
+from xdsl.ir import SSAValue
+from xdsl.irdl import VarConstraint, irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.traits import Pure
+
+from .types import count
+from .unit import AnyStream, UnitOp
+
+
+@irdl_op_definition
+class FifoOp(UnitOp):
+    """First-in first-out buffer of `depth` beats, so that neighbours need not run in step.
+
+    ```mlir
+    %y = dataflow.fifo %x depth 4 : !dataflow.stream<!q.fixed<2, 0>, lanes = 4, beats = 16>
+    ```
+    """
+
+    name = "dataflow.fifo"
+    T: ClassVar = VarConstraint("T", AnyStream)
+    input = operand_def(T)
+    result = result_def(T)
+    depth_attr = prop_def(IntegerAttr.constr(i64), prop_name="depth")
+    traits = traits_def(Pure())
+    assembly_format = "$input `depth` $depth attr-dict `:` type($result)"
+
+    def __init__(self, input: SSAValue, depth: int):
+        super().__init__(operands=[input], result_types=[input.type], properties={"depth": count(depth)})
+
+    @property
+    def depth(self) -> int:
+        """Capacity in beats."""
+        return self.depth_attr.value.data
+
+    @property
+    def input_lanes(self) -> int:
+        return self.input_type.lanes
+
+    def verify_(self) -> None:
+        if self.depth < 1:
+            raise self.fault(f"has depth {self.depth}; mend: give room for at least 1 beat")

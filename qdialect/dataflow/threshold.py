@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`dataflow.threshold`: multi-threshold activation of a stream."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import IntegerAttr, i64
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import (
+    irdl_op_definition,
+    operand_def,
+    opt_operand_def,
+    prop_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+
+from ..attrs import Array
+from ..q.base import IntegerTensor
+from ..q.quantize import verify_threshold_codes, verify_thresholds
+from ..types import shape_of
+from .types import StreamType, count, stream_type
+from .unit import UnitOp
+
+
+@irdl_op_definition
+class ThresholdOp(UnitOp):
+    """Multi-threshold activation: counts the thresholds that an element reaches, one beat a cycle.
+
+    `code = base + #{k : x >= T[c][k]}`, or `base + B - #{...}` in channels that `descending` flags with 1; thresholds
+    are [C or 1, B], the channel c of an element is its index in the frame modulo C. A `!q.bipolar` result has one
+    threshold and base -1, and gives -1 or +1. Lanes are those of the result. Exact.
+    ```mlir
+    %y = dataflow.threshold %a, %t base -1 : !dataflow.stream<!q.fixed<11, 0>, lanes = 1, beats = 64>,
+        tensor<64x2x!q.fixed<11, 0>> -> !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 64>
+    ```
+    """
+
+    name = "dataflow.threshold"
+    thresholds = operand_def(IntegerTensor)
+    descending = opt_operand_def(IntegerTensor)
+    base_attr = prop_def(IntegerAttr.constr(i64), prop_name="base")
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$input `,` $thresholds (`descending` $descending^ `:` type($descending))? `base` $base attr-dict "
+        "`:` type($input) `,` type($thresholds) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue,
+        thresholds: SSAValue,
+        element_type: Attribute,
+        base: int,
+        *,
+        descending: SSAValue | None = None,
+        lanes: int = 1,
+    ):
+        elements = stream_type(input).elements
+        super().__init__(
+            operands=[input, thresholds, descending],
+            result_types=[StreamType(element_type, lanes, elements // lanes)],
+            properties={"base": count(base)},
+        )
+
+    @property
+    def base(self) -> int:
+        """Output code below all thresholds (bipolar: -1)."""
+        return self.base_attr.value.data
+
+    @property
+    def input_lanes(self) -> int:
+        return self.result_type.lanes
+
+    @property
+    def channels(self) -> int:
+        """Rows of thresholds."""
+        return shape_of(self.thresholds)[0]
+
+    @property
+    def threshold_codes(self) -> Array:
+        return self.constant(self.thresholds, "thresholds")
+
+    @property
+    def descending_flags(self) -> Array | None:
+        return None if self.descending is None else self.constant(self.descending, "descending")
+
+    def verify_(self) -> None:
+        self.verify_same_frame()
+        shape, elements = shape_of(self.thresholds), self.input_type.elements
+        if len(shape) == 2 and shape[0] and elements % shape[0]:
+            raise self.fault(f"has {shape[0]} rows of thresholds, which do not divide the {elements} elements of a frame")
+        verify_thresholds(self, self.thresholds, self.descending, shape[:1])
+        verify_threshold_codes(self, self.result_type.element_type, self.base, shape[1])
