@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verilog of a top level: one file for the top and one for each distinct unit.
+
+Units are converted one by one and instantiated, so the time grows with the sum of their sizes; units whose text is
+equal share a module. All Verilog text is Amaranth's; the same units and names give the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import chain, count
+
+from amaranth.back import rtlil
+from amaranth.back.verilog import _convert_rtlil_text  # pyright: ignore[reportPrivateUsage]  # one yosys call for all
+
+from .stream_unit import StreamUnit
+from .top import AxiStreamTop
+
+_PLACEHOLDER = "qopt_unit"
+
+
+def emit_verilog(*, name: str, units: Sequence[tuple[str, StreamUnit]], output_beats: int) -> dict[str, str]:
+    """File name -> text. The top module is `name`; module and instance names are those of the units, made legal.
+
+    Args:
+        name: of the top module, and prefix of the unit modules. units, output_beats: as for `AxiStreamTop`.
+    """
+    top_name = sanitised(name)
+    legal = unique_names([unit_name for unit_name, _ in units])
+    modules: dict[str, str] = {}  # unit name -> module
+    texts: dict[str, str] = {}  # RTLIL of a unit under the placeholder name -> module
+    for unit_name, (_, unit) in zip(legal, units, strict=True):
+        text = rtlil.convert(unit, name=_PLACEHOLDER, emit_src=False)
+        modules[unit_name] = texts.setdefault(text, f"{top_name}_{unit_name}")
+    named = list(zip(legal, (unit for _, unit in units), strict=True))
+    top = AxiStreamTop(units=named, output_beats=output_beats, modules=modules)
+    sources = [text.replace(f"\\{_PLACEHOLDER}", f"\\{module}") for text, module in texts.items()]
+    sources.append(rtlil.convert(top, name=top_name, emit_src=False))
+    verilog = _split_modules(_convert_rtlil_text("\n".join(sources), strip_internal_attrs=True))
+    return {f"{module}.v": verilog[module] for module in [top_name, *texts.values()]}
+
+
+def sanitised(name: str) -> str:
+    """`name` as a Verilog identifier: letters, digits and `_`, not starting with a digit."""
+    legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return legal if re.match(r"[A-Za-z_]", legal) else f"_{legal}"
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Sanitised names; one that is taken gets the next free number behind it."""
+    result: list[str] = []
+    for name in map(sanitised, names):
+        candidates = chain([name], (f"{name}_{number}" for number in count(1)))
+        result.append(next(candidate for candidate in candidates if candidate not in result))
+    return result
+
+
+def _split_modules(verilog: str) -> dict[str, str]:
+    """Module name -> its text."""
+    pattern = re.compile(r"^(?:\(\*.*\*\)\n)*module (\w+)\(.*?^endmodule\n", re.MULTILINE | re.DOTALL)
+    return {match[1]: match[0] for match in pattern.finditer(verilog)}

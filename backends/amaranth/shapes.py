@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How numbers and streams of the IR look on wires."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Shape, Value, signed, unsigned
+from amaranth.lib import data, stream
+
+from ...qdialect.formats import BipolarFormat, IntegerFormat
+
+
+def shape_of(format: IntegerFormat) -> Shape:
+    """Wires of one element: two's complement or unsigned word; bipolar is one bit, 1 for +1."""
+    if isinstance(format, BipolarFormat) or not format.signed:
+        return unsigned(format.word_length)
+    return signed(format.word_length)
+
+
+def stream_signature(format: IntegerFormat, lanes: int) -> stream.Signature:
+    """Stream whose beat has `lanes` elements, lane 0 in the least significant bits."""
+    return stream.Signature(data.ArrayLayout(shape_of(format), lanes))
+
+
+def lanes_of(word: Value, width: int) -> list[Value]:
+    """Cuts a word into slices of `width` bits, least significant first."""
+    return [word[low : low + width] for low in range(0, len(word), width)]
+
+
+def code_of(format: IntegerFormat, bits: Value) -> Value:
+    """The code that the bits of one element stand for, as a number."""
+    if isinstance(format, BipolarFormat):
+        return Cat(Const(1, 1), ~bits).as_signed()
+    return bits.as_signed() if format.signed else bits.as_unsigned()
+
+
+def wire_of(format: IntegerFormat, code: int) -> int:
+    """The bits of one element, as an unsigned number, of a code that the format holds."""
+    if isinstance(format, BipolarFormat):
+        return (code + 1) // 2
+    return code & ((1 << format.word_length) - 1)
+
+
+def codes_by_wire(format: IntegerFormat) -> list[int]:
+    """All codes of a format, in the order of their bits read as an unsigned number."""
+    if isinstance(format, BipolarFormat):
+        return [-1, 1]
+    size = 1 << format.word_length
+    return [wire - size if format.signed and 2 * wire >= size else wire for wire in range(size)]
+
+
+def extended(number: Value, width: int) -> Value:
+    """The low `width` bits of a number in two's complement."""
+    extension: Value = number[-1] if number.shape().signed else Const(0, 1)
+    return Cat(number[:width], extension.replicate(max(0, width - len(number))))
