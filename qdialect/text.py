@@ -12,7 +12,7 @@ from io import StringIO
 from typing import IO
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin, FileLineColLoc, ModuleOp, NameLoc, NoneAttr, UnknownLoc
+from xdsl.dialects.builtin import Builtin, FileLineColLoc, IntAttr, ModuleOp, NameLoc, NoneAttr, StringAttr, UnknownLoc
 from xdsl.dialects.func import Func
 from xdsl.ir import Attribute, BlockArgument, Operation, Region, SSAValue
 from xdsl.parser import Parser
@@ -59,7 +59,7 @@ class PositionParser(Parser):
     def _location(self, position: int) -> FileLineColLoc:
         line = bisect_right(self._line_starts, position)
         column = position - self._line_starts[line - 1] + 1
-        return FileLineColLoc(self._file_name, line + self._first_line - 1, column)
+        return FileLineColLoc(StringAttr(self._file_name), IntAttr(line + self._first_line - 1), IntAttr(column))
 
 
 def parse_module(text: str, name: str, context: Context | None = None, first_line: int = 1) -> ModuleOp:

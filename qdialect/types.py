@@ -51,15 +51,12 @@ class FormatType(FixedBitwidthType, ABC, Generic[FormatT]):
 
 
 class _FixedBase(ParametrizedAttribute, FormatType[FixedFormat]):
-    """What `!q.fixed` and `!q.ufixed` share: `<W, F>`."""
+    """What `!q.fixed` and `!q.ufixed` share: `<W, F>`. (xDSL compares only the fields of the concrete class.)"""
 
     name = "q.abstract_fixed"
 
-    word_length: IntAttr = param_def(converter=IntAttr.get)
-    fraction_bits: IntAttr = param_def(converter=IntAttr.get)
-
-    def __init__(self, word_length: int, fraction_bits: int = 0):
-        super().__init__(word_length, fraction_bits)
+    word_length: IntAttr
+    fraction_bits: IntAttr
 
     def verify(self) -> None:
         if not 1 <= self.word_length.data <= MAX_WORD_LENGTH:
@@ -90,6 +87,12 @@ class FixedType(_FixedBase, TypeAttribute):
 
     name = "q.fixed"
 
+    word_length: IntAttr = param_def(converter=IntAttr.get)
+    fraction_bits: IntAttr = param_def(converter=IntAttr.get)
+
+    def __init__(self, word_length: int, fraction_bits: int = 0):
+        super().__init__(word_length, fraction_bits)
+
     @property
     def format(self) -> FixedFormat:
         return FixedFormat(self.word_length.data, self.fraction_bits.data, signed=True)
@@ -100,6 +103,12 @@ class UFixedType(_FixedBase, TypeAttribute):
     """`!q.ufixed<W, F>`: unsigned, value = code * 2^-F, code in [0, 2^W - 1]."""
 
     name = "q.ufixed"
+
+    word_length: IntAttr = param_def(converter=IntAttr.get)
+    fraction_bits: IntAttr = param_def(converter=IntAttr.get)
+
+    def __init__(self, word_length: int, fraction_bits: int = 0):
+        super().__init__(word_length, fraction_bits)
 
     @property
     def format(self) -> FixedFormat:

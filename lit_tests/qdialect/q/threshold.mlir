@@ -1,0 +1,17 @@
+// RUN: qopt %s --split-input-file | filecheck %s
+
+// One row of thresholds for all channels, a row each, falling channels, bipolar results.
+// CHECK-LABEL: func.func @threshold
+// CHECK: q.threshold %{{.*}}, %{{.*}} base -1 : tensor<1x2x!q.fixed<8, 0>>, tensor<1x2x!q.fixed<8, 0>> -> tensor<1x2x!q.fixed<2, 0>>
+// CHECK: q.threshold %{{.*}}, %{{.*}} descending %{{.*}} : tensor<2x!q.ufixed<1, 0>> base 0 : tensor<1x2x!q.fixed<8, 0>>, tensor<2x3x!q.fixed<9, 0>> -> tensor<1x2x!q.ufixed<2, 0>>
+// CHECK: q.threshold %{{.*}}, %{{.*}} base -1 : tensor<1x2x!q.fixed<8, 0>>, tensor<1x1x!q.fixed<8, 0>> -> tensor<1x2x!q.bipolar>
+func.func @threshold(%x: tensor<1x2x!q.fixed<8, 0>>) {
+  %t = q.constant #q.dense<[[-3, 5]] : tensor<1x2x!q.fixed<8, 0>>>
+  %0 = q.threshold %x, %t base -1 : tensor<1x2x!q.fixed<8, 0>>, tensor<1x2x!q.fixed<8, 0>> -> tensor<1x2x!q.fixed<2, 0>>
+  %u = q.constant #q.dense<[[-3, 5, 5], [0, 1, 128]] : tensor<2x3x!q.fixed<9, 0>>>
+  %d = q.constant #q.dense<[0, 1] : tensor<2x!q.ufixed<1, 0>>>
+  %1 = q.threshold %x, %u descending %d : tensor<2x!q.ufixed<1, 0>> base 0 : tensor<1x2x!q.fixed<8, 0>>, tensor<2x3x!q.fixed<9, 0>> -> tensor<1x2x!q.ufixed<2, 0>>
+  %b = q.constant #q.dense<[[0]] : tensor<1x1x!q.fixed<8, 0>>>
+  %2 = q.threshold %x, %b base -1 : tensor<1x2x!q.fixed<8, 0>>, tensor<1x1x!q.fixed<8, 0>> -> tensor<1x2x!q.bipolar>
+  func.return
+}
