@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Move scales and offsets behind matrix products, shape ops and arg-max, so that integers meet integers.
+
+Before:
+    %0 = q.mul %x, %s : tensor<1x4x!q.fixed<8, 0>>, tensor<!q.real> -> tensor<1x4x!q.real>
+    %1 = q.mul %w, %t : tensor<4x2x!q.fixed<3, 0>>, tensor<1x2x!q.real> -> tensor<4x2x!q.real>
+    %2 = q.matmul %0, %1 : ... -> tensor<1x2x!q.real>
+After:
+    %0 = q.matmul %x, %w : ... -> tensor<1x2x!q.fixed<12, 0>>
+    %1 = q.mul %0, %s : ... -> tensor<1x2x!q.real>
+    %2 = q.mul %1, %t : ... -> tensor<1x2x!q.real>
+
+Exact: products and sums are linear over rational numbers; the largest element stays so under x * s with s > 0, x + c.
+Needs: constant scales that are the same along the summed axis; an offset needs a constant other operand.
+Keeps: output type and every output bit.
+Leaves: float32 arithmetic; scales that differ along the summed axis, offsets before a computed operand (remark).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from ..qdialect.attrs import Array
+from ..qdialect.q import AddOp, ArgMaxOp, ConstantOp, MatMulOp, MulOp, ReshapeOp, TopKOp, TransposeOp
+from ..qdialect.types import shape_of
+from .remarks import remark
+from .rewriting import Affine, affine, at, exact_matmul, exact_values, moved_through, replace, rewrite, with_constant
+
+
+class MoveScalePastMatMul(RewritePattern):
+    """matmul(x * s, w)   =>   matmul(x, w) * s, and the same for a scaled right operand."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: MatMulOp, rewriter: PatternRewriter, /) -> None:
+        for left in (True, False):
+            match = _moving(MulOp, op.lhs if left else op.rhs)
+            if match is None:
+                continue
+            scale = _scale_of_result(op, match, left)
+            if scale is None:
+                remark(op, "scale not moved behind the matrix product: it differs along the summed axis")
+                continue
+            product = at(MatMulOp(match.x, op.rhs) if left else MatMulOp(op.lhs, match.x), op)
+            replace(rewriter, op, [product, *with_constant(MulOp, product.result, scale, op.result, match.op)])
+            return
+
+
+def _moving(class_: type[AddOp] | type[MulOp], value: SSAValue) -> Affine | None:
+    match = affine(value.owner)
+    return match if match is not None and isinstance(match.op, class_) and match.keeps_shape else None
+
+
+def _at_full_rank(match: Affine) -> Array:
+    values = match.values
+    return values.reshape((1,) * (len(shape_of(match.x)) - values.ndim) + values.shape)
+
+
+def _scale_of_result(op: MatMulOp, match: Affine, left: bool) -> Array | None:
+    """The scale of one operand as it multiplies the product; None if it differs along the summed axis."""
+    values, ranks = _at_full_rank(match), (len(shape_of(op.lhs)), len(shape_of(op.rhs)))
+    summed = values.ndim - 1 if left or ranks[1] == 1 else values.ndim - 2
+    if values.shape[summed] != 1:
+        return None
+    other_is_vector = ranks[1 if left else 0] == 1
+    if ranks[0 if left else 1] == 1 or other_is_vector:
+        return values.squeeze(summed)  # this axis has no successor in the product
+    return values
+
+
+class MoveOffsetPastMatMul(RewritePattern):
+    """matmul(x + c, w)   =>   matmul(x, w) + matmul(c, w) for constant w, and the same on the right."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: MatMulOp, rewriter: PatternRewriter, /) -> None:
+        for left in (True, False):
+            match = _moving(AddOp, op.lhs if left else op.rhs)
+            if match is None:
+                continue
+            other = op.rhs if left else op.lhs
+            if not isinstance(other.owner, ConstantOp):
+                remark(op, "offset not moved behind the matrix product: its other operand is not a plain constant")
+                continue
+            offset = _offset_of_result(_at_full_rank(match), shape_of(match.x), exact_values(other), left)
+            product = at(MatMulOp(match.x, other) if left else MatMulOp(other, match.x), op)
+            replace(rewriter, op, [product, *with_constant(AddOp, product.result, offset, op.result, match.op)])
+            return
+
+
+def _offset_of_result(values: Array, shape: tuple[int, ...], weights: Array, left: bool) -> Array:
+    """matmul(values, weights), or matmul(weights, values), of the offset broadcast along the summed axis only."""
+    summed = values.ndim - 1 if left or values.ndim == 1 else values.ndim - 2
+    wanted = tuple(shape[axis] if axis == summed else size for axis, size in enumerate(values.shape))
+    whole = np.broadcast_to(values, wanted)
+    return exact_matmul(whole, weights) if left else exact_matmul(weights, whole)
+
+
+class MoveAffinePastView(RewritePattern):
+    """reshape(x * s)   =>   reshape(x) * s', and the same for offsets and transposition."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if not isinstance(op, ReshapeOp | TransposeOp):
+            return
+        match = affine(op.input.owner)
+        if match is None or not match.keeps_shape:
+            return
+        if isinstance(op, ReshapeOp):
+            view = at(ReshapeOp(match.x, shape_of(op.result)), op)
+        else:
+            view = at(TransposeOp(match.x, op.permutation), op)
+        moved = moved_through(op, match.values)
+        replace(rewriter, op, [view, *with_constant(type(match.op), view.result, moved, op.result, match.op)])
+
+
+class MoveAffinePastArgMax(RewritePattern):
+    """arg_max(x * s + c)   =>   arg_max(x) where s > 0, and s and c are the same for all that compete."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ArgMaxOp, rewriter: PatternRewriter, /) -> None:
+        match = affine(op.input.owner)
+        if match is None or not _keeps_order(op, match, op.axis):
+            return
+        replace(rewriter, op, [at(ArgMaxOp(match.x, op.axis, op.keep_dims), op)])
+
+
+class MoveAffinePastTopK(RewritePattern):
+    """top_k(x * s + c)   =>   values of top_k(x) * s + c, the same indices, under the same conditions."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: TopKOp, rewriter: PatternRewriter, /) -> None:
+        match = affine(op.input.owner)
+        if match is None or not _keeps_order(op, match, op.axis):
+            return
+        pick = at(TopKOp(match.x, op.k, op.axis, op.largest), op)
+        moved = with_constant(type(match.op), pick.values, match.values, op.values, match.op)
+        rewriter.replace(op, [pick, *moved], [moved[-1].results[0], pick.indices])
+
+
+def _keeps_order(op: ArgMaxOp | TopKOp, match: Affine, axis: int) -> bool:
+    if not match.keeps_shape:
+        return False
+    if _at_full_rank(match).shape[axis] != 1:
+        remark(op, "constant not moved behind the selection: it differs between the elements compared")
+        return False
+    if isinstance(match.op, MulOp) and not bool((match.values > 0).all()):
+        remark(op, "scale not moved behind the selection: it is not positive")
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class MoveAffinePastLinearPass(ModulePass):
+    """Move scales and offsets behind matrix products, shape ops and arg-max."""
+
+    name = "q-move-affine-past-linear"
+    exact: ClassVar[bool] = True
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        rewrite(
+            op,
+            MoveScalePastMatMul(),
+            MoveOffsetPastMatMul(),
+            MoveAffinePastView(),
+            MoveAffinePastArgMax(),
+            MoveAffinePastTopK(),
+        )
