@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Shape, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Format, Shape, Value, signed, unsigned
 from amaranth.lib import data, stream
 
 from ...qdialect.formats import BipolarFormat, IntegerFormat
@@ -16,9 +16,20 @@ def shape_of(format: IntegerFormat) -> Shape:
     return signed(format.word_length)
 
 
+class BeatLayout(data.ArrayLayout):
+    """An array layout that prints as one number.
+
+    For an ordinary array layout Amaranth adds a net `name[0]`, `name[1]`, ... for each element, which makes abc9 of
+    yosys fail, because it names the bits of `name` in the same way.
+    """
+
+    def format(self, value: data.View[data.ArrayLayout], format_spec: str) -> Format:
+        return Format("{}", Value.cast(value))
+
+
 def stream_signature(format: IntegerFormat, lanes: int) -> stream.Signature:
     """Stream whose beat has `lanes` elements, lane 0 in the least significant bits."""
-    return stream.Signature(data.ArrayLayout(shape_of(format), lanes))
+    return stream.Signature(BeatLayout(shape_of(format), lanes))
 
 
 def lanes_of(word: Value, width: int) -> list[Value]:
