@@ -73,7 +73,10 @@ def lit_pipeline(name: str, text: str) -> str:
 
 def example(name: str) -> tuple[str, str, str, str]:
     """Caption, pipeline, IR before and IR after, from the first part of the pass's lit file."""
-    text = (PASS_TESTS / f"{name.removeprefix('q-')}.mlir").read_text()
+    path = PASS_TESTS / f"{name.removeprefix('q-')}.mlir"
+    if not path.exists():
+        raise SystemExit(f"{name}: there is no {path.relative_to(DOCS.parent)}, whose first part is its example")
+    text = path.read_text()
     lines = [line for line in re.split(r"(?m)^// -----$", text)[0].splitlines() if not DIRECTIVE.match(line)]
     caption = " ".join(line.strip().removeprefix("//").strip() for line in lines if line.strip().startswith("//"))
     before = "\n".join(line for line in lines if not line.strip().startswith("//")).strip()
@@ -161,11 +164,11 @@ def operation_section(operation: type[Operation]) -> str:
         "property": [(name, part) for name, part in sorted(definition.properties.items()) if name not in SEGMENTS],
     }
     rows = [(f"`{name}`", group, kind_of(part)) for group, parts in groups.items() for name, part in parts]
-    return "\n".join([f"### {operation.name}\n", documentation(operation) + "\n", table(("name", "", "what"), rows)])
+    return "\n".join([f"#### {operation.name}\n", documentation(operation) + "\n", table(("name", "", "what"), rows)])
 
 
 def attribute_section(attribute: type[Attribute]) -> str:
-    return f"### {attribute.name}\n\n{documentation(attribute)}\n"
+    return f"#### {attribute.name}\n\n{documentation(attribute)}\n"
 
 
 def dialect_section(dialect: Dialect) -> str:
@@ -175,19 +178,19 @@ def dialect_section(dialect: Dialect) -> str:
         for operation in dialect.operations
     ]
     parts = [
-        f"# The {dialect.name} dialect\n",
+        f"## The {dialect.name} dialect\n",
         f"{module}\n",
         table(("operation", "what it computes"), overview),
-        "## Types and attributes\n" if dialect.name == "q" else "## Types\n",
+        f"### Types and attributes of {dialect.name}\n",
         *(attribute_section(attribute) for attribute in dialect.attributes),
-        f"## Operations of {dialect.name}\n",
+        f"### Operations of {dialect.name}\n",
         *(operation_section(operation) for operation in dialect.operations),
     ]
     return "\n".join(parts)
 
 
 def dialects_page() -> str:
-    return "\n".join([NOTE, *(dialect_section(dialect) for dialect in (Q, Dataflow))])
+    return "\n".join(["# Dialects\n", NOTE, *(dialect_section(dialect) for dialect in (Q, Dataflow))])
 
 
 def main() -> int:
@@ -196,9 +199,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, exit with 1 if a page is stale")
     check = parser.parse_args().check
     stale = False
-    for file, page in (("passes.md", passes_page()), ("dialects.md", dialects_page())):
+    for file, page in (("dialects.md", dialects_page), ("passes.md", passes_page)):
         path = DOCS / file
-        fresh = re.sub(r"\n{3,}", "\n\n", page).rstrip() + "\n"
+        fresh = re.sub(r"\n{3,}", "\n\n", page()).rstrip() + "\n"
         on_disk = path.read_text() if path.exists() else ""
         if on_disk == fresh:
             continue

@@ -51,3 +51,8 @@ def test_every_data_file_is_packaged() -> None:
 
 def test_folders_map_to_one_import_root() -> None:
     assert setuptools_settings()["package-dir"] == {f"qopt_mlir.{folder}": folder for folder in FOLDERS}
+
+
+def test_type_checker_sees_every_folder() -> None:
+    links = {path.name: path.resolve() for path in (ROOT / "typings/qopt_mlir").iterdir()}
+    assert links == {folder: ROOT / folder for folder in FOLDERS}
