@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .formats import FloatFormat, Overflow, Rounding
+from .formats import FloatFormat, NoCodeError, Overflow, Rounding
 from .rounding import as_integers, magnitude, round_exact_float, round_fraction
 
 Array: TypeAlias = NDArray[Any]
@@ -45,12 +45,12 @@ def decode(codes: Array, format_: FloatFormat) -> Array:
 def decode_exact(codes: Array, format_: FloatFormat) -> tuple[Array, Fraction]:
     """Values of codes as integers and the quantum they count: `value = integer * quantum`.
 
-    Raises: ValueError if a code stands for an infinity or NaN.
+    Raises: NoCodeError if a code stands for an infinity or NaN.
     """
     small = exact_magnitude(format_) < 1 << 63
     codes = codes.astype(np.int64 if small else object)
     if ((codes & _magnitude_mask(format_)) > format_.max_code).any():
-        raise ValueError("an infinity or NaN is no exact number")
+        raise NoCodeError("an infinity or NaN is no exact number")
     sign, units, shift = _fields(codes, format_)
     integers = units << shift
     return np.where(sign, -integers, integers), Fraction(2) ** format_.quantum_exponent
@@ -87,7 +87,7 @@ def _fields(codes: Array, format_: FloatFormat) -> tuple[Array, Array, Array]:
 def encode_float(values: Array, format_: FloatFormat, rounding: Rounding, overflow: Overflow) -> Array:
     """Codes of float32 or float64 values, each rounded once from its exact value; int64 (object above 63 bits).
 
-    Raises: ValueError for NaN or an infinity that the format cannot hold.
+    Raises: NoCodeError for NaN or an infinity that the format cannot hold.
     """
     values = values.astype(np.float64)
     finite = np.isfinite(values)
@@ -124,7 +124,7 @@ def _overflow_code(format_: FloatFormat, overflow: Overflow) -> int:
         return format_.max_code
     code = format_.infinity_code if format_.infinity_code is not None else format_.nan_code
     if overflow is Overflow.WRAP or code is None:
-        raise ValueError(f"a float with specials = {format_.specials} cannot overflow to '{overflow}'")
+        raise NoCodeError(f"a float with specials = {format_.specials} cannot overflow to '{overflow}'")
     return code
 
 
@@ -132,7 +132,7 @@ def _special_codes(values: Array, format_: FloatFormat, overflow: Overflow) -> A
     """Codes of infinities (they overflow) and NaN; anything at other elements."""
     nan = np.isnan(values)
     if nan.any() and format_.nan_code is None:
-        raise ValueError("the format has no NaN")
+        raise NoCodeError("the format has no NaN")
     codes = np.full(values.shape, _overflow_code(format_, overflow), dtype=object)
     codes[nan] = format_.nan_code
     return as_integers(codes + (np.signbit(values).astype(object) << (format_.word_length - 1)))

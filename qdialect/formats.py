@@ -32,6 +32,10 @@ class Overflow(StrEnum):
     INFINITY = "infinity"  # infinity, or NaN in a format without infinity; float formats with specials only
 
 
+class NoCodeError(ValueError):
+    """A number that no code of the format stands for: NaN, or an infinity that cannot saturate."""
+
+
 @dataclass(frozen=True)
 class IntRange:
     """Closed interval of integers [lo, hi]."""

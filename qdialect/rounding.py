@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .formats import BipolarFormat, IntegerFormat, IntRange, Overflow, Rounding
+from .formats import BipolarFormat, IntegerFormat, IntRange, NoCodeError, Overflow, Rounding
 
 Array: TypeAlias = NDArray[Any]
 
@@ -38,10 +38,10 @@ def as_integers(numbers: Array) -> Array:
         return numbers.astype(np.int64, copy=False)
     if not numbers.size or -INT64_LIMIT <= int(numbers.min()) <= int(numbers.max()) < INT64_LIMIT:
         return numbers.astype(np.int64)
-    return _as_objects(numbers)
+    return as_objects(numbers)
 
 
-def _as_objects(numbers: Array) -> Array:
+def as_objects(numbers: Array) -> Array:
     """An object array of Python integers."""
     if numbers.dtype.kind != "f":
         return numbers.astype(object)
@@ -183,17 +183,17 @@ def quantize_float(
 ) -> Array:
     """Codes of float32 or float64 values in an integer format, computed in that dtype as QONNX does.
 
-    Raises: ValueError for NaN, and for an infinity that would have to wrap.
+    Raises: NoCodeError for NaN, and for an infinity that would have to wrap.
     """
     if np.isnan(values).any():
-        raise ValueError("NaN has no code")
+        raise NoCodeError("NaN has no code")
     if isinstance(format_, BipolarFormat):
         return np.where(values >= 0, values.dtype.type(1), values.dtype.type(-1))
     codes = round_float_as_qonnx(in_quanta(values, format_.fraction_bits), rounding)
     if overflow is Overflow.WRAP:
         assert not narrow, "a narrow range saturates; it cannot wrap"
         if not np.isfinite(codes).all():
-            raise ValueError("infinity cannot wrap")
+            raise NoCodeError("infinity cannot wrap")
         modulus = float(1 << format_.word_length) if format_.word_length < 1000 else np.inf
         return wrap(as_integers(np.fmod(codes, modulus)), format_)  # fmod is exact and keeps large floats in int64
     return _saturate_float(codes, saturation_range(format_, narrow))
@@ -217,7 +217,7 @@ def _saturate_float(codes: Array, range_: IntRange) -> Array:
     if max(-range_.lo, range_.hi) < INT64_LIMIT:
         integers: Array = inside.astype(np.int64)
     else:
-        integers = _as_objects(inside)
+        integers = as_objects(inside)
     integers[below] = range_.lo
     integers[above] = range_.hi
     return integers

@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The executable meaning of every op: `compile_function(module).run({"x": frames})`."""
+
+from .compiler import compile_function
+from .executor import Plan
+from .values import ExactReal
+
+__all__ = ["ExactReal", "Plan", "compile_function"]

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Meaning of `dataflow.threshold`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...dataflow import ThresholdOp
+from ...types import BipolarType
+from ..registry import Kernel, meaning
+from ..thresholds import threshold_kernel
+from ..values import Numbers
+from .streams import stream_numbers
+
+
+@meaning(ThresholdOp)
+def threshold(op: ThresholdOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+    flags = operands[2].constant if len(operands) > 2 else None
+    bipolar = isinstance(op.result_type.element_type, BipolarType)
+    range_, dtype, count = threshold_kernel(operands[0], operands[1], flags, op.base, bipolar)
+    result, by_channel = stream_numbers(op.result_type, dtype, range_), (-1, op.channels)
+    return [result], lambda x: count(x.reshape(by_channel)).reshape(len(x), *result.shape)

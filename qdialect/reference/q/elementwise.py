@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Meaning of `q.add`, `q.sub`, `q.mul`, `q.div`, `q.relu`, `q.clip`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...affine import as_fractions
+from ...formats import IntRange
+from ...q import AddOp, BinaryOp, ClipOp, DivOp, MulOp, ReluOp, SubOp
+from ...types import element_type, is_f32, shape_of
+from ..operands import Operand, elementwise, exact, float32
+from ..registry import Kernel, meaning
+from ..values import (
+    FLOAT32,
+    Array,
+    Numbers,
+    carrier,
+    cast,
+    common_scale,
+    exact_from_fractions,
+    product,
+    range_of,
+    scaled,
+)
+
+
+@meaning(AddOp)
+def add(op: AddOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+    return _linear(op, operands, np.add)
+
+
+@meaning(SubOp)
+def sub(op: SubOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+    return _linear(op, operands, np.subtract)
+
+
+def _linear(op: BinaryOp, operands: Sequence[Numbers], ufunc: Any) -> tuple[Sequence[Numbers], Kernel]:
+    if is_f32(element_type(op.result)):
+        return _in_float32(op, operands, ufunc)
+    first, second = (exact(numbers) for numbers in operands)
+    scale = common_scale(first.scale, second.scale)
+    a, b = (scaled(operand.range, int(operand.scale / scale)) for operand in (first, second))
+    total = IntRange(a.lo + b.lo, a.hi + b.hi) if ufunc is np.add else IntRange(a.lo - b.hi, a.hi - b.lo)
+    dtype = carrier(a, b, total)
+    result = Numbers(element_type(op.result), shape_of(op.result), dtype, scale, total)
+    return [result], elementwise(ufunc, first.rescaled(scale, dtype), second.rescaled(scale, dtype), result)
+
+
+@meaning(MulOp)
+def mul(op: MulOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+    if is_f32(element_type(op.result)):
+        return _in_float32(op, operands, np.multiply)
+    return _product(op, *(exact(numbers) for numbers in operands))
+
+
+@meaning(DivOp)
+def div(op: DivOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+    if is_f32(element_type(op.result)):
+        return _in_float32(op, operands, np.divide)
+    divisor = exact(operands[1])
+    assert divisor.constant is not None, "the verifier asks for a constant divisor"
+    return _product(op, exact(operands[0]), Operand(_reciprocal(divisor.numbers, divisor.constant)))
+
+
+def _reciprocal(numbers: Numbers, stored: Array) -> Numbers:
+    scale, _ = numbers.exact
+    inverse = exact_from_fractions(as_fractions(1 / (as_fractions(stored) * scale)))
+    range_ = range_of(inverse.numerators)
+    dtype = carrier(range_)
+    return replace(numbers, dtype=dtype, scale=inverse.scale, range=range_, constant=cast(inverse.numerators, dtype))
+
+
+def _product(op: BinaryOp, first: Operand, second: Operand) -> tuple[Sequence[Numbers], Kernel]:
+    range_ = product(first.range, second.range)
+    dtype = carrier(first.range, second.range, range_)
+    scale = first.scale * second.scale
+    result = Numbers(element_type(op.result), shape_of(op.result), dtype, scale, range_)
+    return [result], elementwise(np.multiply, first.as_dtype(dtype), second.as_dtype(dtype), result)
+
+
+def _in_float32(op: BinaryOp, operands: Sequence[Numbers], ufunc: Any) -> tuple[Sequence[Numbers], Kernel]:
+    result = Numbers(element_type(op.result), shape_of(op.result), FLOAT32)
+    return [result], elementwise(ufunc, float32(operands[0]), float32(operands[1]), result)
+
+
+@meaning(ReluOp)
+def relu(op: ReluOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+    numbers = operands[0]
+    if is_f32(numbers.element_type):
+        operand, result = Operand(numbers), replace(numbers, reusable=False)
+    else:
+        operand = exact(numbers)
+        range_ = IntRange(max(operand.range.lo, 0), max(operand.range.hi, 0))
+        result = replace(operand.numbers, element_type=element_type(op.result), range=range_, reusable=False)
+    zero = replace(result, shape=(), constant=cast(np.zeros((), dtype=np.int64), result.dtype))
+    return [result], elementwise(np.maximum, operand, Operand(zero), result)
+
+
+@meaning(ClipOp)
+def clip(op: ClipOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+    if is_f32(element_type(op.result)):
+        x, low, high = (float32(numbers) for numbers in operands)
+        result = Numbers(element_type(op.result), shape_of(op.result), FLOAT32)
+    else:
+        x, low, high = (exact(numbers) for numbers in operands)
+        scale = common_scale(common_scale(x.scale, low.scale), high.scale)
+        ranges = [scaled(operand.range, int(operand.scale / scale)) for operand in (x, low, high)]
+        dtype = carrier(*ranges)
+        x, low, high = (operand.rescaled(scale, dtype) for operand in (x, low, high))
+        result = Numbers(element_type(op.result), shape_of(op.result), dtype, scale, _clipped(*ranges))
+    raise_ = elementwise(np.maximum, x, low, result)
+    lower = elementwise(np.minimum, Operand(replace(result, reusable=True)), high, result)
+    return [result], _chain(raise_, lower, low.constant is None, high.constant is None)
+
+
+def _clipped(x: IntRange, low: IntRange, high: IntRange) -> IntRange:
+    return IntRange(min(max(x.lo, low.lo), high.lo), min(max(x.hi, low.hi), high.hi))
+
+
+def _chain(raise_: Kernel, lower: Kernel, low_runs: bool, high_runs: bool) -> Kernel:
+    """`lower(raise_(x, low), high)` with those bounds as arguments that are no constants."""
+    if low_runs and high_runs:
+        return lambda x, low, high: lower(raise_(x, low), high)
+    if low_runs:
+        return lambda x, low: lower(raise_(x, low))
+    if high_runs:
+        return lambda x, high: lower(raise_(x), high)
+    return lambda x: lower(raise_(x))

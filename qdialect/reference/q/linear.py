@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Meaning of `q.matmul`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...formats import IntRange
+from ...q import MatMulOp
+from ...rounding import as_integers
+from ...types import element_type, is_f32, shape_of
+from ..operands import Operand, exact, float32
+from ..registry import Kernel, meaning
+from ..values import FLOAT32, Array, Numbers, carrier, product
+
+
+@meaning(MatMulOp)
+def matmul(op: MatMulOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+    shape = shape_of(op.result)
+    if is_f32(element_type(op.result)):
+        lhs, rhs = (float32(numbers) for numbers in operands)
+        return [Numbers(element_type(op.result), shape, FLOAT32)], product_kernel(lhs, rhs, shape)
+    lhs, rhs = (exact(numbers) for numbers in operands)
+    range_ = dot_range(lhs, rhs)
+    dtype = carrier(lhs.range, rhs.range, range_)  # holds every partial sum: BLAS may add in any order
+    result = Numbers(element_type(op.result), shape, dtype, lhs.scale * rhs.scale, range_)
+    return [result], product_kernel(lhs.as_dtype(dtype), rhs.as_dtype(dtype), shape)
+
+
+def dot_range(lhs: Operand, rhs: Operand) -> IntRange:
+    """Hull of 0 and all partial sums of the dot products; tight for each vector of a constant side."""
+    if rhs.constant is not None:
+        return _weighted_range(rhs.constant, -2 if rhs.constant.ndim > 1 else -1, lhs.range)
+    if lhs.constant is not None:
+        return _weighted_range(lhs.constant, -1, rhs.range)
+    depth, term = lhs.numbers.shape[-1], product(lhs.range, rhs.range)
+    return IntRange(min(0, depth * term.lo), max(0, depth * term.hi))
+
+
+def _weighted_range(weights: Array, axis: int, x: IntRange) -> IntRange:
+    if not weights.size:
+        return IntRange(0, 0)
+    weights = as_integers(weights)
+    largest = max(abs(int(weights.min())), abs(int(weights.max()))) * weights.shape[axis]
+    dtype = np.int64 if largest < 1 << 63 else object
+    positive = np.maximum(weights, 0).sum(axis=axis, dtype=dtype).astype(object)
+    negative = np.minimum(weights, 0).sum(axis=axis, dtype=dtype).astype(object)
+    up, down = max(x.hi, 0), min(x.lo, 0)
+    return IntRange(int((positive * down + negative * up).min()), int((positive * up + negative * down).max()))
+
+
+def product_kernel(lhs: Operand, rhs: Operand, shape: tuple[int, ...]) -> Kernel:
+    """A kernel for numpy's `lhs @ rhs` of each frame, giving `shape`; both sides have one dtype."""
+    lhs, rhs = _as_matrices(lhs, -2), _as_matrices(rhs, -1)
+    first, second = lhs.convert or _same, rhs.convert or _same
+    if rhs.constant is not None and rhs.constant.ndim == 2:
+        return _times_matrix(lhs, rhs.constant, shape)
+    if rhs.constant is not None:
+        weights = rhs.constant
+        return lambda x: np.matmul(first(x), weights).reshape(len(x), *shape)
+    if lhs.constant is not None:
+        matrix = lhs.constant
+        return lambda x: np.matmul(matrix, second(x)).reshape(len(x), *shape)
+    rank = max(len(lhs.numbers.shape), len(rhs.numbers.shape))
+    lhs, rhs = lhs.with_rank(rank), rhs.with_rank(rank)
+    left, right = lhs.convert or _same, rhs.convert or _same
+    return lambda x, y: np.matmul(left(x), right(y)).reshape(len(x), *shape)
+
+
+def _times_matrix(lhs: Operand, weights: Array, shape: tuple[int, ...]) -> Kernel:
+    """All frames and rows in one matrix product: what BLAS is fastest at."""
+    weights = np.ascontiguousarray(weights)
+    depth, convert = weights.shape[0], lhs.convert
+    if convert is None:
+        return lambda x: np.matmul(x.reshape(-1, depth), weights).reshape(len(x), *shape)
+    return lambda x: np.matmul(convert(x).reshape(-1, depth), weights).reshape(len(x), *shape)
+
+
+def _as_matrices(operand: Operand, new_axis: int) -> Operand:
+    """A vector as a matrix of one row (lhs, -2) or one column (rhs, -1)."""
+    shape = operand.numbers.shape
+    if len(shape) > 1:
+        return operand
+    matrix = (1, *shape) if new_axis == -2 else (*shape, 1)
+    if operand.constant is not None:
+        return Operand(replace(operand.numbers, shape=matrix, constant=operand.constant.reshape(matrix)))
+    return operand.then(lambda x: x.reshape(len(x), *matrix), fresh=False, shape=matrix)
+
+
+def _same(x: Array) -> Array:
+    return x

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which function gives an op its meaning.
+
+A meaning is called once, before any run, with the op and what is known of its operands. It returns what is known of
+the results and a kernel. The kernel gets the arrays of those operands that are no constants, in order, and returns the
+array of the result (a tuple if there are several).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from xdsl.ir import Operation
+
+from .values import Array, Numbers
+
+Kernel: TypeAlias = Callable[..., Any]
+OpT = TypeVar("OpT", bound=Operation)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """`build(op, operands) -> (results, kernel)`; `view`: the result shares the memory of the first operand."""
+
+    build: Callable[[Any, Sequence[Numbers]], tuple[Sequence[Numbers], Kernel]]
+    view: bool = False
+
+
+_MEANINGS: dict[type[Operation], Meaning] = {}  # filled while this package is imported, then only read
+
+Build: TypeAlias = Callable[[OpT, Sequence[Numbers]], tuple[Sequence[Numbers], Kernel]]
+
+
+def meaning(op_class: type[OpT], view: bool = False) -> Callable[[Build[OpT]], Build[OpT]]:
+    """Register the decorated function as the meaning of `op_class`."""
+
+    def register(build: Build[OpT]) -> Build[OpT]:
+        assert op_class not in _MEANINGS, op_class
+        _MEANINGS[op_class] = Meaning(build, view)
+        return build
+
+    return register
+
+
+def meaning_of(op: Operation) -> Meaning | None:
+    """The registered meaning of an op, or None."""
+    return _MEANINGS.get(type(op))
+
+
+__all__ = ["Array", "Kernel", "Meaning", "meaning", "meaning_of"]
