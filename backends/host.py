@@ -112,7 +112,7 @@ class Port:
             words = flat.astype("<u8" if flat.dtype == object and not self.signed else "<i8")
             data = words.view(np.uint8).reshape(-1, 8)[:, : self.lane_bytes]
         else:
-            text = b"".join(int(code).to_bytes(self.lane_bytes, "little", signed=True) for code in flat)
+            text = b"".join(int(code).to_bytes(self.lane_bytes, "little", signed=self._extends_sign) for code in flat)
             data = np.frombuffer(text, np.uint8)
         return np.ascontiguousarray(data).reshape(-1, self.beat_bytes)
 
@@ -125,19 +125,22 @@ class Port:
         if lanes.size % self.frame_bytes:
             raise ValueError(f"'{self.name}': {lanes.size} bytes are no whole frames of {self.frame_bytes} bytes")
         lanes = lanes.reshape(-1, self.lane_bytes)
-        extends_sign = self.signed or self.bipolar
         if self.code_range[1] < 1 << 63 and self.lane_bytes <= 8:
             wide = np.zeros((len(lanes), 8), np.uint8)
             wide[:, 8 - self.lane_bytes :] = lanes
             shift = 64 - 8 * self.lane_bytes
-            words = wide.view("<i8" if extends_sign else "<u8").reshape(-1)
+            words = wide.view("<i8" if self._extends_sign else "<u8").reshape(-1)
             codes = np.right_shift(words, np.asarray(shift, words.dtype)).astype(np.int64)
         else:
-            numbers = [int.from_bytes(lane.tobytes(), "little", signed=extends_sign) for lane in lanes]
+            numbers = [int.from_bytes(lane.tobytes(), "little", signed=self._extends_sign) for lane in lanes]
             codes = np.array(numbers, dtype=object)
         codes = codes.reshape(-1, *self.shape)
         self._check_codes(codes)
         return codes
+
+    @property
+    def _extends_sign(self) -> bool:
+        return self.signed or self.bipolar
 
     def _check_codes(self, codes: Array) -> None:
         if codes.dtype.kind not in "iuO":
