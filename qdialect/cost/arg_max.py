@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cost and schedule of `dataflow.arg_max`."""
+
+from __future__ import annotations
+
+from ..dataflow.arg_max import ArgMaxOp
+from .latency import arg_max_latency
+from .timing import Schedule
+from .unit import UnitCost, counter_lut
+
+
+def cost(op: ArgMaxOp) -> UnitCost:
+    return folded_cost(op, op.input_type.lanes)
+
+
+def stages(op: ArgMaxOp) -> tuple[Schedule, ...]:
+    beats = op.input_type.beats
+    return (Schedule(beats, beats, 1, arg_max_latency(lanes=op.input_type.lanes)),)
+
+
+def folded_cost(op: ArgMaxOp, lanes: int) -> UnitCost:
+    """Cost with other input lanes."""
+    beats = op.input_type.elements // lanes
+    candidate = op.input_type.format.word_length + op.result_type.format.word_length
+    comparisons = lanes - 1 + (1 if beats > 1 else 0)
+    return UnitCost(
+        cycles=beats,
+        latency=arg_max_latency(lanes=lanes),
+        lut=comparisons * (candidate + op.input_type.format.word_length // 2) + counter_lut(beats) + 2,
+        ff=lanes * candidate + counter_lut(beats) + 4,
+    )

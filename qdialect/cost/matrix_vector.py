@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cost and schedule of `dataflow.matrix_vector`."""
+
+from __future__ import annotations
+
+from ..dataflow.matrix_vector import MatrixVectorOp, Memory
+from ..formats import BipolarFormat, FixedFormat, IntRange, smallest_fixed
+from ..q.inference import constant_of, constant_range
+from .latency import TABLE_INPUTS, lanes_per_table, matrix_vector_latency
+from .timing import Schedule
+from .unit import UnitCost, adder_tree, buffer_cost, ceil_div, counter_lut, product_cost, table_cost
+
+DIGIT_WEIGHT_WIDTH = 4  # weights of up to this word length are multiplied digit by digit, two bits a digit
+
+
+def cost(op: MatrixVectorOp) -> UnitCost:
+    return folded_cost(op, op.pe, op.simd)
+
+
+def stages(op: MatrixVectorOp) -> tuple[Schedule, ...]:
+    inputs, outputs = op.columns // op.simd, op.rows // op.pe
+    return (Schedule(inputs * outputs, inputs, outputs, _latency(op, op.pe, op.simd)),)
+
+
+def folded_cost(op: MatrixVectorOp, pe: int, simd: int) -> UnitCost:
+    """Cost of the same matrix with another PE and SIMD."""
+    row_groups, column_groups = op.rows // pe, op.columns // simd
+    steps = row_groups * column_groups
+    input_width, accumulator = op.input_type.format.word_length, op.result_type.format.word_length
+    stored = stored_width(op)
+    block = None if op.memory is None else op.memory is Memory.BLOCK
+    weights = table_cost(steps, pe * simd * stored, block)
+    constants = table_cost(row_groups, pe * accumulator)
+    kept = buffer_cost(column_groups, simd * input_width) if row_groups > 1 and column_groups > 1 else buffer_cost(0, 0)
+    lut, ff, dsp = _datapath(op, simd, stored)
+    return UnitCost(
+        cycles=op.vectors * steps,
+        latency=_latency(op, pe, simd),
+        lut=pe * (lut + accumulator) + weights.lut + constants.lut + kept.lut + counter_lut(steps) + 10,
+        ff=pe * (ff + accumulator) + simd * input_width + weights.ff + constants.ff + 2 * counter_lut(steps) + 10,
+        dsp=pe * dsp,
+        bram18=weights.bram18 + constants.bram18 + kept.bram18,
+        memory_bits=weights.bits + constants.bits + kept.bits,
+    )
+
+
+def stored_width(op: MatrixVectorOp) -> int:
+    """Bits in which a weight is stored: the narrowest format for the actual weights."""
+    format_ = op.weight_format
+    constant = constant_of(op.weights)
+    if constant is None or isinstance(format_, BipolarFormat):
+        return format_.word_length
+    range_: IntRange = constant_range(constant)
+    return smallest_fixed(range_).word_length
+
+
+def _latency(op: MatrixVectorOp, pe: int, simd: int) -> int:
+    return matrix_vector_latency(
+        mh=op.rows,
+        mw=op.columns,
+        pe=pe,
+        simd=simd,
+        input_width=op.input_type.format.word_length,
+        weight_width=op.weight_format.word_length,
+    )
+
+
+def _datapath(op: MatrixVectorOp, simd: int, stored: int) -> tuple[int, int, int]:
+    """(LUT, FF, DSP) of the products and the adder tree of one PE."""
+    input_format = op.input_type.format
+    width = input_format.word_length
+    if width + stored <= TABLE_INPUTS:
+        group = lanes_per_table(width, op.weight_format.word_length)
+        bits = width + stored - 1 + (group - 1).bit_length()
+        terms = ceil_div(simd, group)
+        lut, ff = adder_tree(terms, bits)
+        return lut + terms * bits, ff, 0
+    if isinstance(input_format, BipolarFormat):
+        lut, ff = adder_tree(simd, stored)
+        return lut + simd * stored, ff, 0
+    lut, ff = adder_tree(simd, width + stored)
+    if stored <= DIGIT_WEIGHT_WIDTH and isinstance(input_format, FixedFormat):
+        digits = ceil_div(stored + 1, 2)
+        return lut + simd * (digits * (width + 2) + (digits - 1) * (width + 2)), ff, 0
+    product_lut, product_dsp = product_cost(width, stored)
+    return lut + simd * product_lut, ff, simd * product_dsp

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cost and schedule of `dataflow.requantize`."""
+
+from __future__ import annotations
+
+from math import lcm
+
+from ..attrs import Array
+from ..dataflow.requantize import RequantizeOp
+from ..formats import IntRange, smallest_fixed
+from .latency import requantize_latency
+from .timing import Schedule
+from .unit import UnitCost, counter_lut, product_cost, table_cost
+
+
+def cost(op: RequantizeOp) -> UnitCost:
+    return folded_cost(op, op.input_lanes)
+
+
+def stages(op: RequantizeOp) -> tuple[Schedule, ...]:
+    return (Schedule(1, 1, 1, folded_cost(op, op.input_lanes).latency),)
+
+
+def folded_cost(op: RequantizeOp, lanes: int) -> UnitCost:
+    """Cost of the same requantiser with other lanes."""
+    groups = lcm(op.channels, lanes) // lanes
+    x, result = op.input_type.format.word_length, op.result_type.format.word_length
+    multiplier, addend = _width(op.multiplier_codes), _width(op.addend_codes)
+    factors, addends = table_cost(groups, multiplier), table_cost(groups, addend)
+    lut, dsp = product_cost(x, multiplier)
+    total = max(x + multiplier, addend) + 1
+    return UnitCost(
+        cycles=op.input_type.elements // lanes,
+        latency=requantize_latency(channel_groups=groups),
+        lut=lanes * (lut + 2 * total + 2 * result + factors.lut + addends.lut) + counter_lut(groups) + 2,
+        ff=lanes * (2 * total + result + factors.ff + addends.ff) + counter_lut(groups) + 4,
+        dsp=lanes * dsp,
+        bram18=lanes * (factors.bram18 + addends.bram18),
+        memory_bits=lanes * (factors.bits + addends.bits),
+    )
+
+
+def _width(codes: Array) -> int:
+    return smallest_fixed(IntRange(int(codes.min()), int(codes.max()))).word_length

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cost and schedule of `dataflow.width_converter`."""
+
+from __future__ import annotations
+
+from math import lcm
+
+from ..dataflow.width_converter import WidthConverterOp
+from .latency import width_converter_latency
+from .timing import Schedule
+from .unit import UnitCost, counter_lut
+
+
+def cost(op: WidthConverterOp) -> UnitCost:
+    source, target = op.input_type, op.result_type
+    return converter_cost(source.elements, source.format.word_length, source.lanes, target.lanes)
+
+
+def stages(op: WidthConverterOp) -> tuple[Schedule, ...]:
+    """Widening to the least common multiple and narrowing from it, where they are needed."""
+    common = lcm(op.input_type.lanes, op.result_type.lanes)
+    widening, narrowing = common // op.input_type.lanes, common // op.result_type.lanes
+    found: list[Schedule] = []
+    if widening > 1:
+        found.append(Schedule(widening, widening, 1, 1))
+    if narrowing > 1 or not found:
+        found.append(Schedule(narrowing, 1, narrowing, 1))
+    return tuple(found)
+
+
+def converter_cost(elements: int, width: int, input_lanes: int, output_lanes: int) -> UnitCost:
+    """Cost of a converter of frames of `elements` words of `width` bits; equal lanes cost nothing."""
+    if input_lanes == output_lanes:
+        return UnitCost()
+    common = lcm(input_lanes, output_lanes)
+    widening, narrowing = common // input_lanes, common // output_lanes
+    registers = (common if widening > 1 else 0) + (common if narrowing > 1 else 0)
+    return UnitCost(
+        cycles=elements // min(input_lanes, output_lanes),
+        latency=width_converter_latency(input_lanes=input_lanes, output_lanes=output_lanes),
+        lut=(common * width if narrowing > 1 else 0) + counter_lut(widening) + counter_lut(narrowing) + 4,
+        ff=registers * width + counter_lut(widening) + counter_lut(narrowing) + 2,
+    )
