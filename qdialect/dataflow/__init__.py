@@ -4,6 +4,7 @@
 from xdsl.ir import Dialect
 
 from .arg_max import ArgMaxOp
+from .chain import HARDWARE, hardware_function, unit_chain
 from .fifo import FifoOp
 from .matrix_vector import MatrixVectorOp, Memory, MemoryAttr
 from .requantize import RequantizeOp
@@ -29,6 +30,7 @@ Dataflow = Dialect(
 )
 
 __all__ = [
+    "HARDWARE",
     "ArgMaxOp",
     "Dataflow",
     "FifoOp",
@@ -42,5 +44,7 @@ __all__ = [
     "ToStreamOp",
     "UnitOp",
     "WidthConverterOp",
+    "hardware_function",
     "stream_type",
+    "unit_chain",
 ]

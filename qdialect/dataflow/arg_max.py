@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, traits_def
+from xdsl.parser import Parser
+from xdsl.printer import Printer
 from xdsl.traits import Pure
 
 from ..q.select import index_type
+from .assembly import parse_stream, print_operands
 from .types import StreamType, stream_type
 from .unit import UnitOp
 
@@ -17,14 +20,12 @@ class ArgMaxOp(UnitOp):
     """Index of the largest element of a frame, ties take the lowest index; one beat of one lane a frame.
 
     ```mlir
-    %i = dataflow.arg_max %x : !dataflow.stream<!q.fixed<9, 0>, lanes = 2, beats = 5>
-        -> !dataflow.stream<!q.ufixed<4, 0>, lanes = 1, beats = 1>
+    %i = dataflow.arg_max %x
     ```
     """
 
     name = "dataflow.arg_max"
     traits = traits_def(Pure())
-    assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
 
     def __init__(self, input: SSAValue):
         super().__init__(operands=[input], result_types=[_result_type(stream_type(input))])
@@ -32,6 +33,16 @@ class ArgMaxOp(UnitOp):
     @property
     def input_lanes(self) -> int:
         return self.input_type.lanes
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ArgMaxOp:
+        op = cls(parse_stream(parser))
+        op.attributes.update(parser.parse_optional_attr_dict())
+        return op
+
+    def print(self, printer: Printer) -> None:
+        print_operands(printer, self.input)
+        printer.print_op_attributes(self.attributes)
 
     def verify_(self) -> None:
         expected = _result_type(self.input_type)

@@ -8,8 +8,11 @@ from typing import ClassVar
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import VarConstraint, irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.parser import Parser
+from xdsl.printer import Printer
 from xdsl.traits import Pure
 
+from .assembly import parse_count, parse_stream, print_operands
 from .types import count
 from .unit import AnyStream, UnitOp
 
@@ -19,7 +22,7 @@ class FifoOp(UnitOp):
     """First-in first-out buffer of `depth` beats, so that neighbours need not run in step.
 
     ```mlir
-    %y = dataflow.fifo %x depth 4 : !dataflow.stream<!q.fixed<2, 0>, lanes = 4, beats = 16>
+    %y = dataflow.fifo %x depth 4
     ```
     """
 
@@ -29,7 +32,6 @@ class FifoOp(UnitOp):
     result = result_def(T)
     depth_attr = prop_def(IntegerAttr.constr(i64), prop_name="depth")
     traits = traits_def(Pure())
-    assembly_format = "$input `depth` $depth attr-dict `:` type($result)"
 
     def __init__(self, input: SSAValue, depth: int):
         super().__init__(operands=[input], result_types=[input.type], properties={"depth": count(depth)})
@@ -42,6 +44,17 @@ class FifoOp(UnitOp):
     @property
     def input_lanes(self) -> int:
         return self.input_type.lanes
+
+    @classmethod
+    def parse(cls, parser: Parser) -> FifoOp:
+        op = cls(parse_stream(parser), parse_count(parser, "depth"))
+        op.attributes.update(parser.parse_optional_attr_dict())
+        return op
+
+    def print(self, printer: Printer) -> None:
+        print_operands(printer, self.input)
+        printer.print_string(f" depth {self.depth}")
+        printer.print_op_attributes(self.attributes)
 
     def verify_(self) -> None:
         if self.depth < 1:

@@ -17,15 +17,30 @@ from xdsl.irdl import (
     prop_def,
     traits_def,
 )
+from xdsl.parser import Parser
+from xdsl.printer import Printer
 from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
 
 from ..attrs import Array, RangeAttr
 from ..formats import IntegerFormat, IntRange
 from ..q.base import IntegerTensor
 from ..q.inference import signed_sums, verify_holds
 from ..types import element_type, integer_format, shape_of
+from .assembly import (
+    parse_count,
+    parse_next_value,
+    parse_optional_value,
+    parse_range,
+    parse_result_type,
+    parse_stream,
+    print_operands,
+    print_optional_value,
+    print_range,
+    print_result_type,
+)
 from .types import StreamType, count, stream_type
-from .unit import UnitOp, verify_fold
+from .unit import AnyStream, UnitOp, fold_fault
 
 
 class Memory(StrEnum):
@@ -50,12 +65,12 @@ class MatrixVectorOp(UnitOp):
     is the lanes of the result, SIMD divides MW and is the lanes taken. A vector takes (MH / PE) * (MW / SIMD) cycles.
     Exact: the result type holds every result that the types and constants allow, or every code of `range`, a proof.
     ```mlir
-    %a = dataflow.matrix_vector %x, %w pe 1 simd 28 : !dataflow.stream<!q.fixed<2, 0>, lanes = 28, beats = 28>,
-        tensor<64x784x!q.fixed<2, 0>> -> !dataflow.stream<!q.fixed<12, 0>, lanes = 1, beats = 64>
+    %a = dataflow.matrix_vector %x, %w pe 1 simd 28 -> !q.fixed<12, 0>
     ```
     """
 
     name = "dataflow.matrix_vector"
+    input = operand_def(AnyStream)
     weights = operand_def(IntegerTensor)
     bias = opt_operand_def(IntegerTensor)
     pe_attr = prop_def(IntegerAttr.constr(i64), prop_name="pe")
@@ -63,10 +78,6 @@ class MatrixVectorOp(UnitOp):
     memory_attr = opt_prop_def(MemoryAttr, prop_name="memory")
     range = opt_prop_def(RangeAttr)
     traits = traits_def(Pure())
-    assembly_format = (
-        "$input `,` $weights (`bias` $bias^ `:` type($bias))? `pe` $pe `simd` $simd (`memory` $memory^)? "
-        "(`range` $range^)? attr-dict `:` type($input) `,` type($weights) `->` type($result)"
-    )
 
     def __init__(
         self,
@@ -82,10 +93,10 @@ class MatrixVectorOp(UnitOp):
     ):
         """`accumulator`: element type of the result."""
         rows, columns = shape_of(weights)
-        elements = stream_type(input).elements // columns * rows
+        elements = stream_type(input).elements // max(columns, 1) * rows
         super().__init__(
             operands=[input, weights, bias],
-            result_types=[StreamType(accumulator, pe, elements // pe)],
+            result_types=[StreamType(accumulator, pe, max(elements // pe, 1))],
             properties={
                 "pe": count(pe),
                 "simd": count(simd),
@@ -145,12 +156,42 @@ class MatrixVectorOp(UnitOp):
         corners = [(n * x.lo * -1 + p * x.hi + b, p * x.lo - n * x.hi + b) for p, n, b in sums]
         return IntRange(min(low for _, low in corners), max(high for high, _ in corners))
 
+    @classmethod
+    def parse(cls, parser: Parser) -> MatrixVectorOp:
+        input, position = parse_stream(parser), parser.pos
+        weights = parse_next_value(parser)
+        if not isinstance(weights.type, TensorType) or len(weights.type.get_shape()) != 2:
+            parser.raise_error(f"weights are a tensor [rows, columns], not {weights.type}", position, parser.pos)
+        bias = parse_optional_value(parser, "bias")
+        fold_position = parser.pos
+        pe, simd = parse_count(parser, "pe"), parse_count(parser, "simd")
+        fault = _fold_fault(weights, pe, simd)
+        if fault is not None:
+            parser.raise_error(fault, fold_position, parser.pos)
+        memory = parser.parse_str_enum(Memory) if parser.parse_optional_keyword("memory") else None
+        range_ = parse_range(parser) if parser.parse_optional_keyword("range") else None
+        type_ = parse_result_type(parser)
+        op = cls(input, weights, type_, bias=bias, pe=pe, simd=simd, memory=memory, range=range_)
+        op.attributes.update(parser.parse_optional_attr_dict())
+        return op
+
+    def print(self, printer: Printer) -> None:
+        print_operands(printer, self.input, self.weights)
+        print_optional_value(printer, "bias", self.bias)
+        printer.print_string(f" pe {self.pe} simd {self.simd}")
+        if self.memory is not None:
+            printer.print_string(f" memory {self.memory.value}")
+        print_range(printer, "range", self.range)
+        print_result_type(printer, self.result_type.element_type)
+        printer.print_op_attributes(self.attributes)
+
     def verify_(self) -> None:
         weights = self.weights.type
         if not isinstance(weights, TensorType) or len(weights.get_shape()) != 2 or 0 in weights.get_shape():
             raise self.fault(f"needs weights of shape [rows, columns], got {weights}")
-        verify_fold(self, "PE", self.pe, self.rows, "rows")
-        verify_fold(self, "SIMD", self.simd, self.columns, "columns")
+        fault = _fold_fault(self.weights, self.pe, self.simd)
+        if fault is not None:
+            raise VerifyException(fault)
         if self.input_type.elements % self.columns:
             raise self.fault(
                 f"takes vectors of {self.columns} elements (columns of the weights), but a frame of its input has "
@@ -174,3 +215,10 @@ class MatrixVectorOp(UnitOp):
                 f"needs a bias with {fraction_bits} fraction bits (those of input and weights), got {actual}; "
                 f"mend: scale the codes of the bias by 2^{fraction_bits - actual}"
             )
+
+
+def _fold_fault(weights: SSAValue, pe: int, simd: int) -> str | None:
+    rows, columns = shape_of(weights)
+    return fold_fault(MatrixVectorOp.name, "PE", pe, rows, "rows") or fold_fault(
+        MatrixVectorOp.name, "SIMD", simd, columns, "columns"
+    )

@@ -6,14 +6,28 @@ from __future__ import annotations
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, traits_def
+from xdsl.parser import Parser
+from xdsl.printer import Printer
 from xdsl.traits import Pure
 
 from ..attrs import Array, RangeAttr, RoundingAttr
 from ..formats import FixedFormat, Rounding
 from ..q.base import IntegerTensor
 from ..types import element_type, integer_format, shape_of
+from .assembly import (
+    parse_integer,
+    parse_next_value,
+    parse_optional_lanes,
+    parse_range,
+    parse_result_type,
+    parse_stream,
+    print_lanes,
+    print_operands,
+    print_range,
+    print_result_type,
+)
 from .types import StreamType, count, stream_type
-from .unit import UnitOp
+from .unit import AnyStream, UnitOp
 
 
 @irdl_op_definition
@@ -23,23 +37,18 @@ class RequantizeOp(UnitOp):
     All are integer codes; multiplier and addend are constants [C or 1] without fraction bits, the channel c of an
     element is its index in the frame modulo C. Lanes are those of the result. Exact but for the named rounding.
     ```mlir
-    %y = dataflow.requantize %a, %m, %b shift 12 half_even clip <-127, 127>
-        : !dataflow.stream<!q.fixed<18, 0>, lanes = 2, beats = 32>, tensor<1x!q.ufixed<8, 0>>,
-        tensor<64x!q.fixed<20, 0>> -> !dataflow.stream<!q.fixed<8, 0>, lanes = 2, beats = 32>
+    %y = dataflow.requantize %a, %m, %b shift 12 half_even clip <-127, 127> -> !q.fixed<8, 0>
     ```
     """
 
     name = "dataflow.requantize"
+    input = operand_def(AnyStream)
     multiplier = operand_def(IntegerTensor)
     addend = operand_def(IntegerTensor)
     shift_attr = prop_def(IntegerAttr.constr(i64), prop_name="shift")
     rounding_attr = prop_def(RoundingAttr, prop_name="rounding")
     clip = prop_def(RangeAttr)
     traits = traits_def(Pure())
-    assembly_format = (
-        "$input `,` $multiplier `,` $addend `shift` $shift $rounding `clip` $clip attr-dict "
-        "`:` type($input) `,` type($multiplier) `,` type($addend) `->` type($result)"
-    )
 
     def __init__(
         self,
@@ -84,6 +93,27 @@ class RequantizeOp(UnitOp):
     @property
     def addend_codes(self) -> Array:
         return self.constant(self.addend, "addend")
+
+    @classmethod
+    def parse(cls, parser: Parser) -> RequantizeOp:
+        input, multiplier, addend = parse_stream(parser), parse_next_value(parser), parse_next_value(parser)
+        shift = parse_integer(parser, "shift")
+        rounding = parser.parse_str_enum(Rounding)
+        parser.parse_keyword("clip")
+        clip = parse_range(parser)
+        lanes = parse_optional_lanes(parser, cls.name, input)
+        type_ = parse_result_type(parser)
+        op = cls(input, multiplier, addend, type_, shift=shift, clip=clip, rounding=rounding, lanes=lanes)
+        op.attributes.update(parser.parse_optional_attr_dict())
+        return op
+
+    def print(self, printer: Printer) -> None:
+        print_operands(printer, self.input, self.multiplier, self.addend)
+        printer.print_string(f" shift {self.shift} {self.rounding.value}")
+        print_range(printer, "clip", self.clip)
+        print_lanes(printer, self.input_type, self.result_type)
+        print_result_type(printer, self.result_type.element_type)
+        printer.print_op_attributes(self.attributes)
 
     def verify_(self) -> None:
         self.verify_same_frame()

@@ -12,14 +12,28 @@ from xdsl.irdl import (
     prop_def,
     traits_def,
 )
+from xdsl.parser import Parser
+from xdsl.printer import Printer
 from xdsl.traits import Pure
 
 from ..attrs import Array
 from ..q.base import IntegerTensor
 from ..q.quantize import verify_threshold_codes, verify_thresholds
 from ..types import shape_of
+from .assembly import (
+    parse_integer,
+    parse_next_value,
+    parse_optional_lanes,
+    parse_optional_value,
+    parse_result_type,
+    parse_stream,
+    print_lanes,
+    print_operands,
+    print_optional_value,
+    print_result_type,
+)
 from .types import StreamType, count, stream_type
-from .unit import UnitOp
+from .unit import AnyStream, UnitOp
 
 
 @irdl_op_definition
@@ -30,20 +44,16 @@ class ThresholdOp(UnitOp):
     are [C or 1, B], the channel c of an element is its index in the frame modulo C. A `!q.bipolar` result has one
     threshold and base -1, and gives -1 or +1. Lanes are those of the result. Exact.
     ```mlir
-    %y = dataflow.threshold %a, %t base -1 : !dataflow.stream<!q.fixed<11, 0>, lanes = 1, beats = 64>,
-        tensor<64x2x!q.fixed<11, 0>> -> !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 64>
+    %y = dataflow.threshold %a, %t base -1 -> !q.fixed<2, 0>
     ```
     """
 
     name = "dataflow.threshold"
+    input = operand_def(AnyStream)
     thresholds = operand_def(IntegerTensor)
     descending = opt_operand_def(IntegerTensor)
     base_attr = prop_def(IntegerAttr.constr(i64), prop_name="base")
     traits = traits_def(Pure())
-    assembly_format = (
-        "$input `,` $thresholds (`descending` $descending^ `:` type($descending))? `base` $base attr-dict "
-        "`:` type($input) `,` type($thresholds) `->` type($result)"
-    )
 
     def __init__(
         self,
@@ -84,10 +94,30 @@ class ThresholdOp(UnitOp):
     def descending_flags(self) -> Array | None:
         return None if self.descending is None else self.constant(self.descending, "descending")
 
+    @classmethod
+    def parse(cls, parser: Parser) -> ThresholdOp:
+        input, thresholds = parse_stream(parser), parse_next_value(parser)
+        descending = parse_optional_value(parser, "descending")
+        base = parse_integer(parser, "base")
+        lanes = parse_optional_lanes(parser, cls.name, input)
+        op = cls(input, thresholds, parse_result_type(parser), base, descending=descending, lanes=lanes)
+        op.attributes.update(parser.parse_optional_attr_dict())
+        return op
+
+    def print(self, printer: Printer) -> None:
+        print_operands(printer, self.input, self.thresholds)
+        print_optional_value(printer, "descending", self.descending)
+        printer.print_string(f" base {self.base}")
+        print_lanes(printer, self.input_type, self.result_type)
+        print_result_type(printer, self.result_type.element_type)
+        printer.print_op_attributes(self.attributes)
+
     def verify_(self) -> None:
         self.verify_same_frame()
         shape, elements = shape_of(self.thresholds), self.input_type.elements
         if len(shape) == 2 and shape[0] and elements % shape[0]:
-            raise self.fault(f"has {shape[0]} rows of thresholds, which do not divide the {elements} elements of a frame")
+            raise self.fault(
+                f"has {shape[0]} rows of thresholds, which do not divide the {elements} elements of a frame"
+            )
         verify_thresholds(self, self.thresholds, self.descending, shape[:1])
         verify_threshold_codes(self, self.result_type.element_type, self.base, shape[1])

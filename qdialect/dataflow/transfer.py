@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from math import prod
 
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
+from xdsl.parser import Parser
+from xdsl.printer import Printer
 from xdsl.traits import Pure
 
 from ..q.base import IntegerTensor, QOp
-from ..types import QTensor, element_type, shape_of
+from ..types import QTensor, element_type, is_integer_type, shape_of, tensor_type
+from .assembly import lanes_fault, parse_count, parse_stream, parse_value, print_operands, print_result_type
 from .types import StreamType, stream_type
 from .unit import AnyStream
 
@@ -20,7 +24,7 @@ class ToStreamOp(QOp):
     """The host sends a tensor, elements in row-major order, one frame.
 
     ```mlir
-    %s = dataflow.send %x : tensor<1x784x!q.ufixed<8, 0>> -> !dataflow.stream<!q.ufixed<8, 0>, lanes = 28, beats = 28>
+    %s = dataflow.send %x lanes 28
     ```
     """
 
@@ -28,13 +32,30 @@ class ToStreamOp(QOp):
     input = operand_def(IntegerTensor)
     result = result_def(AnyStream)
     traits = traits_def(Pure())
-    assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
 
     def __init__(self, input: SSAValue, lanes: int = 1):
         elements = prod(shape_of(input))
         super().__init__(
             operands=[input], result_types=[StreamType(element_type(input), lanes, max(elements // lanes, 1))]
         )
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ToStreamOp:
+        position = parser.pos
+        input = parse_value(parser)
+        if not isinstance(input.type, TensorType) or not is_integer_type(element_type(input)):
+            parser.raise_error(f"{cls.name} takes a tensor of codes, not {input.type}", position, parser.pos)
+        position, lanes, elements = parser.pos, parse_count(parser, "lanes"), prod(shape_of(input))
+        if elements % lanes:
+            parser.raise_error(lanes_fault(cls.name, lanes, elements), position, parser.pos)
+        op = cls(input, lanes)
+        op.attributes.update(parser.parse_optional_attr_dict())
+        return op
+
+    def print(self, printer: Printer) -> None:
+        print_operands(printer, self.input)
+        printer.print_string(f" lanes {stream_type(self.result).lanes}")
+        printer.print_op_attributes(self.attributes)
 
     def verify_(self) -> None:
         _verify_transfer(self, self.input, self.result)
@@ -45,7 +66,7 @@ class FromStreamOp(QOp):
     """The host receives one frame as a tensor, elements in row-major order.
 
     ```mlir
-    %y = dataflow.receive %s : !dataflow.stream<!q.fixed<9, 0>, lanes = 2, beats = 5> -> tensor<1x10x!q.fixed<9, 0>>
+    %y = dataflow.receive %s -> tensor<1x10x!q.fixed<9, 0>>
     ```
     """
 
@@ -53,10 +74,25 @@ class FromStreamOp(QOp):
     input = operand_def(AnyStream)
     result = result_def(IntegerTensor)
     traits = traits_def(Pure())
-    assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
 
     def __init__(self, input: SSAValue, result_type: QTensor):
         super().__init__(operands=[input], result_types=[result_type])
+
+    @classmethod
+    def parse(cls, parser: Parser) -> FromStreamOp:
+        input = parse_stream(parser)
+        parser.parse_punctuation("->")
+        position, type_ = parser.pos, parser.parse_type()
+        if not isinstance(type_, TensorType) or not is_integer_type(type_.element_type):
+            parser.raise_error(f"{cls.name} gives a tensor of codes, not {type_}", position, parser.pos)
+        op = cls(input, tensor_type(type_))
+        op.attributes.update(parser.parse_optional_attr_dict())
+        return op
+
+    def print(self, printer: Printer) -> None:
+        print_operands(printer, self.input)
+        print_result_type(printer, self.result.type)
+        printer.print_op_attributes(self.attributes)
 
     def verify_(self) -> None:
         _verify_transfer(self, self.result, self.input)

@@ -101,12 +101,20 @@ def _parse_field(parser: AttrParser, keyword: str) -> int:
     return parser.parse_integer(allow_boolean=False)
 
 
+def element_fault(element_type: Attribute) -> str | None:
+    """Why a stream cannot carry `element_type`, or None."""
+    if is_integer_type(element_type):
+        return None
+    return (
+        f"!dataflow.stream cannot carry {element_type}; "
+        "mend: quantise to !q.fixed, !q.ufixed or !q.bipolar before the hardware part"
+    )
+
+
 def _stream_fault(element_type: Attribute, lanes: int, beats: int) -> str | None:
-    if not is_integer_type(element_type):
-        return (
-            f"!dataflow.stream cannot carry {element_type}; "
-            "mend: quantise to !q.fixed, !q.ufixed or !q.bipolar before the hardware part"
-        )
+    fault = element_fault(element_type)
+    if fault is not None:
+        return fault
     if lanes < 1 or beats < 1:
         return f"!dataflow.stream needs at least 1 lane and 1 beat, got lanes = {lanes}, beats = {beats}"
     return None

@@ -12,6 +12,7 @@ from xdsl.utils.exceptions import VerifyException
 from ..attrs import Array
 from ..q.base import QOp
 from ..q.inference import constant_of
+from .assembly import divisors_text, lanes_fault
 from .types import StreamType, stream_type
 
 AnyStream = BaseAttr(StreamType)
@@ -51,29 +52,19 @@ class UnitOp(QOp, ABC):
         """The result has as many elements a frame as the input."""
         before, after = self.input_type.elements, self.result_type.elements
         if before != after:
+            if before % self.result_type.lanes:
+                raise VerifyException(lanes_fault(self.name, self.result_type.lanes, before))
             raise self.fault(
                 f"keeps the {before} elements of a frame, but its result has {after}; "
                 f"mend: write beats = {before // self.result_type.lanes} for lanes = {self.result_type.lanes}"
-                if before % self.result_type.lanes == 0
-                else f"cannot make beats of {self.result_type.lanes} lanes from {before} elements a frame; "
-                f"mend: choose lanes from {divisors_text(before)}"
             )
 
 
-def divisors(number: int) -> list[int]:
-    """All divisors of a positive number in rising order."""
-    low = [d for d in range(1, int(number**0.5) + 2) if d * d <= number and number % d == 0]
-    return low + [number // d for d in reversed(low) if d * d != number]
-
-
-def divisors_text(number: int) -> str:
-    return ", ".join(map(str, divisors(number)))
-
-
-def verify_fold(op: UnitOp, name: str, value: int, number: int, what: str) -> None:
-    """`value` (PE or SIMD) divides `number` rows or columns."""
-    if value < 1 or number % value:
-        raise op.fault(
-            f"has {name} {value}, which does not divide the {number} {what} of the weights; "
-            f"mend: choose one of {divisors_text(number)}"
-        )
+def fold_fault(op: str, name: str, value: int, number: int, what: str) -> str | None:
+    """Why `value` (PE or SIMD) cannot fold `number` rows or columns, or None."""
+    if value >= 1 and number % value == 0:
+        return None
+    return (
+        f"{op} has {name} {value}, which does not divide the {number} {what} of the weights; "
+        f"mend: choose one of {divisors_text(number)}"
+    )
