@@ -1,4 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Named pipelines: lists of passes that `-p` accepts under one name."""
+"""Named pipelines: lists of passes that `-p` accepts under one name; and the pipelines of a build, which take options.
 
-PIPELINES: dict[str, list[str]] = {}
+Each can run twice: the second run changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.utils.arg_spec import ArgSpec
+
+_STREAMLINE = [
+    "q-lower-batch-norm",
+    "q-lower-sub-div",
+    "q-collapse-affine",
+    "q-move-affine-past-linear",
+    "q-collapse-affine",
+]
+_TO_HARDWARE = ["q-infer-ranges", "q-lower-quantizers-to-thresholds", "q-infer-ranges", "q-partition"]
+
+PIPELINES: dict[str, list[str]] = {
+    "q-streamline": _STREAMLINE,
+    "q-to-typed": ["q-fold-constants", "q-convert-to-typed", *_STREAMLINE, *_TO_HARDWARE],
+    "q-to-dataflow": ["q-convert-to-dataflow", "q-set-folding", "q-insert-width-converters", "q-insert-fifos"],
+}
+
+
+def to_typed(input_formats: Sequence[str] = ()) -> str:
+    """The pipeline from the graph level to the divided typed level.
+
+    Args:
+        input_formats: `NAME: FORMAT [scale NUMBER] [offset NUMBER]` of each input that holds codes.
+    """
+    fold, *rest = PIPELINES["q-to-typed"]
+    quoted = ['"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in input_formats]
+    formats = [f"q-set-input-format{{input-format={text}}}" for text in quoted]
+    return ",".join([fold, *formats, *rest])
+
+
+def to_dataflow(clock: float, fps: float | None = None, max_lut: int | None = None) -> str:
+    """The pipeline from the typed to the dataflow level.
+
+    Args:
+        clock: hertz.   fps: frames a second to reach.   max_lut: look-up tables to stay below.
+    """
+    limits = {"clock": clock, "fps": fps, "max-lut": max_lut}
+    folding = ArgSpec("q-set-folding", {name: (value,) for name, value in limits.items() if value is not None})
+    return ",".join(str(folding) if step == "q-set-folding" else step for step in PIPELINES["q-to-dataflow"])
