@@ -173,10 +173,10 @@ def elementwise(ufunc: Any, first: Operand, second: Operand, result: Numbers) ->
     first, second = first.with_rank(rank), second.with_rank(rank)
     before, after = first.convert, second.convert
     if second.constant is not None:
-        kernel = _with_constant(lambda x, out: ufunc(x, second.constant, out), first, result)
+        kernel = _with_constant(lambda x, out: ufunc(x, second.constant, out=out), first, result)
         return kernel if before is None else lambda x: kernel(before(x))
     if first.constant is not None:
-        kernel = _with_constant(lambda x, out: ufunc(first.constant, x, out), second, result)
+        kernel = _with_constant(lambda x, out: ufunc(first.constant, x, out=out), second, result)
         return kernel if after is None else lambda x: kernel(after(x))
     if before is None and after is None:
         return ufunc
