@@ -76,12 +76,12 @@ def tail_thresholds(tail: Sequence[Segment], amin: Array, amax: Array) -> Thresh
 
 def _trimmed(by_level: Array, falls: Array, low: int, amin: Array, amax: Array) -> Thresholds:
     """Thresholds from a table in order of levels (rows of falling channels descend), useless columns dropped."""
-    first_reached, last_reached = by_level <= amin[:, None], by_level > amax[:, None]
-    always = np.where(falls[:, None], last_reached, first_reached).all(axis=0)
-    never = np.where(falls[:, None], first_reached, last_reached).all(axis=0)
-    first, stop = int(always.sum()), len(never) - int(never.sum())
+    first_reached, last_reached = by_level <= amin[:, None], by_level > amax[:, None]  # where rows rise: always, never
+    levels = by_level.shape[1]
+    first = int(np.where(falls[:, None], last_reached, first_reached).all(axis=0).sum())
+    stop = levels - int(np.where(falls[:, None], first_reached, last_reached).all(axis=0).sum())
     if first >= stop:  # a constant
-        first = min(first, len(never) - 1)
+        first = min(first, levels - 1)
         stop = first + 1
     kept = by_level[:, first:stop]
     return Thresholds(np.where(falls[:, None], kept[:, ::-1], kept), falls, low + first)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Intervals of exact numbers, elementwise: integers times one rational scale, no IR.
+
+Bounds are integer arrays (int64, or Python integers where int64 could overflow) that broadcast to the tensor's shape,
+so a tensor whose channels differ costs one pair of numbers a channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..qdialect.formats import BipolarFormat, IntegerFormat, IntRange, Overflow, Rounding
+from ..qdialect.reference.values import common_scale, exact_from_fractions
+from ..qdialect.rounding import INT64_LIMIT, as_integers, magnitude, round_quotient, saturation_range
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Numbers from `lo * scale` to `hi * scale`, elementwise; scale > 0. For an integer type lo and hi are codes."""
+
+    lo: Array
+    hi: Array
+    scale: Fraction
+
+    @property
+    def hull(self) -> IntRange:
+        """The range of all elements together, in units of `scale`."""
+        return IntRange(int(self.lo.min()), int(self.hi.max()))
+
+    @property
+    def is_point(self) -> bool:
+        return self.lo is self.hi or bool((self.lo == self.hi).all())
+
+    def map(self, function: Any) -> Interval:
+        """`function`, which moves elements, on both bounds."""
+        return Interval(function(self.lo), function(self.hi), self.scale)
+
+
+def whole(range_: IntRange, scale: Fraction) -> Interval:
+    """Every element anywhere in the range."""
+    lo, hi = (as_integers(np.asarray(bound, dtype=object)) for bound in (range_.lo, range_.hi))
+    return Interval(lo, hi, scale)
+
+
+def points(codes: Array, scale: Fraction) -> Interval:
+    """Elements that are known."""
+    codes = as_integers(codes)
+    return Interval(codes, codes, scale)
+
+
+def point_fractions(values: Array) -> Interval:
+    """Known elements, from an object array of Fractions."""
+    exact = exact_from_fractions(values)
+    return points(exact.numerators, exact.scale)
+
+
+def _safe(bound: int, *arrays: Array) -> list[Array]:
+    """The arrays in a dtype in which numbers up to `bound` do not overflow."""
+    return [array if bound < INT64_LIMIT else array.astype(object) for array in arrays]
+
+
+def _bound(x: Interval) -> int:
+    return max(magnitude(x.lo), magnitude(x.hi))
+
+
+def rescaled(x: Interval, scale: Fraction) -> Interval:
+    """The same numbers in units of `scale`, of which the old scale is a whole multiple."""
+    factor = int(x.scale / scale)
+    if factor == 1:
+        return x
+    lo, hi = _safe(_bound(x) * factor, x.lo, x.hi)
+    return Interval(lo * factor, hi * factor, scale)
+
+
+def add(a: Interval, b: Interval) -> Interval:
+    scale = common_scale(a.scale, b.scale)
+    a, b = rescaled(a, scale), rescaled(b, scale)
+    alo, ahi, blo, bhi = _safe(_bound(a) + _bound(b), a.lo, a.hi, b.lo, b.hi)
+    return Interval(alo + blo, ahi + bhi, scale)
+
+
+def negative(x: Interval) -> Interval:
+    lo, hi = _safe(_bound(x), x.lo, x.hi)
+    return Interval(-hi, -lo, x.scale)
+
+
+def multiply(a: Interval, b: Interval) -> Interval:
+    """Products of independent numbers."""
+    alo, ahi, blo, bhi = _safe(_bound(a) * _bound(b), a.lo, a.hi, b.lo, b.hi)
+    low, high = _corners(alo, ahi, blo, bhi)
+    return Interval(low, high, a.scale * b.scale)
+
+
+def _corners(alo: Array, ahi: Array, blo: Array, bhi: Array) -> tuple[Array, Array]:
+    products = [x * y for x in (alo, ahi) for y in (blo, bhi)]
+    low = np.minimum(np.minimum(products[0], products[1]), np.minimum(products[2], products[3]))
+    high = np.maximum(np.maximum(products[0], products[1]), np.maximum(products[2], products[3]))
+    return np.asarray(low), np.asarray(high)
+
+
+def square(x: Interval) -> Interval:
+    """A number times itself."""
+    product = multiply(x, x)
+    lo, hi = _safe(_bound(product), x.lo, x.hi)
+    least = np.where(lo > 0, lo * lo, np.where(hi < 0, hi * hi, 0))
+    return Interval(least, product.hi, product.scale)
+
+
+def reciprocal(x: Interval) -> Interval:
+    """1 / x of known numbers without zero."""
+    assert x.is_point
+    flat = [1 / (int(code) * x.scale) for code in x.lo.reshape(-1)]
+    values = np.empty(x.lo.shape, dtype=object)
+    values.reshape(-1)[:] = flat
+    return point_fractions(values)
+
+
+def clamp(x: Interval, minimum: Interval, maximum: Interval) -> Interval:
+    """`min(max(x, minimum), maximum)`, which rises in all three."""
+    scale = common_scale(common_scale(x.scale, minimum.scale), maximum.scale)
+    x, minimum, maximum = rescaled(x, scale), rescaled(minimum, scale), rescaled(maximum, scale)
+    lo = np.minimum(np.maximum(x.lo, minimum.lo), maximum.lo)
+    hi = np.minimum(np.maximum(x.hi, minimum.hi), maximum.hi)
+    return Interval(np.asarray(lo), np.asarray(hi), scale)
+
+
+def matmul(a: Interval, b: Interval, a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> Interval:
+    """numpy's `a @ b`; corner-tight. The shapes are those of the tensors."""
+    depth = a_shape[-1]
+    row, column = len(a_shape) == 1, len(b_shape) == 1
+    alo, ahi = (_matrix(bound, -1, depth) for bound in (a.lo, a.hi))
+    blo, bhi = (_matrix(bound[..., None] if column else bound, -2, depth) for bound in (b.lo, b.hi))
+    alo, ahi, blo, bhi = _safe(_bound(a) * _bound(b) * max(depth, 1), alo, ahi, blo, bhi)
+    if b.is_point:
+        up, down = np.maximum(blo, 0), np.minimum(blo, 0)
+        low, high = alo @ up + ahi @ down, ahi @ up + alo @ down
+    elif a.is_point:
+        up, down = np.maximum(alo, 0), np.minimum(alo, 0)
+        low, high = up @ blo + down @ bhi, up @ bhi + down @ blo
+    else:
+        low, high = _matmul_corners(alo, ahi, blo, bhi)
+    dropped = (*((-2,) if row else ()), *((-1,) if column else ()))
+    return Interval(np.squeeze(low, dropped), np.squeeze(high, dropped), a.scale * b.scale)
+
+
+def _matrix(bound: Array, axis: int, size: int) -> Array:
+    """`bound` with at least two axes, the summed one at full size (bounds that broadcast may lack it)."""
+    bound = bound.reshape((1,) * max(2 - bound.ndim, 0) + bound.shape)
+    shape = list(bound.shape)
+    shape[axis] = size
+    return np.broadcast_to(bound, shape)
+
+
+def _matmul_corners(alo: Array, ahi: Array, blo: Array, bhi: Array) -> tuple[Array, Array]:
+    low = high = np.zeros((1, 1), alo.dtype)
+    for k in range(alo.shape[-1]):  # one rank-one product at a time: no array larger than the result
+        columns, rows = (x.take([k], -1) for x in (alo, ahi)), (x.take([k], -2) for x in (blo, bhi))
+        least, most = _corners(*columns, *rows)
+        low, high = low + least, high + most
+    return low, high
+
+
+def quantize(x: Interval, format_: IntegerFormat, rounding: Rounding, overflow: Overflow, narrow: bool) -> Interval:
+    """Codes of the numbers in an integer format: every quantiser rises, unless it wraps."""
+    scale = Fraction(2) ** -format_.fraction_bits
+    if isinstance(format_, BipolarFormat):
+        return Interval(np.where(x.lo >= 0, 1, -1), np.where(x.hi >= 0, 1, -1), scale)
+    ratio = x.scale / scale
+    lo, hi = _safe(_bound(x) * ratio.numerator, x.lo, x.hi)
+    lo, hi = (round_quotient(bound * ratio.numerator, ratio.denominator, rounding) for bound in (lo, hi))
+    codes = Interval(as_integers(np.asarray(lo)), as_integers(np.asarray(hi)), scale)
+    if overflow is Overflow.WRAP:
+        return codes if codes.hull in format_.code_range else whole(format_.code_range, scale)
+    held = saturation_range(format_, narrow)
+    return Interval(_clip(codes.lo, held), _clip(codes.hi, held), scale)
+
+
+def _clip(codes: Array, range_: IntRange) -> Array:
+    if codes.dtype != object:
+        range_ = IntRange(max(range_.lo, -INT64_LIMIT), min(range_.hi, INT64_LIMIT - 1))
+    return np.asarray(np.clip(codes, range_.lo, range_.hi))

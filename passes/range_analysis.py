@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which numbers every value of a module can take: one forward walk over SSA, elementwise, exact.
+
+Integer arithmetic by interval corners, so each bound of a matrix product with known weights is reached by some input.
+Operands count as independent, but for `x * x` and `x - x`. Proofs written in the IR (`range`) are not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from ..qdialect.affine import batch_norm_affine
+from ..qdialect.attrs import Array
+from ..qdialect.formats import IntRange
+from ..qdialect.q import (
+    AddOp,
+    ArgMaxOp,
+    BatchNormOp,
+    ClipOp,
+    ConstantOp,
+    DivOp,
+    MatMulOp,
+    MulOp,
+    QuantizeOp,
+    ReluOp,
+    ReshapeOp,
+    SubOp,
+    ThresholdOp,
+    TopKOp,
+    TransposeOp,
+)
+from ..qdialect.q.inference import constant_of
+from ..qdialect.reference.values import common_scale
+from ..qdialect.rounding import saturation_range
+from ..qdialect.types import (
+    BipolarType,
+    RealType,
+    element_type,
+    integer_format,
+    is_integer_type,
+    shape_of,
+)
+from . import interval
+from .interval import Interval
+from .rewriting import exact_values
+
+Ranges: TypeAlias = dict[SSAValue, Interval]
+OpT = TypeVar("OpT", bound=Operation)
+Transfer: TypeAlias = Callable[[OpT, Sequence[Interval]], "Interval | Sequence[Interval]"]
+
+_TRANSFERS: dict[type[Operation], Transfer[Any]] = {}  # filled while this module is imported, then only read
+
+
+def analyse(module: ModuleOp) -> Ranges:
+    """The interval of every value that has one: not f32, custom floats, and what cannot be bounded.
+
+    A private function that is called once is analysed with what it is called with; else an argument can be anything
+    that its type holds.
+    """
+    functions = {op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp) and not op.is_declaration}
+    calls = [op for op in module.walk() if isinstance(op, CallOp)]
+    called = [op.callee.string_value() for op in calls]
+    inlined = {
+        name
+        for name, function in functions.items()
+        if called.count(name) == 1 and function.sym_visibility is not None and function.sym_visibility.data == "private"
+    }
+    ranges: Ranges = {}
+    for name, function in functions.items():
+        if name not in inlined:
+            _analyse_function(function, {}, functions, inlined, ranges)
+    return ranges
+
+
+def _analyse_function(
+    function: FuncOp, arguments: dict[int, Interval], functions: dict[str, FuncOp], inlined: set[str], ranges: Ranges
+) -> None:
+    for argument in function.body.block.args:
+        known = arguments.get(argument.index) or any_of_type(argument)
+        if known is not None:
+            ranges[argument] = known
+    for op in function.body.block.ops:
+        if isinstance(op, CallOp):
+            callee = functions.get(op.callee.string_value())
+            if callee is not None and callee.sym_name.data in inlined:
+                given = {i: ranges[operand] for i, operand in enumerate(op.operands) if operand in ranges}
+                _analyse_function(callee, given, functions, inlined, ranges)
+                _take_results(op, callee, ranges)
+                continue
+        _analyse_op(op, ranges)
+
+
+def _take_results(call: CallOp, callee: FuncOp, ranges: Ranges) -> None:
+    returned = callee.body.block.last_op
+    assert isinstance(returned, ReturnOp)
+    for result, value in zip(call.results, returned.operands, strict=True):
+        if value in ranges:
+            ranges[result] = ranges[value]
+
+
+def _analyse_op(op: Operation, ranges: Ranges) -> None:
+    transfer = _TRANSFERS.get(type(op))
+    needed = _needed(op)
+    exact = all(is_integer_type(type_) or isinstance(type_, RealType) for type_ in map(element_type, op.results))
+    if transfer is not None and exact and all(operand in ranges for operand in needed):
+        results = transfer(op, [ranges[operand] for operand in needed])
+        ranges.update(zip(op.results, [results] if isinstance(results, Interval) else results, strict=True))
+        return
+    for result in op.results:
+        known = any_of_type(result)
+        if known is not None:
+            ranges[result] = known
+
+
+def _needed(op: Operation) -> Sequence[SSAValue]:
+    """The operands whose intervals the transfer function of `op` takes."""
+    if isinstance(op, ArgMaxOp):
+        return []
+    if isinstance(op, BatchNormOp) and all(constant_of(parameter) is not None for parameter in op.operands[1:]):
+        return [op.input]
+    return op.operands
+
+
+def any_of_type(value: SSAValue) -> Interval | None:
+    """Every code that the type holds (and a quantiser leaves); None for types without integer codes."""
+    type_ = getattr(value.type, "element_type", None)
+    if type_ is None or not is_integer_type(type_):
+        return None
+    format_ = integer_format(type_)
+    owner = value.owner
+    narrow = isinstance(owner, QuantizeOp) and owner.narrow
+    return interval.whole(saturation_range(format_, narrow), Fraction(2) ** -format_.fraction_bits)
+
+
+def _transfer(op_class: type[OpT]) -> Callable[[Transfer[OpT]], Transfer[OpT]]:
+    def register(function: Transfer[OpT]) -> Transfer[OpT]:
+        _TRANSFERS[op_class] = function
+        return function
+
+    return register
+
+
+@_transfer(ConstantOp)
+def _constant(op: ConstantOp, operands: Sequence[Interval]) -> Interval:
+    type_ = element_type(op.result)
+    if isinstance(type_, RealType):
+        return interval.point_fractions(op.value.array)
+    return interval.points(op.value.array, _quantum(type_))
+
+
+@_transfer(AddOp)
+def _add(op: AddOp, operands: Sequence[Interval]) -> Interval:
+    return _in_type(op.result, interval.add(*operands))
+
+
+@_transfer(SubOp)
+def _sub(op: SubOp, operands: Sequence[Interval]) -> Interval:
+    if op.lhs is op.rhs:
+        return _in_type(op.result, interval.points(np.zeros((), np.int64), operands[0].scale))
+    return _in_type(op.result, interval.add(operands[0], interval.negative(operands[1])))
+
+
+@_transfer(MulOp)
+def _mul(op: MulOp, operands: Sequence[Interval]) -> Interval:
+    product = interval.square(operands[0]) if op.lhs is op.rhs else interval.multiply(*operands)
+    return _in_type(op.result, product)
+
+
+@_transfer(DivOp)
+def _div(op: DivOp, operands: Sequence[Interval]) -> Interval:
+    return interval.multiply(operands[0], interval.reciprocal(operands[1]))
+
+
+@_transfer(MatMulOp)
+def _matmul(op: MatMulOp, operands: Sequence[Interval]) -> Interval:
+    lhs, rhs = operands
+    return _in_type(op.result, interval.matmul(lhs, rhs, shape_of(op.lhs), shape_of(op.rhs)))
+
+
+@_transfer(ReluOp)
+def _relu(op: ReluOp, operands: Sequence[Interval]) -> Interval:
+    (x,) = operands
+    return Interval(np.maximum(x.lo, 0), np.maximum(x.hi, 0), x.scale)
+
+
+@_transfer(ClipOp)
+def _clip(op: ClipOp, operands: Sequence[Interval]) -> Interval:
+    return interval.clamp(*operands)
+
+
+@_transfer(BatchNormOp)
+def _batch_norm(op: BatchNormOp, operands: Sequence[Interval]) -> Interval:
+    scale, bias, mean, variance = (exact_values(parameter) for parameter in op.operands[1:])
+    slope, offset = batch_norm_affine(scale, bias, mean, variance, op.epsilon)
+    shape = tuple(-1 if axis == op.axis else 1 for axis in range(len(shape_of(op.input))))
+    scaled = interval.multiply(operands[0], interval.point_fractions(slope.reshape(shape)))
+    return interval.add(scaled, interval.point_fractions(offset.reshape(shape)))
+
+
+@_transfer(ReshapeOp)
+def _reshape(op: ReshapeOp, operands: Sequence[Interval]) -> Interval:
+    before, after = shape_of(op.input), shape_of(op.result)
+
+    def move(bound: Array) -> Array:
+        return bound.reshape(()) if bound.size == 1 else np.broadcast_to(bound, before).reshape(after)
+
+    return operands[0].map(move)
+
+
+@_transfer(TransposeOp)
+def _transpose(op: TransposeOp, operands: Sequence[Interval]) -> Interval:
+    rank = len(shape_of(op.input))
+    return operands[0].map(
+        lambda bound: bound.reshape((1,) * (rank - bound.ndim) + bound.shape).transpose(op.permutation)
+    )
+
+
+@_transfer(ArgMaxOp)
+def _arg_max(op: ArgMaxOp, operands: Sequence[Interval]) -> Interval:
+    return interval.whole(IntRange(0, shape_of(op.input)[op.axis] - 1), Fraction(1))
+
+
+@_transfer(TopKOp)
+def _top_k(op: TopKOp, operands: Sequence[Interval]) -> Sequence[Interval]:
+    (x,), count = operands, shape_of(op.input)[op.axis]
+    axis = op.axis - len(shape_of(op.input))
+    lo = x.lo.min(axis=axis, keepdims=True) if x.lo.ndim >= -axis else x.lo
+    hi = x.hi.max(axis=axis, keepdims=True) if x.hi.ndim >= -axis else x.hi
+    return [Interval(np.asarray(lo), np.asarray(hi), x.scale), interval.whole(IntRange(0, count - 1), Fraction(1))]
+
+
+@_transfer(QuantizeOp)
+def _quantize(op: QuantizeOp, operands: Sequence[Interval]) -> Interval:
+    format_ = integer_format(element_type(op.result))
+    return interval.quantize(operands[0], format_, op.rounding, op.overflow, op.narrow)
+
+
+@_transfer(ThresholdOp)
+def _threshold(op: ThresholdOp, operands: Sequence[Interval]) -> Interval:
+    x, thresholds = operands[:2]
+    scale = common_scale(x.scale, thresholds.scale)
+    x, thresholds = interval.rescaled(x, scale), interval.rescaled(thresholds, scale)
+    counts = [(np.atleast_1d(bound)[..., None] >= thresholds.lo).sum(axis=-1) for bound in (x.lo, x.hi)]
+    if len(operands) > 2:
+        falls, levels = operands[2].lo.astype(bool), shape_of(op.thresholds)[1]
+        low, high = counts
+        counts = [np.where(falls, levels - high, low), np.where(falls, levels - low, high)]
+    step = 2 if isinstance(element_type(op.result), BipolarType) else 1
+    low, high = (np.asarray(op.base + step * count) for count in counts)
+    return Interval(low, high, _quantum(element_type(op.result)))
+
+
+def _quantum(type_: Attribute) -> Fraction:
+    return Fraction(2) ** -integer_format(type_).fraction_bits
+
+
+def _in_type(result: SSAValue, found: Interval) -> Interval:
+    """`found` in units of the result's quantum (exact arithmetic gives whole multiples of it)."""
+    type_ = element_type(result)
+    return interval.rescaled(found, _quantum(type_)) if is_integer_type(type_) else found
