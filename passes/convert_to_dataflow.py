@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn @hardware into a chain of hardware units.
+
+Before:
+    func.func private @hardware(%x: tensor<1x4x!q.fixed<8, 0>>) -> tensor<1x2x!q.fixed<2, 0>> {
+      %a = q.matmul %x, %w : ...
+      %y = q.threshold %a, %t base -1 : ...
+After:
+    func.func private @hardware(%x: !dataflow.stream<...>) -> !dataflow.stream<...> {
+      %a = dataflow.matrix_vector %x, %w_transposed pe 1 simd 1 -> ...
+      %y = dataflow.threshold %a, %t base -1 lanes 1 -> ...
+    @main: the call stands between dataflow.send and dataflow.receive
+
+| typed ops                                                             | unit                     |
+|-----------------------------------------------------------------------|--------------------------|
+| q.matmul by a constant matrix, and the q.add of a constant behind it   | dataflow.matrix_vector   |
+| q.threshold                                                           | dataflow.threshold       |
+| q.mul, q.add with constants, up to and including q.quantize            | dataflow.requantize      |
+| q.arg_max of the whole frame                                          | dataflow.arg_max         |
+| q.reshape, q.transpose that keeps the order of elements                | nothing                  |
+
+Exact: the same integers.   Needs: q-partition.   Keeps: element types, ranges, locations.
+Leaves: nothing; ops without a unit are reported all at once. All units get PE, SIMD and lanes of 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import FunctionType, ModuleOp
+from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from ..qdialect.dataflow import (
+    HARDWARE,
+    FromStreamOp,
+    StreamType,
+    ToStreamOp,
+    hardware_function,
+    unit_chain,
+)
+from ..qdialect.errors import QoptError, describe_location
+from ..qdialect.types import element_type, is_integer_type, shape_of, tensor_type
+from .hardware_units import Blocked, NotHardware, UnitBuilder
+from .rewriting import at
+
+
+def _converted(function: FuncOp) -> FuncOp:
+    """@hardware with streams; QoptError lists every op that has no unit."""
+    if len(function.args) != 1 or len(function.function_type.outputs) != 1:
+        raise QoptError(
+            f"@{HARDWARE} has {len(function.args)} inputs and {len(function.function_type.outputs)} outputs; "
+            "hardware has one each",
+            function,
+            "join the inputs, or leave all but one input and output to the host",
+        )
+    block = Block(arg_types=[_stream_of(function.args[0], function)])
+    block.args[0].name_hint = function.args[0].name_hint
+    builder = UnitBuilder(block)
+    builder.streams[function.args[0]] = block.args[0]
+    refused: list[tuple[Operation, NotHardware]] = []
+    for op in function.body.block.ops:
+        if isinstance(op, ReturnOp):
+            continue
+        try:
+            builder.convert(op)
+        except NotHardware as reason:
+            refused.append((op, reason))
+        except Blocked:
+            pass
+    _report(refused)
+    returned = function.body.block.last_op
+    assert isinstance(returned, ReturnOp)
+    block.add_op(ReturnOp(builder.streams[returned.operands[0]]))
+    return _with_body(function, block)
+
+
+def _stream_of(value: SSAValue, function: FuncOp) -> StreamType:
+    type_ = element_type(value)
+    if not is_integer_type(type_):
+        raise QoptError(
+            f"@{HARDWARE} takes {tensor_type(value)}, hardware integer codes", function, "quantise the input of the net"
+        )
+    return StreamType(type_, 1, prod(shape_of(value)))
+
+
+def _report(refused: list[tuple[Operation, NotHardware]]) -> None:
+    if len(refused) == 1:
+        op, reason = refused[0]
+        raise QoptError(reason.what, op, reason.mend)
+    if refused:
+        lines = [f"{why.what}, {describe_location(op) or 'no location'}; {why.mend}" for op, why in refused]
+        raise QoptError("\n    ".join([f"{len(refused)} ops have no hardware unit:", *lines]), None, "see each line")
+
+
+def _with_body(function: FuncOp, block: Block) -> FuncOp:
+    """Replace the body of a function by `block`, its type by what the block takes and returns."""
+    returned = block.last_op
+    assert returned is not None
+    function.body.detach_block(function.body.block).erase()
+    function.body.add_block(block)
+    function.function_type = FunctionType.from_lists(
+        [argument.type for argument in block.args], [value.type for value in returned.operands]
+    )
+    return function
+
+
+def _wrap_calls(module: ModuleOp, function: FuncOp) -> None:
+    """Put send and receive around the calls of @hardware."""
+    for call in [op for op in module.walk() if isinstance(op, CallOp) and op.callee.root_reference.data == HARDWARE]:
+        block = call.parent_block()
+        assert block is not None
+        old = call.res[0]
+        send = at(ToStreamOp(call.arguments[0]), call)
+        new = at(CallOp(HARDWARE, [send.result], list(function.function_type.outputs)), call)
+        receive = at(FromStreamOp(new.res[0], tensor_type(old)), call)
+        receive.result.name_hint = old.name_hint
+        block.insert_ops_before([send, new, receive], call)
+        old.replace_all_uses_with(receive.result)
+        call.detach()
+        call.erase()
+
+
+@dataclass(frozen=True)
+class ConvertToDataflowPass(ModulePass):
+    """Turn @hardware into a chain of hardware units."""
+
+    name = "q-convert-to-dataflow"
+    exact: ClassVar[bool] = True
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        function = hardware_function(op)
+        if any(isinstance(argument.type, StreamType) for argument in function.args):
+            return
+        function = _converted(function)
+        unit_chain(function)
+        _wrap_calls(op, function)
