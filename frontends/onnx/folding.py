@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluation of nodes that depend on constants alone: computed shapes, folded scales."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from .loader import evaluate
+from .model import STANDARD_DOMAIN, Array, Model, NodeDefinition
+from .node import GraphBuilder, Node
+
+LARGEST_RESULT = 1 << 28  # elements; a larger one is a damaged model, not a constant
+
+# Deterministic ops of tensors. Quantisers are not among them: those of weights stay in the IR.
+FOLDABLE = frozenset(
+    """
+    Abs Add And Cast Ceil Clip Concat ConstantOfShape Cos Cosh Div Equal Erf Exp Expand Flatten Floor Gather
+    GatherElements GatherND Greater GreaterOrEqual Less LessOrEqual Log MatMul Max Mean Min Mod Mul Neg Not Or Pow Range
+    Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Round Sigmoid Sign Sin Slice Split Sqrt
+    Squeeze Sub Sum Tanh Tile Transpose Unsqueeze Where Xor
+    """.split()
+)
+# ops whose result is as large as the numbers in an input say: {op type: inputs}
+SIZED_BY = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1, "Range": 1}
+
+
+def fold(node: NodeDefinition, builder: GraphBuilder) -> list[Array] | None:
+    """The node's results if all its inputs are constants and it can be evaluated, else None."""
+    if node.domain != STANDARD_DOMAIN or node.op_type not in FOLDABLE:
+        return None
+    inputs = [builder.values[name] if name else None for name in node.inputs]
+    arrays = [value for value in inputs if value is None or isinstance(value, np.ndarray)]
+    if len(arrays) != len(inputs):
+        return None
+    if _result_size(node, arrays) > LARGEST_RESULT:
+        raise Node(node, builder).error("the result is too large for a constant", "export the model again")
+    return _evaluate(node, builder.model, builder, arrays)
+
+
+def _evaluate(
+    node: NodeDefinition, model: Model, builder: GraphBuilder, arrays: list[Array | None]
+) -> list[Array]:
+    try:
+        return evaluate(node, model.opsets, arrays)
+    except ValueError as fault:
+        mend = "export the model again, or simplify it first (onnxsim)"
+        raise Node(node, builder).error(f"the constant cannot be computed: {fault}", mend) from None
+
+
+def _result_size(node: NodeDefinition, arrays: list[Array | None]) -> float:
+    """A bound of the number of elements of the result, from the shapes and sizes that the inputs hold."""
+    given = [array for array in arrays if array is not None]
+    largest = float(max((array.size for array in given), default=1))
+    sized_by = SIZED_BY.get(node.op_type)
+    if sized_by is not None:
+        sizes = arrays[sized_by] if sized_by < len(arrays) else None
+        if sizes is None or sizes.dtype.kind not in "iuf":
+            return largest
+        return largest * prod(max(1.0, abs(float(size))) for size in sizes.reshape(-1)[:64])
+    shapes = [array.shape for array in given]
+    try:
+        return max(largest, float(prod(np.broadcast_shapes(*shapes))))
+    except ValueError:  # not elementwise
+        return float(prod(array.shape[0] if array.ndim else 1 for array in given)) if node.op_type == "MatMul" else largest

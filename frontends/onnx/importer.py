@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX to the graph level of the q dialect: one walk over the nodes, constants folded on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    Float32Type,
+    FunctionType,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+)
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from ...qdialect.errors import QoptError
+from ...qdialect.q import QuantizeOp
+from ...qdialect.text import verify_error
+from ...qdialect.types import RealType, element_type, is_f32, shape_of
+from . import ops as _ops  # fills the registry
+from .datatypes import finn_type, input_type
+from .folding import FOLDABLE, fold
+from .loader import check_node, load
+from .model import STANDARD_DOMAIN, Dimension, Model, NodeDefinition, TensorInfo, place
+from .node import GraphBuilder, Node, Value, value_name
+from .registry import IMPORTERS
+
+assert _ops.__all__
+
+
+def import_onnx(
+    source: str | Path | bytes, *, shapes: Mapping[str, tuple[int, ...]] | None = None, name: str | None = None
+) -> ModuleOp:
+    """An ONNX model as q ops in `@main`, for one frame.
+
+    Args:
+        source: path or contents of an .onnx file.
+        shapes: shapes of inputs that the file leaves open, or that are fixed for a batch.
+        name: what messages call the model; default the file's name.
+
+    Raises: QoptError for every model that is damaged or not supported.
+    """
+    model = load(source, name)
+    types = [_input_type(info, model, shapes or {}) for info in model.inputs]
+    _refuse_unknown_names(model, shapes or {})
+    block = Block(arg_types=types)
+    builder = GraphBuilder(model, block)
+    for info, argument in zip(model.inputs, block.args, strict=True):
+        argument.name_hint = value_name(info.name)
+        builder.values[info.name] = argument
+        if info.element_type != "FLOAT":
+            builder.integers.add(argument)
+    _import_nodes(builder)
+    results = [_result(info, builder) for info in model.outputs]
+    _sort(block, results)
+    block.add_op(ReturnOp(*results))
+    function = FuncOp(
+        "main",
+        FunctionType.from_lists(types, [result.type for result in results]),
+        Region(block),
+        arg_attrs=_names(model.inputs),
+        res_attrs=_names(model.outputs),
+    )
+    return ModuleOp([function])
+
+
+def _names(infos: Sequence[TensorInfo]) -> ArrayAttr[DictionaryAttr]:
+    return ArrayAttr([DictionaryAttr({"q.name": StringAttr(info.name)}) for info in infos])
+
+
+# inputs and outputs
+
+
+def _refuse_unknown_names(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    names = [info.name for info in model.inputs]
+    for name in shapes:
+        if name not in names:
+            raise QoptError(f"the model has no input '{name}'", model.file, f"its inputs are {', '.join(names)}")
+
+
+def _input_type(info: TensorInfo, model: Model, shapes: Mapping[str, tuple[int, ...]]) -> TensorType[Attribute]:
+    type_ = input_type(info.element_type)
+    if type_ is None:
+        mend = "convert the model to float32 or integer inputs"
+        raise QoptError(f"input '{info.name}' has element type {info.element_type}", model.file, mend)
+    if is_f32(type_):
+        type_ = finn_type(model.datatypes.get(info.name)) or type_
+    return TensorType(type_, _input_shape(info, model.file, shapes.get(info.name)))
+
+
+def _input_shape(info: TensorInfo, file: str, given: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The shape of one frame: as given, else as declared with an open batch dimension set to 1."""
+    declared = None if info.shape is None else info.shape
+    if given is not None:
+        return _given_shape(info, file, given)
+    shape: tuple[Dimension, ...] | None = declared
+    if shape is not None and shape and not isinstance(shape[0], int):
+        shape = (1, *shape[1:])
+    sizes = None if shape is None else [size for size in shape if isinstance(size, int)]
+    if shape is None or sizes is None or len(sizes) != len(shape):
+        raise QoptError(f"input '{info.name}' has the open shape {_shown(declared)}", file, _shape_option(info, shape))
+    if min(sizes, default=1) < 1:
+        raise QoptError(f"input '{info.name}' has the shape {_shown(shape)}", file, "every size is at least 1")
+    if len(sizes) > 1 and sizes[0] > 1:
+        what = f"input '{info.name}' of shape {_shown(shape)} holds a batch of {sizes[0]} frames"
+        one = _shape_option(info, (1, *shape[1:]))
+        raise QoptError(what, file, f"{one}; or the full shape if the first dimension is part of a frame")
+    return tuple(sizes)
+
+
+def _given_shape(info: TensorInfo, file: str, given: tuple[int, ...]) -> tuple[int, ...]:
+    declared = info.shape
+    fits = declared is None or len(declared) == len(given)
+    if declared is not None and fits:
+        fits = all(not isinstance(old, int) or old == new for old, new in zip(declared[1:], given[1:], strict=True))
+    if not fits or min(given, default=1) < 1:
+        what = f"shape {list(given)} given for input '{info.name}' does not fit its shape {_shown(declared)}"
+        raise QoptError(what, file, "give the same number of dimensions, and change only open ones and the batch")
+    return given
+
+
+def _shown(shape: Sequence[Dimension] | None) -> str:
+    return "unknown" if shape is None else "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
+
+
+def _shape_option(info: TensorInfo, shape: Sequence[Dimension] | None) -> str:
+    sizes = ("1", "3", "32", "32") if shape is None else [str(s) if isinstance(s, int) else "N" for s in shape]
+    return f"pass --shape {info.name}={','.join(sizes)}"
+
+
+def _result(info: TensorInfo, builder: GraphBuilder) -> SSAValue:
+    """A graph output as a value of the IR: float32 where ONNX has a real number without hardware format."""
+    file = builder.model.file
+    name = next((node.name for node in builder.model.nodes if info.name in node.outputs), info.name)
+    node = Node(NodeDefinition(name, STANDARD_DOMAIN, "Identity", (info.name,), (), {}, None), builder)
+    value = node.operand(0)
+    if isinstance(element_type(value), RealType):
+        value = node.emit(QuantizeOp(value, Float32Type()))
+    declared, actual = info.shape, shape_of(value)
+    if declared is not None and len(declared) == len(actual):
+        wrong = [old for old, new in zip(declared[1:], actual[1:], strict=True) if isinstance(old, int) and old != new]
+        if not wrong:
+            return value
+    elif not declared:  # undeclared, or declared without shape by exporters that do not know it
+        return value
+    what = f"output '{info.name}' has shape {list(actual)}, the model declares {_shown(declared)}"
+    raise QoptError(what, file, "run shape inference on the model, or correct --shape")
+
+
+# nodes
+
+
+def _import_nodes(builder: GraphBuilder) -> None:
+    model = builder.model
+    unknown: list[NodeDefinition] = []
+    lost: set[str] = set()  # results of unknown ops, and what depends on them
+    for definition in _needed(model):
+        known = (definition.domain, definition.op_type) in IMPORTERS
+        if lost.isdisjoint(definition.inputs):
+            results = _import_node(definition, builder) if known else fold(definition, builder)
+            if results is not None:
+                _bind(definition, results, builder)
+                continue
+        if not known and (definition.op_type not in FOLDABLE or lost.isdisjoint(definition.inputs)):
+            unknown.append(definition)
+        lost.update(definition.outputs)
+    if unknown:
+        raise _unknown_ops(unknown, model.file)
+
+
+def _needed(model: Model) -> list[NodeDefinition]:
+    """The nodes that an output depends on, in order."""
+    needed = {info.name for info in model.outputs}
+    nodes: list[NodeDefinition] = []
+    for node in reversed(model.nodes):
+        if not needed.isdisjoint(node.outputs):
+            needed.update(node.inputs)
+            nodes.append(node)
+    return nodes[::-1]
+
+
+def _import_node(definition: NodeDefinition, builder: GraphBuilder) -> Sequence[Value]:
+    folded = fold(definition, builder)
+    if folded is not None:
+        return folded
+    node = Node(definition, builder)
+    if definition.domain == STANDARD_DOMAIN:
+        fault = check_node(definition, builder.model.opsets)
+        if fault is not None:
+            raise node.error(f"the node is not valid ONNX: {fault}", "export the model again")
+    try:
+        results = IMPORTERS[definition.domain, definition.op_type](node)
+    except VerifyException as fault:
+        raise verify_error(fault, place(definition, builder.model.file)) from None
+    return list(results) if isinstance(results, Sequence) else [results]
+
+
+def _bind(definition: NodeDefinition, results: Sequence[Value], builder: GraphBuilder) -> None:
+    for index, name in enumerate(definition.outputs):
+        if index < len(results):
+            builder.values[name] = results[index]
+
+
+def _unknown_ops(nodes: Sequence[NodeDefinition], file: str) -> QoptError:
+    by_type: dict[tuple[str, str], list[str]] = {}
+    for node in nodes:
+        by_type.setdefault((node.domain, node.op_type), []).append(node.name)
+    shown = [f"{_op_name(key)} at {_few(names)}" for key, names in by_type.items()]
+    known = sorted({op_type for _, op_type in IMPORTERS})
+    near = {match for _, op_type in by_type for match in get_close_matches(op_type, known, 1)}
+    mend = f"did you mean {', '.join(sorted(near))}? " if near else ""
+    mend += f"Supported: {', '.join(known)}; on constants also {', '.join(sorted(FOLDABLE.difference(known)))}"
+    return QoptError(f"ops that are not supported: {'; '.join(shown)}", file, mend)
+
+
+def _op_name(key: tuple[str, str]) -> str:
+    return ".".join(filter(None, key))
+
+
+def _few(names: Sequence[str]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return ", ".join(quoted) if len(quoted) <= 4 else f"{', '.join(quoted[:3])} and {len(quoted) - 3} more"
+
+
+# order
+
+
+def _sort(block: Block, results: Iterable[SSAValue]) -> None:
+    """Keep the ops that results depend on, each in front of its first user: one order for one network.
+
+    What a node writes for a deferred quantiser, and constants, then stand where they are used.
+    """
+    order: list[Operation] = []
+    done: set[Operation] = set()
+    stack = [(result.owner, False) for result in reversed(list(results))]
+    while stack:
+        op, operands_done = stack.pop()
+        if not isinstance(op, Operation) or op in done:
+            continue
+        if operands_done:
+            done.add(op)
+            order.append(op)
+            continue
+        stack.append((op, True))
+        stack.extend((operand.owner, False) for operand in reversed(op.operands))
+    for op in list(block.ops):
+        op.detach()
+    for op in order:
+        block.add_op(op)
+
+

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An ONNX model as plain Python data, checked: what the importer works on, without protobuf."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+Dimension: TypeAlias = int | str | None  # a size, a symbol, or unknown
+AttributeValue: TypeAlias = int | float | str | list[int] | list[float] | list[str] | Array | None  # None: not readable
+
+STANDARD_DOMAIN = ""
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """A graph input or output: ONNX name of its element type (`FLOAT`, `INT8`), its shape or None if undeclared."""
+
+    name: str
+    element_type: str
+    shape: tuple[Dimension, ...] | None
+
+
+@dataclass(frozen=True)
+class NodeDefinition:
+    """A node. `name` is never empty: a nameless node is called by its op type and first output."""
+
+    name: str
+    domain: str
+    op_type: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, AttributeValue]
+    proto: Any  # the protobuf message, for the loader's `evaluate` only
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model with one graph; `file` names it in messages.
+
+    `datatypes` are FINN's annotations: tensor name to a name such as `INT4` or `BIPOLAR`.
+    """
+
+    file: str
+    opsets: dict[str, int]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    initializers: dict[str, Array]
+    nodes: tuple[NodeDefinition, ...]
+    datatypes: dict[str, str]
+
+
+def place(node: NodeDefinition, file: str) -> str:
+    """How messages name a node."""
+    return f"node '{node.name}' ({node.op_type}) of {file}"
+
+
+def scalar_of(array: Array) -> Any:
+    """The Python number of an array whose elements are all equal, else None."""
+    if not array.size or not bool(np.all(array == array.reshape(-1)[0])):
+        return None
+    return array.reshape(-1)[0].item()

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an op importer sees: the node's attributes and operands, checked, and where it writes its q ops."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from xdsl.dialects.builtin import Float32Type, NameLoc, NoneAttr, StringAttr, TensorType
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from ...qdialect.attrs import DenseAttr
+from ...qdialect.errors import QoptError
+from ...qdialect.q import BinaryOp, ConstantOp, QuantizeOp, TransposeOp
+from ...qdialect.text import verify_error
+from ...qdialect.types import element_type, is_f32, shape_of
+from .datatypes import annotated_type, integer_type
+from .model import Array, AttributeValue, Model, NodeDefinition, place
+
+_MAX_DEPTH = 16  # ops between a weight and its transposition; deeper ones keep a q.transpose
+
+
+class Deferred(ABC):
+    """A value whose ops are not written yet, because they depend on who uses it."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]: ...
+
+    @abstractmethod
+    def materialise(self) -> SSAValue:
+        """Write the ops (once) and give their result."""
+
+
+# A constant known at import, a value of the IR, or a value that is not written yet.
+Value: TypeAlias = Array | SSAValue | Deferred
+
+
+class GraphBuilder:
+    """The IR under construction and what each ONNX value has become.
+
+    `integers` are the values that are integers in ONNX: index and code tensors, on which ONNX arithmetic wraps.
+    """
+
+    def __init__(self, model: Model, block: Block):
+        self.model = model
+        self.block = block
+        self.values: dict[str, Value] = dict(model.initializers)
+        self.integers: set[SSAValue] = set()
+
+
+class Node:
+    """One ONNX node during import."""
+
+    def __init__(self, definition: NodeDefinition, builder: GraphBuilder):
+        self.definition = definition
+        self.builder = builder
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def opset(self) -> int:
+        """Version of the op set that the node's op belongs to."""
+        return self.builder.model.opsets.get(self.definition.domain, 1)
+
+    def error(self, what: str, mend: str | None = None) -> QoptError:
+        return QoptError(what, place(self.definition, self.builder.model.file), mend)
+
+    # attributes
+
+    def has(self, attribute: str) -> bool:
+        return attribute in self.definition.attributes
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        return self._attribute(name, int, "an integer", default)
+
+    def number(self, name: str, default: float | None = None) -> float:
+        value = self._attribute(name, int | float, "a number", default)
+        return float(value)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        return self._attribute(name, str, "a string", default)
+
+    def integer_list(self, name: str) -> list[int] | None:
+        """Value of an attribute of integers; None if it is absent."""
+        if not self.has(name):
+            return None
+        values = self._attribute(name, list, "a list of integers", None)
+        if not all(isinstance(value, int) for value in values):
+            raise self.error(f"attribute '{name}' is not a list of integers")
+        return values
+
+    def _attribute(self, name: str, kind: Any, description: str, default: AttributeValue) -> Any:
+        if not self.has(name):
+            if default is None:
+                raise self.error(f"attribute '{name}' is missing", f"export the model again with '{name}'")
+            return default
+        value = self.definition.attributes[name]
+        if not isinstance(value, kind):
+            raise self.error(f"attribute '{name}' is not {description}", "export the model again")
+        return value
+
+    def axis(self, value: int, rank: int) -> int:
+        """An axis counted from the front; QoptError if a tensor of this rank has no such axis."""
+        if not -rank <= value < rank:
+            raise self.error(f"axis {value} does not exist in a tensor of {rank} dimensions", "correct the axis")
+        return value % rank
+
+    # operands
+
+    def has_input(self, index: int) -> bool:
+        return index < len(self.definition.inputs) and self.definition.inputs[index] != ""
+
+    def value(self, index: int) -> Value:
+        """Input `index` in any form."""
+        if not self.has_input(index):
+            raise self.error(f"input {index} is missing", "export the model again")
+        return self.builder.values[self.input_name(index)]
+
+    def input_name(self, index: int) -> str:
+        return self.definition.inputs[index]
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        value = self.value(index)
+        return shape_of(value) if isinstance(value, SSAValue) else value.shape
+
+    def constant(self, index: int, what: str) -> Array:
+        """Input `index`, which has to be known at compile time; `what` names it in the message."""
+        value = self.value(index)
+        if not isinstance(value, np.ndarray):
+            mend = "make it an initialiser: it may not depend on the inputs of the network or on a quantiser"
+            raise self.error(f"{what} '{self.input_name(index)}' is not a constant", mend)
+        return value
+
+    def constant_numbers(self, index: int, what: str) -> Array:
+        """A constant input as float32 without NaN and infinity."""
+        numbers = self.as_float32(self.constant(index, what), what)
+        if not np.isfinite(numbers).all():
+            raise self.error(f"{what} holds NaN or infinity", "export the model again with finite numbers")
+        return numbers
+
+    def constant_integers(self, index: int, what: str) -> list[int]:
+        """A constant input of whole numbers, flattened."""
+        array = self.constant(index, what)
+        if array.dtype.kind not in "iu" or array.ndim > 1:
+            raise self.error(f"{what} is not a list of integers", "export the model again")
+        return [int(item) for item in array.reshape(-1)]
+
+    def operand(self, index: int) -> SSAValue:
+        """Input `index` as a value of the IR, whatever its type."""
+        value = self.value(index)
+        if isinstance(value, np.ndarray):
+            name = self.input_name(index)
+            type_ = annotated_type(value, self.builder.model.datatypes.get(name))
+            return self.add_constant(value, type_, name)
+        return value if isinstance(value, SSAValue) else value.materialise()
+
+    def number_operand(self, index: int) -> SSAValue:
+        """Input `index` as a value of the IR that is a real number in ONNX."""
+        value = self.value(index)
+        is_integer = value.dtype.kind in "iu" if isinstance(value, np.ndarray) else None
+        operand = self.operand(index)
+        if is_integer or operand in self.builder.integers:
+            mend = "dequantise or cast the operand to float32 first"
+            raise self.error(f"integer arithmetic on '{self.input_name(index)}' is not supported", mend)
+        return operand
+
+    def float_operand(self, index: int) -> SSAValue:
+        """Input `index` as float32, rounded if it is a wider number."""
+        operand = self.number_operand(index)
+        return operand if is_f32(element_type(operand)) else self.emit(QuantizeOp(operand, Float32Type()))
+
+    # results
+
+    def add(self, op: Operation) -> Operation:
+        """Append an op; it is verified and gets the node's name as its location."""
+        op.location = NameLoc(StringAttr(self.name), NoneAttr())
+        try:
+            op.verify(verify_nested_ops=False)
+        except VerifyException as fault:
+            op.detach()
+            raise verify_error(fault, place(self.definition, self.builder.model.file)) from None
+        self.builder.block.add_op(op)
+        for result in op.results:
+            result.name_hint = value_name(self.name)
+        return op
+
+    def emit(self, op: Operation) -> SSAValue:
+        """Append an op with one result and give that."""
+        return self.add(op).results[0]
+
+    def emit_moved(self, op: Operation) -> SSAValue:
+        """Append an op that only moves elements: its result is an ONNX integer if its operand is one."""
+        result = self.emit(op)
+        if op.operands[0] in self.builder.integers:
+            self.builder.integers.add(result)
+        return result
+
+    def emit_integer(self, op: Operation) -> SSAValue:
+        """Append an op whose result is an integer in ONNX."""
+        result = self.emit(op)
+        self.builder.integers.add(result)
+        return result
+
+    def add_constant(self, array: Array, type_: Attribute | None = None, name: str | None = None) -> SSAValue:
+        """A q.constant; by default of the type that its dtype stands for."""
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            raise self.error(f"constant '{name or ''}' holds NaN", "train or export the model again")
+        if type_ is None and array.dtype.kind in "iu":
+            type_ = integer_type(array.dtype.name)
+        if type_ is None:
+            type_, array = Float32Type(), self.as_float32(array, "constant")
+        result = self.emit(ConstantOp(DenseAttr(array, TensorType(type_, array.shape))))
+        if name:
+            result.name_hint = value_name(name)
+        return result
+
+    def as_float32(self, array: Array, what: str) -> Array:
+        """The same numbers in float32; QoptError if float32 does not hold them, or they are no numbers."""
+        if array.dtype == np.float32:
+            return array
+        if array.dtype.name in ("float64", "float16", "bfloat16") or array.dtype.kind in "iu":
+            with np.errstate(all="ignore"):
+                converted = array.astype(np.float32)
+                exact = np.array_equal(converted.astype(array.dtype), array, equal_nan=array.dtype.kind not in "iu")
+            if exact:
+                return converted
+        mend = "convert the model to float32"
+        raise self.error(f"{what} of type {array.dtype.name} is not supported", mend)
+
+    def transposed(self, value: SSAValue, permutation: Sequence[int]) -> SSAValue:
+        """`value` with its axes permuted. Weights behind a quantiser are permuted before it, to stay constants."""
+        return self._permuted_weights(value, tuple(permutation), _MAX_DEPTH) or self.emit_moved(
+            TransposeOp(value, permutation)
+        )
+
+    def _permuted_weights(self, value: SSAValue, permutation: tuple[int, ...], depth: int) -> SSAValue | None:
+        op = value.owner
+        if isinstance(op, ConstantOp):
+            array = op.value.array.reshape((1,) * (len(permutation) - op.value.array.ndim) + op.value.array.shape)
+            permuted = op.value.array if array.size == 1 else array.transpose(permutation)
+            return self.add_constant(permuted, element_type(value), value.name_hint)
+        if not isinstance(op, BinaryOp | QuantizeOp) or not depth or len(shape_of(value)) != len(permutation):
+            return None
+        operands = [self._permuted_weights(operand, permutation, depth - 1) for operand in op.operands]
+        if any(operand is None for operand in operands):
+            return None
+        result_type = TensorType(element_type(value), [shape_of(value)[axis] for axis in permutation])
+        copy = type(op).create(
+            operands=[operand for operand in operands if operand is not None],
+            result_types=[result_type],
+            properties=dict(op.properties),
+        )
+        result = self.emit(copy)
+        copy.location, result.name_hint = op.location, value.name_hint
+        if value in self.builder.integers:
+            self.builder.integers.add(result)
+        return result
+
+
+def value_name(name: str) -> str:
+    """An ONNX name as an SSA name."""
+    clean = re.sub(r"[^A-Za-z0-9_$.-]", "_", name).strip("_") or "value"
+    return clean if re.match(r"[A-Za-z$.-]", clean) else f"v{clean}"

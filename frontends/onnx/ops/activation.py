@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Activations and normalisation: BatchNormalization, Relu, Clip, Sign, Sigmoid, Tanh, Softmax."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from ....qdialect.formats import Rounding
+from ....qdialect.q import BatchNormOp, ClipOp, QuantizeOp, ReluOp, ReshapeOp, SigmoidOp, SoftmaxOp, TanhOp
+from ....qdialect.types import FixedType, shape_of
+from ..model import Array, scalar_of
+from ..node import Node, Value
+from ..registry import importer
+from .linear_quantizers import QuantizedValue
+
+LARGEST = np.finfo(np.float32).max
+
+
+@importer("Relu")
+def import_relu(node: Node) -> SSAValue:
+    return node.emit_moved(ReluOp(node.operand(0)))
+
+
+@importer("Sigmoid")
+def import_sigmoid(node: Node) -> SSAValue:
+    return node.emit(SigmoidOp(node.float_operand(0)))
+
+
+@importer("Tanh")
+def import_tanh(node: Node) -> SSAValue:
+    return node.emit(TanhOp(node.float_operand(0)))
+
+
+@importer("Sign")
+def import_sign(node: Node) -> SSAValue:
+    """-1, 0 or +1: rounding away from zero, saturated."""
+    return node.emit(QuantizeOp(node.number_operand(0), FixedType(2), Rounding.UP, narrow=True))
+
+
+@importer("Softmax")
+def import_softmax(node: Node) -> SSAValue:
+    """Before opset 13 the axes from `axis` on count as one."""
+    x = node.float_operand(0)
+    shape = shape_of(x)
+    axis = node.axis(node.integer("axis", 1 if node.opset < 13 else -1), len(shape))
+    if node.opset >= 13 or axis == len(shape) - 1:
+        return node.emit(SoftmaxOp(x, axis))
+    flat = node.emit(ReshapeOp(x, (prod(shape[:axis]), prod(shape[axis:]))))
+    return node.emit(ReshapeOp(node.emit(SoftmaxOp(flat, 1)), shape))
+
+
+@importer("Clip")
+def import_clip(node: Node) -> Value:
+    low, high = _clip_bounds(node)
+    value = node.value(0)
+    if isinstance(value, QuantizedValue) and all(bound is None or isinstance(bound, int) for bound in (low, high)):
+        codes = value.clipped(low, high)
+        if codes is None:
+            raise node.error(f"bounds {low} and {high} leave no code of {value.type}", "correct the bounds")
+        return codes
+    x = node.number_operand(0)
+    if low == 0 and high is None:
+        return node.emit(ReluOp(x))
+    bounds = (-LARGEST if low is None else low, LARGEST if high is None else high)
+    return node.emit(ClipOp(x, *(node.add_constant(np.asarray(bound, np.float32)) for bound in bounds)))
+
+
+def _clip_bounds(node: Node) -> tuple[Any, Any]:
+    """Lower and upper bound as Python numbers; None where there is none. Inputs since opset 11, before attributes."""
+    if node.opset < 11:
+        bounds = [node.number(name) if node.has(name) else None for name in ("min", "max")]
+    else:
+        bounds = [_bound(node, node.constant(i, "the bound")) if node.has_input(i) else None for i in (1, 2)]
+    if any(bound is not None and bound != bound for bound in bounds):
+        raise node.error("a bound is NaN", "export the model again")
+    return bounds[0], bounds[1]
+
+
+def _bound(node: Node, array: Array) -> Any:
+    bound = scalar_of(array)
+    if not isinstance(bound, int | float):
+        raise node.error(f"a bound of shape {list(array.shape)} is not one number", "give one number")
+    return bound
+
+
+@importer("BatchNormalization")
+def import_batch_normalization(node: Node) -> SSAValue:
+    if node.integer("training_mode", 0) or (node.opset < 7 and not node.integer("is_test", 0)):
+        raise node.error("the node is in training mode", "export the model for inference (model.eval())")
+    if not node.integer("spatial", 1):
+        raise node.error("batch normalisation by element is not supported", "export with spatial = 1")
+    x, shape = node.number_operand(0), node.shape(0)
+    if len(shape) < 2:
+        raise node.error(f"the input of shape {list(shape)} has no channel axis", "give it a batch and a channel axis")
+    parameters = [_channel_parameter(node, i + 1, name, shape[1]) for i, name in enumerate(BATCH_NORM_INPUTS)]
+    if (parameters[3] < 0).any():
+        raise node.error("a variance is negative", "train or export the model again")
+    epsilon = node.number("epsilon", 1e-5)
+    if not 0 <= epsilon <= LARGEST or not (parameters[3] + np.float32(epsilon) > 0).all():
+        raise node.error(f"variance plus epsilon ({epsilon:g}) is not positive", "give a positive epsilon")
+    scale, bias, mean, variance = (node.add_constant(array, None, node.input_name(i + 1)) for i, array in enumerate(parameters))
+    return node.emit(BatchNormOp(x, scale, bias, mean, variance, epsilon, axis=1))
+
+
+BATCH_NORM_INPUTS = ("the scale", "the bias", "the mean", "the variance")
+
+
+def _channel_parameter(node: Node, index: int, what: str, channels: int) -> Array:
+    array = node.constant_numbers(index, what)
+    if array.shape != (channels,):
+        mend = "the channel axis is axis 1; give one number for each channel"
+        raise node.error(f"{what} has shape {list(array.shape)}, the input has {channels} channels", mend)
+    return array

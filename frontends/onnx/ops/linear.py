@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Matrix products: MatMul, Gemm."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from ....qdialect.q import AddOp, MatMulOp, MulOp
+from ....qdialect.types import shape_of
+from ..node import Node
+from ..registry import importer
+
+
+@importer("MatMul")
+def import_mat_mul(node: Node) -> SSAValue:
+    return node.emit(MatMulOp(node.number_operand(0), node.number_operand(1)))
+
+
+@importer("Gemm")
+def import_gemm(node: Node) -> SSAValue:
+    """`alpha * A' B' + beta * C`; A' and B' are transposed as the attributes say."""
+    alpha, beta = node.number("alpha", 1.0), node.number("beta", 1.0)
+    if not (math.isfinite(alpha) and math.isfinite(beta)):
+        raise node.error("alpha or beta is not finite", "export the model again")
+    result = node.emit(MatMulOp(_matrix(node, 0, "transA"), _matrix(node, 1, "transB")))
+    if alpha != 1:
+        result = node.emit(MulOp(result, node.add_constant(np.asarray(alpha, np.float32))))
+    if not node.has_input(2) or beta == 0:
+        return result
+    return node.emit(AddOp(result, _addend(node, beta, shape_of(result))))
+
+
+def _matrix(node: Node, index: int, flag: str) -> SSAValue:
+    value = node.number_operand(index)
+    if len(shape_of(value)) != 2:
+        raise node.error(f"operand {index} of shape {list(shape_of(value))} is not a matrix", "reshape it")
+    return node.transposed(value, (1, 0)) if node.integer(flag, 0) else value
+
+
+def _addend(node: Node, beta: float, shape: tuple[int, ...]) -> SSAValue:
+    value = node.value(2)
+    given = node.shape(2)
+    try:
+        fits = np.broadcast_shapes(given, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise node.error(f"the bias of shape {list(given)} does not fit a result of shape {list(shape)}", "reshape it")
+    if beta == 1:
+        return node.number_operand(2)
+    factor = np.asarray(beta, np.float32)
+    if isinstance(value, np.ndarray):
+        return node.add_constant(node.constant_numbers(2, "the bias") * factor, None, node.input_name(2))
+    return node.emit(MulOp(node.number_operand(2), node.add_constant(factor)))
