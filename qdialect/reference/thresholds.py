@@ -41,7 +41,7 @@ def threshold_kernel(
 
 
 def _affine(x: Array, factors: Array, offsets: Array) -> Array:
-    return np.add(np.multiply(x, factors, x), offsets, x)
+    return np.add(np.multiply(x, factors, out=x), offsets, out=x)
 
 
 def _in_quanta_of(x: Numbers, thresholds: Numbers) -> Array:

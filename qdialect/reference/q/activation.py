@@ -94,7 +94,7 @@ def _batch_norm_float32(
 
 
 def _add_to(x: Array, y: Array) -> Array:
-    return np.add(x, y, x)
+    return np.add(x, y, out=x)
 
 
 @meaning(SoftmaxOp)
@@ -103,7 +103,7 @@ def softmax(op: SoftmaxOp, operands: Sequence[Numbers]) -> tuple[Sequence[Number
 
     def kernel(x: Array) -> Array:
         powers = np.exp(x - x.max(axis=axis, keepdims=True))
-        return np.divide(powers, powers.sum(axis=axis, keepdims=True), powers)
+        return np.divide(powers, powers.sum(axis=axis, keepdims=True), out=powers)
 
     return _float_function(operands[0], kernel)
 

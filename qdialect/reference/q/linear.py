@@ -46,8 +46,8 @@ def _weighted_range(weights: Array, axis: int, x: IntRange) -> IntRange:
     weights = as_integers(weights)
     largest = max(abs(int(weights.min())), abs(int(weights.max()))) * weights.shape[axis]
     dtype = np.int64 if largest < 1 << 63 else object
-    positive = np.maximum(weights, 0).sum(axis=axis, dtype=dtype).astype(object)
-    negative = np.minimum(weights, 0).sum(axis=axis, dtype=dtype).astype(object)
+    positive = np.maximum(weights, 0).sum(axis=axis, dtype=dtype, keepdims=True).astype(object)
+    negative = np.minimum(weights, 0).sum(axis=axis, dtype=dtype, keepdims=True).astype(object)
     up, down = max(x.hi, 0), min(x.lo, 0)
     return IntRange(int((positive * down + negative * up).min()), int((positive * up + negative * down).max()))
 
@@ -55,18 +55,15 @@ def _weighted_range(weights: Array, axis: int, x: IntRange) -> IntRange:
 def product_kernel(lhs: Operand, rhs: Operand, shape: tuple[int, ...]) -> Kernel:
     """A kernel for numpy's `lhs @ rhs` of each frame, giving `shape`; both sides have one dtype."""
     lhs, rhs = _as_matrices(lhs, -2), _as_matrices(rhs, -1)
-    first, second = lhs.convert or _same, rhs.convert or _same
-    if rhs.constant is not None and rhs.constant.ndim == 2:
-        return _times_matrix(lhs, rhs.constant, shape)
-    if rhs.constant is not None:
-        weights = rhs.constant
-        return lambda x: np.matmul(first(x), weights).reshape(len(x), *shape)
-    if lhs.constant is not None:
-        matrix = lhs.constant
-        return lambda x: np.matmul(matrix, second(x)).reshape(len(x), *shape)
+    weights, matrix = rhs.constant, lhs.constant
+    if weights is not None and weights.ndim == 2:
+        return _times_matrix(lhs, weights, shape)
     rank = max(len(lhs.numbers.shape), len(rhs.numbers.shape))
-    lhs, rhs = lhs.with_rank(rank), rhs.with_rank(rank)
-    left, right = lhs.convert or _same, rhs.convert or _same
+    left, right = (operand.with_rank(rank).convert or _same for operand in (lhs, rhs))
+    if weights is not None:
+        return lambda x: np.matmul(left(x), weights).reshape(len(x), *shape)
+    if matrix is not None:
+        return lambda y: np.matmul(matrix, right(y)).reshape(len(y), *shape)
     return lambda x, y: np.matmul(left(x), right(y)).reshape(len(x), *shape)
 
 

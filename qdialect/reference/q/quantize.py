@@ -103,8 +103,8 @@ def _nearest_kernel(fraction_bits: int, range_: IntRange, reusable: bool) -> Ker
         if np.isnan(np.vdot(x, x)):  # a sum of squares is NaN only if an element is
             raise NoCodeError("NaN has no code")
         scaled = in_quanta(x, fraction_bits)
-        codes = np.rint(scaled, scaled if reusable or fraction_bits else None)
-        return np.minimum(np.maximum(codes, low, codes), high, codes)
+        codes = np.rint(scaled, out=scaled if reusable or fraction_bits else None)
+        return np.minimum(np.maximum(codes, low, out=codes), high, out=codes)
 
     return kernel
 
