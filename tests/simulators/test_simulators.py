@@ -211,6 +211,15 @@ def test_builds_are_cached_and_runs_may_be_concurrent(tmp_path: Path, monkeypatc
     assert len(list(builds.iterdir())) == 2
 
 
+def test_unwritable_cache_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := missing_engine("verilator"):
+        pytest.skip(reason)
+    path = write_stage(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(path))
+    with pytest.raises(QoptError, match="the cache folder cannot be written: Not a directory"):
+        run(path, "verilator")
+
+
 def host_of_stage() -> Host:
     end = {"format": "!q.fixed<24, 0>", "word_length": 24, "fraction_bits": 0, "signed": True, "bipolar": False}
     end |= {"lanes": 2, "beats": FRAME, "lane_bytes": 3, "shape": [8], "model_shape": [1, 8]}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Synthesis counts what small designs are known to need, and refuses latches and double drivers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,9 @@ module two_drivers(input a, b, output y);
 endmodule
 module undriven(input a, output y);
   wire b;
+  assign y = a & b;
+endmodule
+module two_inputs(input a, b, output y);
   assign y = a & b;
 endmodule
 module loop(input a, output y);
@@ -112,3 +116,10 @@ def test_no_yosys_is_named(source: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(synthesis, "_yosys", lambda: None)
     with pytest.raises(QoptError, match="no Yosys"):
         synthesise([source], "counter")
+
+
+def test_cells_left_unmapped_are_refused(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = replace(synthesis.FLOWS["xilinx"], commands="simplemap\n")
+    monkeypatch.setitem(synthesis.FLOWS, "xilinx", flow)
+    with pytest.raises(QoptError, match=r"Yosys leaves cells of type \$_AND_ unmapped"):
+        synthesise([source], "two_inputs")
