@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib.memory import Memory
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...qdialect.cost.latency import matrix_vector_latency
 from ...qdialect.formats import BipolarFormat, FixedFormat, IntegerFormat
-from .multiply_add import Term, choose_products
+from .multiply_add import LateTerm, Term, choose_products
 from .shapes import lanes_of, wire_of
 from .stream_unit import MEMORY_ATTRIBUTES, Pipeline, StreamUnit, integer_array, require
 
@@ -137,9 +139,12 @@ class MatrixVectorUnit(StreamUnit):
 
     def _row_constants(self, pipe: Pipeline, next_row: Value) -> list[Value]:
         """What each PE adds once a row: its bias and the corrections of its products; read one step before use."""
-        correction = {int(code): self._products.correction(int(code)) for code in np.unique(self.weights)}
+        codes = np.unique(self.weights)
+        tables = [{int(code): self._products.correction(int(code), lane) for code in codes} for lane in (0, 1)]
+        lanes = [tables[column % self._simd % 2] for column in range(self.weights.shape[1])]
         constants = [
-            bias + sum(correction[int(code)] for code in row) for bias, row in zip(self.bias, self.weights, strict=True)
+            bias + sum(lane[code] for lane, code in zip(lanes, row, strict=True))
+            for bias, row in zip(self.bias, self.weights.tolist(), strict=True)
         ]
         mask = (1 << self._width) - 1
         groups = [constants[first : first + self._pe] for first in range(0, len(constants), self._pe)]
@@ -169,17 +174,12 @@ def _check_codes(weights: NDArray[np.int64] | NDArray[np.object_], format: Integ
         require(bool((weights != 0).all()), _WHERE, "weight 0 is not bipolar", "use -1 and +1, or a fixed format")
 
 
-def _register_terms(pipe: Pipeline, name: str, terms: list[list[Term]]) -> list[list[Term]]:
+def _register_terms(pipe: Pipeline, name: str, terms: list[list[Term | LateTerm]]) -> list[list[Term | LateTerm]]:
     values = iter(pipe.registers(name, [term.value for row in terms for term in row]))
-    return [[Term(next(values), term.maximum) for term in row] for row in terms]
+    return [[replace(term, value=next(values)) for term in row] for row in terms]
 
 
-def _add_pairs(terms: list[Term]) -> list[Term]:
-    """One level of an adder tree, exact widths; an odd term goes through."""
-    sums = [_add(a, b) for a, b in zip(terms[0::2], terms[1::2], strict=False)]
-    return sums + terms[len(sums) * 2 :]
-
-
-def _add(a: Term, b: Term) -> Term:
-    maximum = a.maximum + b.maximum
-    return Term((a.value + b.value)[: maximum.bit_length()], maximum)
+def _add_pairs(terms: list[Term | LateTerm]) -> list[Term | LateTerm]:
+    """One level of an adder tree; an odd term goes through."""
+    sums = [late.add_to(term) for term, late in zip(terms[0::2], terms[1::2], strict=False)]
+    return [*sums, *terms[len(sums) * 2 :]]

@@ -3,10 +3,13 @@
 
 All data paths keep one contract. With `terms` the unsigned numbers that the data path makes from the lanes of one step,
 
-    sum over lanes of weight * input  ==  2**shift * sum(terms) + sum over lanes of correction(weight)
+    sum over lanes of weight * input  ==  2**shift * sum(terms) + sum over lanes of correction(weight, lane)
 
 so negative products cost nothing: they are biased to be unsigned, or inverted instead of negated, and what that adds
 is a constant of each matrix row, which the unit adds once, with the bias.
+
+A term is registered and then added to another one. A `LateTerm` is registered before its product is made; the product
+is made in the adder that adds it to its neighbour, where it fits into the look-up tables of the carry chain.
 
 | data path        | used for                                        | a term is                                     |
 |------------------|-------------------------------------------------|-----------------------------------------------|
@@ -18,7 +21,7 @@ is a constant of each matrix row, which the unit adds once, with the bias.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import gcd
@@ -43,6 +46,22 @@ class Term:
     value: Value
     maximum: int
 
+    def add_to(self, other: Term) -> Term:
+        """The sum, in exact width."""
+        maximum = other.maximum + self.maximum
+        return Term((other.value + self.value)[: maximum.bit_length()], maximum)
+
+
+@dataclass(frozen=True)
+class LateTerm:
+    """Wires of a lane whose product is made when it is added."""
+
+    value: Value
+    accumulate: Callable[[Term, Value], Term]
+
+    def add_to(self, other: Term) -> Term:
+        return self.accumulate(other, self.value)
+
 
 class Products(Protocol):
     """A data path; the module's docstring has its contract."""
@@ -50,12 +69,15 @@ class Products(Protocol):
     weight_format: IntegerFormat  # how weights are stored: the narrowest format for their actual values
     shift: int
 
-    def terms(self, inputs: Sequence[Value], weights: Sequence[Value]) -> list[Term]:
-        """Combinational terms of one processing element; arguments are the wires of each lane."""
+    def terms(self, inputs: Sequence[Value], weights: Sequence[Value]) -> Sequence[Term | LateTerm]:
+        """Combinational terms of one processing element; arguments are the wires of each lane.
+
+        Those at odd places alone may be late.
+        """
         ...
 
-    def correction(self, weight: int) -> int:
-        """What a lane with this weight code adds beyond the terms."""
+    def correction(self, weight: int, lane: int) -> int:
+        """What a lane with this weight code adds beyond the terms; of the lane, only its parity matters."""
         ...
 
 
@@ -114,7 +136,7 @@ class TableProducts:
         table = [sum(entries) for entries in product(self._lane, repeat=len(lanes))]
         return Term(table_lookup(table, Cat(*reversed(lanes))), max(table))
 
-    def correction(self, weight: int) -> int:
+    def correction(self, weight: int, lane: int) -> int:
         return self._least
 
 
@@ -132,7 +154,7 @@ class GatedProducts:
             self._encoding.term(Mux(x, code_of(self.weight_format, w), 0)) for x, w in zip(inputs, weights, strict=True)
         ]
 
-    def correction(self, weight: int) -> int:
+    def correction(self, weight: int, lane: int) -> int:
         return -2 * self._encoding.bias - weight
 
 
@@ -161,29 +183,44 @@ class DigitProducts:
             for low, mid, high in zip(bits[:-1:2], bits[1::2], bits[2::2], strict=True)
         ]
 
-    def terms(self, inputs: Sequence[Value], weights: Sequence[Value]) -> list[Term]:
-        return [self._lane_term(x, w) for x, w in zip(inputs, weights, strict=True)]
+    def terms(self, inputs: Sequence[Value], weights: Sequence[Value]) -> list[Term | LateTerm]:
+        lanes = [Cat(x, weight) for x, weight in zip(inputs, weights, strict=True)]
+        return [
+            LateTerm(lane, self._accumulate) if index % 2 else self._accumulate(None, lane)
+            for index, lane in enumerate(lanes)
+        ]
 
-    def _lane_term(self, x: Value, weight: Value) -> Term:
-        bits = [Const(0, 1), *extended(code_of(self.weight_format, weight), 2 * self._num_digits)]
-        code = code_of(self._input_format, x)
-        total = Term(Const(0, 0), 0)
+    def _accumulate(self, total: Term | None, lane: Value) -> Term:
+        """Adds the digits of a lane one after the other to `total`, or to the first digit if there is none."""
+        width = self._input_format.word_length
+        code = code_of(self._input_format, lane[:width])
+        bits = [Const(0, 1), *extended(code_of(self.weight_format, lane[width:]), 2 * self._num_digits)]
         for position, encoding in enumerate(self._encodings):
             low, mid, high = bits[2 * position : 2 * position + 3]
             magnitude = Mux(low ^ mid, code, Mux(mid ^ high, code << 1, 0))
             digit = encoding.term(magnitude ^ high.replicate(len(magnitude)).as_signed())
-            done = 2 * position
-            upper = digit.value if position == 0 else total.value[done:] + digit.value
-            maximum = total.maximum + (digit.maximum << done)
-            total = Term(Cat(extended(total.value, done), upper)[: maximum.bit_length()], maximum)
+            total = digit if total is None else _add_shifted(total, digit, 2 * position)
+        assert total is not None  # a weight has at least one digit
         return total
 
-    def correction(self, weight: int) -> int:
+    def correction(self, weight: int, lane: int) -> int:
         pairs = zip(self._digits(weight), self._encodings, strict=True)
         return sum(
-            (int(inverted) - encoding.bias) << (2 * position)
+            (int(inverted) - encoding.bias - int(lane % 2 or position > 0)) << (2 * position)
             for position, ((_, inverted), encoding) in enumerate(pairs)
         )
+
+
+def _add_shifted(total: Term, digit: Term, shift: int) -> Term:
+    """`total + (digit + 1) * 2**shift` as `total - ~digit`.
+
+    Written as a difference, because yosys keeps the order of its operands: the first one feeds the carry chain, the
+    second one, a function of input and weight, disappears in its look-up tables. It orders the operands of a sum.
+    """
+    maximum = total.maximum + ((digit.maximum + 1) << shift)
+    width = maximum.bit_length() - shift
+    upper = total.value[shift:] - ~extended(digit.value, width)
+    return Term(Cat(extended(total.value, shift), upper[:width]), maximum)
 
 
 class MultiplierProducts:
@@ -202,7 +239,7 @@ class MultiplierProducts:
         lanes = zip(inputs, weights, strict=True)
         return [self._encoding.term(code_of(self._input_format, x) * code_of(self.weight_format, w)) for x, w in lanes]
 
-    def correction(self, weight: int) -> int:
+    def correction(self, weight: int, lane: int) -> int:
         return -self._encoding.bias
 
 
