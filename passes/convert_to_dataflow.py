@@ -30,27 +30,25 @@ from math import prod
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FunctionType, ModuleOp
-from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ..qdialect.dataflow import (
     HARDWARE,
-    FromStreamOp,
     StreamType,
-    ToStreamOp,
     hardware_function,
     unit_chain,
 )
 from ..qdialect.errors import QoptError, describe_location
 from ..qdialect.types import element_type, is_integer_type, shape_of, tensor_type
+from .hardware_calls import update_signature
 from .hardware_units import Blocked, NotHardware, UnitBuilder
-from .rewriting import at
 
 
-def _converted(function: FuncOp) -> FuncOp:
-    """@hardware with streams; QoptError lists every op that has no unit."""
+def _convert(function: FuncOp) -> None:
+    """Give @hardware a body of units; QoptError lists every op that has no unit."""
     if len(function.args) != 1 or len(function.function_type.outputs) != 1:
         raise QoptError(
             f"@{HARDWARE} has {len(function.args)} inputs and {len(function.function_type.outputs)} outputs; "
@@ -76,7 +74,8 @@ def _converted(function: FuncOp) -> FuncOp:
     returned = function.body.block.last_op
     assert isinstance(returned, ReturnOp)
     block.add_op(ReturnOp(builder.streams[returned.operands[0]]))
-    return _with_body(function, block)
+    function.body.detach_block(function.body.block).erase()
+    function.body.add_block(block)
 
 
 def _stream_of(value: SSAValue, function: FuncOp) -> StreamType:
@@ -97,34 +96,6 @@ def _report(refused: list[tuple[Operation, NotHardware]]) -> None:
         raise QoptError("\n    ".join([f"{len(refused)} ops have no hardware unit:", *lines]), None, "see each line")
 
 
-def _with_body(function: FuncOp, block: Block) -> FuncOp:
-    """Replace the body of a function by `block`, its type by what the block takes and returns."""
-    returned = block.last_op
-    assert returned is not None
-    function.body.detach_block(function.body.block).erase()
-    function.body.add_block(block)
-    function.function_type = FunctionType.from_lists(
-        [argument.type for argument in block.args], [value.type for value in returned.operands]
-    )
-    return function
-
-
-def _wrap_calls(module: ModuleOp, function: FuncOp) -> None:
-    """Put send and receive around the calls of @hardware."""
-    for call in [op for op in module.walk() if isinstance(op, CallOp) and op.callee.root_reference.data == HARDWARE]:
-        block = call.parent_block()
-        assert block is not None
-        old = call.res[0]
-        send = at(ToStreamOp(call.arguments[0]), call)
-        new = at(CallOp(HARDWARE, [send.result], list(function.function_type.outputs)), call)
-        receive = at(FromStreamOp(new.res[0], tensor_type(old)), call)
-        receive.result.name_hint = old.name_hint
-        block.insert_ops_before([send, new, receive], call)
-        old.replace_all_uses_with(receive.result)
-        call.detach()
-        call.erase()
-
-
 @dataclass(frozen=True)
 class ConvertToDataflowPass(ModulePass):
     """Turn @hardware into a chain of hardware units."""
@@ -136,6 +107,6 @@ class ConvertToDataflowPass(ModulePass):
         function = hardware_function(op)
         if any(isinstance(argument.type, StreamType) for argument in function.args):
             return
-        function = _converted(function)
+        _convert(function)
         unit_chain(function)
-        _wrap_calls(op, function)
+        update_signature(op, function)

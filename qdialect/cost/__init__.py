@@ -15,7 +15,7 @@ from . import arg_max, fifo, matrix_vector, requantize, threshold, width_convert
 from .timing import Stage, Timing, simulate
 from .unit import UnitCost
 
-UNITS: dict[type[UnitOp], tuple[Callable[[Any], UnitCost], Callable[[Any], tuple[Stage, ...]]]] = {
+UNITS: dict[type[UnitOp], tuple[Callable[[Any, int, int], UnitCost], Callable[[Any], tuple[Stage, ...]]]] = {
     MatrixVectorOp: (matrix_vector.cost, matrix_vector.stages),
     ThresholdOp: (threshold.cost, threshold.stages),
     RequantizeOp: (requantize.cost, requantize.stages),
@@ -25,9 +25,10 @@ UNITS: dict[type[UnitOp], tuple[Callable[[Any], UnitCost], Callable[[Any], tuple
 }
 
 
-def unit_cost(op: UnitOp) -> UnitCost:
-    """Cost of one unit as it is folded."""
-    return UNITS[type(op)][0](op)
+def unit_cost(op: UnitOp, folding: tuple[int, int] | None = None) -> UnitCost:
+    """Cost of one unit as it is folded, or with another folding (lanes taken, lanes made)."""
+    input_lanes, output_lanes = folding or (op.input_lanes, op.result_type.lanes)
+    return UNITS[type(op)][0](op, input_lanes, output_lanes)
 
 
 def unit_stages(op: UnitOp) -> tuple[Stage, ...]:

@@ -9,17 +9,13 @@ from .timing import Schedule
 from .unit import UnitCost, counter_lut
 
 
-def cost(op: ArgMaxOp) -> UnitCost:
-    return folded_cost(op, op.input_type.lanes)
-
-
 def stages(op: ArgMaxOp) -> tuple[Schedule, ...]:
     beats = op.input_type.beats
     return (Schedule(beats, beats, 1, arg_max_latency(lanes=op.input_type.lanes)),)
 
 
-def folded_cost(op: ArgMaxOp, lanes: int) -> UnitCost:
-    """Cost with other input lanes."""
+def cost(op: ArgMaxOp, lanes: int, _: int) -> UnitCost:
+    """Cost with these input lanes instead of the op's own."""
     beats = op.input_type.elements // lanes
     candidate = op.input_type.format.word_length + op.result_type.format.word_length
     comparisons = lanes - 1 + (1 if beats > 1 else 0)

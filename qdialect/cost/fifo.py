@@ -9,11 +9,16 @@ from .timing import Buffer
 from .unit import UnitCost, buffer_cost, ceil_log2
 
 
-def cost(op: FifoOp) -> UnitCost:
-    memory = buffer_cost(op.depth, op.input_type.width)
-    pointers = 3 * ceil_log2(op.depth + 1)
+def cost(op: FifoOp, lanes: int, _: int) -> UnitCost:
+    return fifo_cost(op.input_type.elements // lanes, lanes * op.input_type.format.word_length, op.depth)
+
+
+def fifo_cost(beats: int, width: int, depth: int) -> UnitCost:
+    """Cost of a FIFO of `depth` beats of `width` bits, through which `beats` go each frame."""
+    memory = buffer_cost(depth, width)
+    pointers = 3 * ceil_log2(depth + 1)
     return UnitCost(
-        cycles=op.input_type.beats,
+        cycles=beats,
         latency=fifo_latency(),
         lut=memory.lut + pointers,
         ff=pointers,

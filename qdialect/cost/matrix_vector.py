@@ -13,17 +13,13 @@ from .unit import UnitCost, adder_tree, buffer_cost, ceil_div, counter_lut, prod
 DIGIT_WEIGHT_WIDTH = 4  # weights of up to this word length are multiplied digit by digit, two bits a digit
 
 
-def cost(op: MatrixVectorOp) -> UnitCost:
-    return folded_cost(op, op.pe, op.simd)
-
-
 def stages(op: MatrixVectorOp) -> tuple[Schedule, ...]:
     inputs, outputs = op.columns // op.simd, op.rows // op.pe
     return (Schedule(inputs * outputs, inputs, outputs, _latency(op, op.pe, op.simd)),)
 
 
-def folded_cost(op: MatrixVectorOp, pe: int, simd: int) -> UnitCost:
-    """Cost of the same matrix with another PE and SIMD."""
+def cost(op: MatrixVectorOp, simd: int, pe: int) -> UnitCost:
+    """Cost with this SIMD and PE instead of the op's own."""
     row_groups, column_groups = op.rows // pe, op.columns // simd
     steps = row_groups * column_groups
     input_width, accumulator = op.input_type.format.word_length, op.result_type.format.word_length

@@ -13,16 +13,12 @@ from .timing import Schedule
 from .unit import UnitCost, counter_lut, product_cost, table_cost
 
 
-def cost(op: RequantizeOp) -> UnitCost:
-    return folded_cost(op, op.input_lanes)
-
-
 def stages(op: RequantizeOp) -> tuple[Schedule, ...]:
-    return (Schedule(1, 1, 1, folded_cost(op, op.input_lanes).latency),)
+    return (Schedule(1, 1, 1, cost(op, op.input_lanes, op.input_lanes).latency),)
 
 
-def folded_cost(op: RequantizeOp, lanes: int) -> UnitCost:
-    """Cost of the same requantiser with other lanes."""
+def cost(op: RequantizeOp, lanes: int, _: int) -> UnitCost:
+    """Cost with these lanes instead of the op's own."""
     groups = lcm(op.channels, lanes) // lanes
     x, result = op.input_type.format.word_length, op.result_type.format.word_length
     multiplier, addend = _width(op.multiplier_codes), _width(op.addend_codes)

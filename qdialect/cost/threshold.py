@@ -11,16 +11,12 @@ from .timing import Schedule
 from .unit import UnitCost, counter_lut, table_cost
 
 
-def cost(op: ThresholdOp) -> UnitCost:
-    return folded_cost(op, op.input_lanes)
-
-
 def stages(op: ThresholdOp) -> tuple[Schedule, ...]:
-    return (Schedule(1, 1, 1, folded_cost(op, op.input_lanes).latency),)
+    return (Schedule(1, 1, 1, cost(op, op.input_lanes, op.input_lanes).latency),)
 
 
-def folded_cost(op: ThresholdOp, lanes: int) -> UnitCost:
-    """Cost of the same thresholds with other lanes."""
+def cost(op: ThresholdOp, lanes: int, _: int) -> UnitCost:
+    """Cost with these lanes instead of the op's own."""
     format_ = op.input_type.format
     kept = reachable_thresholds(op.threshold_codes, format_.code_range)
     count = kept.stop - kept.start

@@ -11,9 +11,8 @@ from .timing import Schedule
 from .unit import UnitCost, counter_lut
 
 
-def cost(op: WidthConverterOp) -> UnitCost:
-    source, target = op.input_type, op.result_type
-    return converter_cost(source.elements, source.format.word_length, source.lanes, target.lanes)
+def cost(op: WidthConverterOp, input_lanes: int, output_lanes: int) -> UnitCost:
+    return converter_cost(op.input_type.elements, op.input_type.format.word_length, input_lanes, output_lanes)
 
 
 def stages(op: WidthConverterOp) -> tuple[Schedule, ...]:

@@ -4,14 +4,14 @@
 from xdsl.ir import Dialect
 
 from .arg_max import ArgMaxOp
-from .chain import HARDWARE, hardware_function, unit_chain
+from .chain import HARDWARE, check_lanes, hardware_function, unit_chain
 from .fifo import FifoOp
 from .matrix_vector import MatrixVectorOp, Memory, MemoryAttr
 from .requantize import RequantizeOp
 from .threshold import ThresholdOp
 from .transfer import FromStreamOp, ToStreamOp
 from .types import StreamType, stream_type
-from .unit import UnitOp
+from .unit import FoldableOp, UnitOp
 from .width_converter import WidthConverterOp
 
 Dataflow = Dialect(
@@ -34,6 +34,7 @@ __all__ = [
     "ArgMaxOp",
     "Dataflow",
     "FifoOp",
+    "FoldableOp",
     "FromStreamOp",
     "MatrixVectorOp",
     "Memory",
@@ -44,6 +45,7 @@ __all__ = [
     "ToStreamOp",
     "UnitOp",
     "WidthConverterOp",
+    "check_lanes",
     "hardware_function",
     "stream_type",
     "unit_chain",

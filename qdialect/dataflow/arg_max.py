@@ -10,13 +10,13 @@ from xdsl.printer import Printer
 from xdsl.traits import Pure
 
 from ..q.select import index_type
-from .assembly import parse_stream, print_operands
+from .assembly import divisors, parse_stream, print_operands
 from .types import StreamType, stream_type
-from .unit import UnitOp
+from .unit import FoldableOp
 
 
 @irdl_op_definition
-class ArgMaxOp(UnitOp):
+class ArgMaxOp(FoldableOp):
     """Index of the largest element of a frame, ties take the lowest index; one beat of one lane a frame.
 
     ```mlir
@@ -33,6 +33,16 @@ class ArgMaxOp(UnitOp):
     @property
     def input_lanes(self) -> int:
         return self.input_type.lanes
+
+    @property
+    def follows_input(self) -> bool:
+        return True
+
+    def foldings(self) -> list[tuple[int, int]]:
+        return [(lanes, 1) for lanes in divisors(self.input_type.elements)]
+
+    def folded(self, input: SSAValue, folding: tuple[int, int]) -> ArgMaxOp:
+        return ArgMaxOp(input)
 
     @classmethod
     def parse(cls, parser: Parser) -> ArgMaxOp:

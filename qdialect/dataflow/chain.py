@@ -69,3 +69,14 @@ def _check_complete(function: FuncOp, units: list[UnitOp]) -> None:
     for op in function.body.block.ops:
         if op not in units and not isinstance(op, ConstantOp | ReturnOp):
             raise QoptError(f"{op.name} is not part of the chain of units", op, "remove it")
+
+
+def check_lanes(units: list[UnitOp]) -> None:
+    """QoptError if a unit takes other lanes than its stream has."""
+    for unit in units:
+        if unit.input_lanes != unit.input_type.lanes:
+            raise QoptError(
+                f"{unit.name} takes {unit.input_lanes} lanes, its stream has {unit.input_type.lanes}",
+                unit,
+                "run q-insert-width-converters",
+            )

@@ -28,6 +28,7 @@ from ..q.base import IntegerTensor
 from ..q.inference import signed_sums, verify_holds
 from ..types import element_type, integer_format, shape_of
 from .assembly import (
+    divisors,
     parse_count,
     parse_next_value,
     parse_optional_value,
@@ -40,7 +41,7 @@ from .assembly import (
     print_result_type,
 )
 from .types import StreamType, count, stream_type
-from .unit import AnyStream, UnitOp, fold_fault
+from .unit import AnyStream, FoldableOp, fold_fault
 
 
 class Memory(StrEnum):
@@ -58,7 +59,7 @@ class MemoryAttr(EnumAttribute[Memory], SpacedOpaqueSyntaxAttribute):
 
 
 @irdl_op_definition
-class MatrixVectorOp(UnitOp):
+class MatrixVectorOp(FoldableOp):
     """Matrix-vector unit: `out[r] = bias[r] + sum over c of weights[r, c] * x[c]`, PE rows by SIMD columns a cycle.
 
     A frame holds one vector x of MW elements, or several one after the other; weights are [MH, MW]. PE divides MH and
@@ -155,6 +156,16 @@ class MatrixVectorOp(UnitOp):
         sums = zip(*signed_sums(self.weight_codes, 1), bias, strict=True)
         corners = [(n * x.lo * -1 + p * x.hi + b, p * x.lo - n * x.hi + b) for p, n, b in sums]
         return IntRange(min(low for _, low in corners), max(high for high, _ in corners))
+
+    def foldings(self) -> list[tuple[int, int]]:
+        return [(simd, pe) for pe in divisors(self.rows) for simd in divisors(self.columns)]
+
+    def folded(self, input: SSAValue, folding: tuple[int, int]) -> MatrixVectorOp:
+        simd, pe = folding
+        type_ = self.result_type.element_type
+        return MatrixVectorOp(
+            input, self.weights, type_, bias=self.bias, pe=pe, simd=simd, memory=self.memory, range=self.range
+        )
 
     @classmethod
     def parse(cls, parser: Parser) -> MatrixVectorOp:

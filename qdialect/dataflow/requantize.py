@@ -15,6 +15,7 @@ from ..formats import FixedFormat, Rounding
 from ..q.base import IntegerTensor
 from ..types import element_type, integer_format, shape_of
 from .assembly import (
+    divisors,
     parse_integer,
     parse_next_value,
     parse_optional_lanes,
@@ -27,11 +28,11 @@ from .assembly import (
     print_result_type,
 )
 from .types import StreamType, count, stream_type
-from .unit import AnyStream, UnitOp
+from .unit import AnyStream, FoldableOp
 
 
 @irdl_op_definition
-class RequantizeOp(UnitOp):
+class RequantizeOp(FoldableOp):
     """Requantiser: `code = clip(round((multiplier[c] * x + addend[c]) / 2^shift))`, one beat a cycle.
 
     All are integer codes; multiplier and addend are constants [C or 1] without fraction bits, the channel c of an
@@ -93,6 +94,21 @@ class RequantizeOp(UnitOp):
     @property
     def addend_codes(self) -> Array:
         return self.constant(self.addend, "addend")
+
+    def foldings(self) -> list[tuple[int, int]]:
+        return [(lanes, lanes) for lanes in divisors(self.input_type.elements)]
+
+    def folded(self, input: SSAValue, folding: tuple[int, int]) -> RequantizeOp:
+        return RequantizeOp(
+            input,
+            self.multiplier,
+            self.addend,
+            self.result_type.element_type,
+            shift=self.shift,
+            clip=self.clip,
+            rounding=self.rounding,
+            lanes=folding[1],
+        )
 
     @classmethod
     def parse(cls, parser: Parser) -> RequantizeOp:

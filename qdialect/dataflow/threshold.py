@@ -21,6 +21,7 @@ from ..q.base import IntegerTensor
 from ..q.quantize import verify_threshold_codes, verify_thresholds
 from ..types import shape_of
 from .assembly import (
+    divisors,
     parse_integer,
     parse_next_value,
     parse_optional_lanes,
@@ -33,11 +34,11 @@ from .assembly import (
     print_result_type,
 )
 from .types import StreamType, count, stream_type
-from .unit import AnyStream, UnitOp
+from .unit import AnyStream, FoldableOp
 
 
 @irdl_op_definition
-class ThresholdOp(UnitOp):
+class ThresholdOp(FoldableOp):
     """Multi-threshold activation: counts the thresholds that an element reaches, one beat a cycle.
 
     `code = base + #{k : x >= T[c][k]}`, or `base + B - #{...}` in channels that `descending` flags with 1; thresholds
@@ -93,6 +94,13 @@ class ThresholdOp(UnitOp):
     @property
     def descending_flags(self) -> Array | None:
         return None if self.descending is None else self.constant(self.descending, "descending")
+
+    def foldings(self) -> list[tuple[int, int]]:
+        return [(lanes, lanes) for lanes in divisors(self.input_type.elements)]
+
+    def folded(self, input: SSAValue, folding: tuple[int, int]) -> ThresholdOp:
+        type_ = self.result_type.element_type
+        return ThresholdOp(input, self.thresholds, type_, self.base, descending=self.descending, lanes=folding[1])
 
     @classmethod
     def parse(cls, parser: Parser) -> ThresholdOp:

@@ -60,6 +60,23 @@ class UnitOp(QOp, ABC):
             )
 
 
+class FoldableOp(UnitOp, ABC):
+    """A unit that computes, and does more or less of it in a cycle: a *folding* is (lanes taken, lanes made)."""
+
+    @abstractmethod
+    def foldings(self) -> list[tuple[int, int]]:
+        """Every folding that the unit can have."""
+
+    @abstractmethod
+    def folded(self, input: SSAValue, folding: tuple[int, int]) -> FoldableOp:
+        """A new op that computes the same of the stream `input`, with another folding."""
+
+    @property
+    def follows_input(self) -> bool:
+        """True if the unit takes whatever lanes its input stream has, so that a converter never stands before it."""
+        return False
+
+
 def fold_fault(op: str, name: str, value: int, number: int, what: str) -> str | None:
     """Why `value` (PE or SIMD) cannot fold `number` rows or columns, or None."""
     if value >= 1 and number % value == 0:

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the dataflow level to hardware components: one line of `COMPONENTS` for each unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+
+from ..qdialect.dataflow import (
+    ArgMaxOp,
+    FifoOp,
+    MatrixVectorOp,
+    RequantizeOp,
+    ThresholdOp,
+    UnitOp,
+    WidthConverterOp,
+    check_lanes,
+    hardware_function,
+    unit_chain,
+)
+from ..qdialect.errors import QoptError, node_name
+from ..qdialect.formats import BipolarFormat
+from .amaranth.arg_max import ArgMaxUnit
+from .amaranth.fifo import StreamFifo
+from .amaranth.matrix_vector import MatrixVectorUnit
+from .amaranth.requantize import RequantizeUnit
+from .amaranth.stream_unit import StreamUnit
+from .amaranth.threshold import ThresholdUnit
+from .amaranth.top import AxiStreamTop
+from .amaranth.width_converter import WidthConverter
+
+
+def _matrix_vector(op: MatrixVectorOp) -> StreamUnit:
+    accumulator = op.result_type.format
+    assert not isinstance(accumulator, BipolarFormat), "the verifier asks for a type that holds sums"
+    return MatrixVectorUnit(
+        weights=op.weight_codes,
+        input_format=op.input_type.format,
+        weight_format=op.weight_format,
+        accumulator_format=accumulator,
+        pe=op.pe,
+        simd=op.simd,
+        memory="auto" if op.memory is None else op.memory.value,
+        bias=op.bias_codes,
+    )
+
+
+def _threshold(op: ThresholdOp) -> StreamUnit:
+    flags, output_format = op.descending_flags, op.result_type.format
+    return ThresholdUnit(
+        thresholds=op.threshold_codes,
+        descending=False if flags is None else flags != 0,
+        base=0 if isinstance(output_format, BipolarFormat) else op.base,
+        input_format=op.input_type.format,
+        output_format=output_format,
+        lanes=op.input_lanes,
+        channels=op.channels,
+    )
+
+
+def _requantize(op: RequantizeOp) -> StreamUnit:
+    output_format = op.result_type.format
+    assert not isinstance(output_format, BipolarFormat), "the verifier asks for a fixed type"
+    return RequantizeUnit(
+        multiplier=op.multiplier_codes,
+        addend=op.addend_codes,
+        shift=op.shift,
+        rounding=op.rounding,
+        clip=(op.clip.range.lo, op.clip.range.hi),
+        input_format=op.input_type.format,
+        output_format=output_format,
+        lanes=op.input_lanes,
+        channels=op.channels,
+    )
+
+
+def _width_converter(op: WidthConverterOp) -> StreamUnit:
+    input_, result = op.input_type, op.result_type
+    return WidthConverter(format=input_.format, input_lanes=input_.lanes, output_lanes=result.lanes)
+
+
+def _fifo(op: FifoOp) -> StreamUnit:
+    return StreamFifo(format=op.input_type.format, lanes=op.input_type.lanes, depth=op.depth)
+
+
+def _arg_max(op: ArgMaxOp) -> StreamUnit:
+    input_, output_format = op.input_type, op.result_type.format
+    assert not isinstance(output_format, BipolarFormat), "an index is unsigned"
+    return ArgMaxUnit(
+        input_format=input_.format, elements=input_.elements, lanes=input_.lanes, output_format=output_format
+    )
+
+
+COMPONENTS: dict[type[UnitOp], Callable[[Any], StreamUnit]] = {
+    MatrixVectorOp: _matrix_vector,
+    ThresholdOp: _threshold,
+    RequantizeOp: _requantize,
+    WidthConverterOp: _width_converter,
+    FifoOp: _fifo,
+    ArgMaxOp: _arg_max,
+}
+
+
+def component(op: UnitOp) -> StreamUnit:
+    """The hardware component of one unit. QoptError of a component names the unit."""
+    try:
+        return COMPONENTS[type(op)](op)
+    except QoptError as fault:
+        raise QoptError(fault.what, op, fault.mend) from None
+
+
+def unit_names(units: list[UnitOp]) -> list[str]:
+    """Instance names: ONNX node (or the value's name) and kind of unit, as Verilog identifiers, all different."""
+    names: list[str] = []
+    for unit in units:
+        kind = unit.name.removeprefix("dataflow.")
+        base = identifier(f"{node_name(unit) or unit.result.name_hint or 'unit'}_{kind}")
+        name, number = base, 2
+        while name in names:
+            name, number = f"{base}_{number}", number + 1
+        names.append(name)
+    return names
+
+
+def identifier(text: str) -> str:
+    """`text` as a Verilog identifier."""
+    name = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_]", "_", text)).strip("_") or "unit"
+    return name if name[0].isalpha() else f"n{name}"
+
+
+def hardware_top(module: ModuleOp) -> AxiStreamTop:
+    """The hardware of @hardware as an AXI4-Stream component. QoptError if the chain is not complete."""
+    units = unit_chain(hardware_function(module))
+    if not units:
+        raise QoptError("@hardware has no unit", None, "leave at least one layer to the hardware")
+    check_lanes(units)
+    named = [(name, component(unit)) for name, unit in zip(unit_names(units), units, strict=True)]
+    return AxiStreamTop(units=named, output_beats=units[-1].result_type.beats)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose PE, SIMD and lanes of every unit.
+
+Before:
+    %a = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<12, 0>        (1 x 4096 cycles a frame)
+    %y = dataflow.threshold %a, %t base -1 -> !q.fixed<2, 0>
+After q-set-folding{cycles=256}:
+    %a = dataflow.matrix_vector %x, %w pe 2 simd 8 -> !q.fixed<12, 0>        (256 cycles a frame)
+    %y = dataflow.threshold %a, %t base -1 lanes 2 -> !q.fixed<2, 0>
+
+A target in cycles a frame (`cycles`, or `fps` and `clock`) gives the folding of least estimated area that reaches
+it; a budget (`max-lut`) the fastest one that fits; both the one of fewest look-up tables that reaches the target, or an
+error. Without either, the largest matrix-vector unit gets 64 multipliers (PE * SIMD) and sets the pace. Area is look-up
+tables, plus 100 for each DSP block and 18-kbit memory; converters and FIFOs between units count with what they will
+need at most.
+
+Exact: folding changes when a number is computed, not which.   Needs: q-convert-to-dataflow.   Keeps: locations.
+Leaves: nothing; what was folded before is folded anew, and converters and FIFOs for the old folding go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
+
+from ..qdialect.cost import unit_cost
+from ..qdialect.dataflow import FoldableOp, MatrixVectorOp, hardware_function, stream_type, unit_chain
+from ..qdialect.errors import QoptError, node_name
+from .folding_search import Choice, FoldableUnit, Folding, cheapest, fastest
+from .hardware_calls import update_signature
+from .rewriting import at
+
+DEFAULT_MULTIPLIERS = 64  # PE * SIMD of the largest matrix-vector unit where nothing is asked for
+
+
+def search_units(units: list[FoldableOp]) -> list[FoldableUnit]:
+    """What the search needs of each unit."""
+    return [
+        FoldableUnit(
+            name=f"{unit.name} '{node_name(unit) or unit.result.name_hint or index}'",
+            options={folding: unit_cost(unit, folding) for folding in unit.foldings()},
+            elements=unit.input_type.elements,
+            width=unit.input_type.format.word_length,
+            follows_input=unit.follows_input,
+            buffered=isinstance(unit, MatrixVectorOp),
+        )
+        for index, unit in enumerate(units)
+    ]
+
+
+def default_cycles(units: list[FoldableOp]) -> int:
+    """Cycles a frame of the largest matrix-vector unit with `DEFAULT_MULTIPLIERS`; without one, a frame's elements."""
+    work = [unit.rows * unit.columns * unit.vectors for unit in units if isinstance(unit, MatrixVectorOp)]
+    if not work:
+        return max(unit.input_type.elements for unit in units)
+    return -(-max(work) // DEFAULT_MULTIPLIERS)
+
+
+def _fold(module: ModuleOp, function: FuncOp, units: list[FoldableOp], foldings: tuple[Folding, ...]) -> None:
+    """Rebuild the chain with the foldings; other units (converters, FIFOs) go."""
+    block = function.body.block
+    old_chain = unit_chain(function)
+    end = block.last_op
+    assert isinstance(end, ReturnOp)
+    argument = block.args[0]
+    stream: SSAValue = Rewriter.replace_value_with_new_type(argument, stream_type(argument).with_lanes(foldings[0][0]))
+    for unit, folding in zip(units, foldings, strict=True):
+        new = at(unit.folded(stream, folding), unit)
+        new.attributes.update(unit.attributes)
+        new.result.name_hint = unit.result.name_hint
+        block.insert_op_before(new, unit)
+        stream = new.result
+    end.operands[0] = stream
+    for unit in reversed(old_chain):
+        unit.detach()
+        unit.erase()
+    update_signature(module, function)
+
+
+@dataclass(frozen=True)
+class SetFoldingPass(ModulePass):
+    """Choose PE, SIMD and lanes of every unit."""
+
+    name = "q-set-folding"
+    exact: ClassVar[bool] = True
+
+    fps: float | int | None = None  # frames a second to reach at `clock`
+    clock: float | int = 200_000_000  # hertz
+    cycles: int | None = None  # cycles a frame to reach, instead of fps
+    max_lut: int | None = None  # look-up tables (estimated) to stay within
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        function = hardware_function(op)
+        units = [unit for unit in unit_chain(function) if isinstance(unit, FoldableOp)]
+        if units:
+            _fold(op, function, units, self._choose(function, units).foldings)
+
+    def _choose(self, function: FuncOp, units: list[FoldableOp]) -> Choice:
+        search = search_units(units)
+        target = self._target()
+        if target is None and self.max_lut is not None:
+            return self._within(function, search, self.max_lut)
+        if target is None:
+            target = max(default_cycles(units), *(unit.least_cycles for unit in search), 1)
+        slowest = max(range(len(search)), key=lambda index: search[index].least_cycles)
+        least = search[slowest].least_cycles
+        if least > target:
+            raise QoptError(
+                f"{search[slowest].name} needs at least {least} cycles a frame, the target is {target}",
+                units[slowest],
+                f"ask for at most {self._rate(least)}" + ("" if self.fps is None else ", or a faster clock"),
+            )
+        choice = cheapest(search, target, by_lut=self.max_lut is not None)
+        assert choice is not None, "every unit alone reaches the target"
+        if self.max_lut is not None and choice.cost.lut > self.max_lut:
+            self._refuse_budget(function, search, choice, self.max_lut)
+        return choice
+
+    def _target(self) -> int | None:
+        """Cycles a frame that are asked for."""
+        for name, value in (
+            ("fps", self.fps),
+            ("clock", self.clock),
+            ("cycles", self.cycles),
+            ("max-lut", self.max_lut),
+        ):
+            if value is not None and value <= 0:
+                raise QoptError(f"q-set-folding has {name}={value}", None, "give a positive number")
+        if self.fps is None:
+            return self.cycles
+        if self.cycles is not None:
+            raise QoptError("q-set-folding has both fps and cycles", None, "give one of them")
+        if self.fps > self.clock:
+            mend = f"ask for at most {self._rate(1)}, or a faster clock"
+            raise QoptError(f"{self.fps:g} frames a second need more than one frame a cycle", None, mend)
+        return int(self.clock // self.fps)
+
+    def _within(self, function: FuncOp, search: list[FoldableUnit], max_lut: int) -> Choice:
+        choice = fastest(search, max_lut)
+        if choice is None:
+            least = cheapest(search, max(cost.cycles for unit in search for cost in unit.options.values()), by_lut=True)
+            assert least is not None
+            raise QoptError(
+                f"the smallest folding needs about {least.cost.lut} look-up tables, the budget is {max_lut}",
+                function,
+                f"allow max-lut={least.cost.lut}, or reduce word lengths or layers of the network",
+            )
+        return choice
+
+    def _refuse_budget(self, function: FuncOp, search: list[FoldableUnit], choice: Choice, max_lut: int) -> None:
+        parts = [(unit.options[folding].lut, unit.name) for unit, folding in zip(search, choice.foldings, strict=True)]
+        largest, name = max(parts)
+        within = fastest(search, max_lut)
+        slower = "" if within is None else f", or ask for at most {self._rate(within.cost.cycles)}"
+        raise QoptError(
+            f"{choice.cost.cycles} cycles a frame need about {choice.cost.lut} look-up tables, {largest} of them "
+            f"{name}; the budget is {max_lut}",
+            function,
+            f"allow max-lut={choice.cost.lut}{slower}",
+        )
+
+    def _rate(self, cycles: int) -> str:
+        """`cycles=28`, or the frames a second that they mean, in the terms of the user."""
+        return f"cycles={cycles}" if self.fps is None else f"fps={int(self.clock // cycles)}"
