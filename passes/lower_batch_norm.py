@@ -22,6 +22,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ..qdialect.affine import batch_norm_affine
+from ..qdialect.errors import QoptError
 from ..qdialect.q import AddOp, BatchNormOp, MulOp
 from ..qdialect.types import element_type, is_f32, shape_of
 from .remarks import remark
@@ -41,7 +42,10 @@ class SplitBatchNorm(RewritePattern):
             return
         column = (-1,) + (1,) * (len(shape_of(op.input)) - 1 - op.axis)
         scale, bias, mean, variance = (exact_values(parameter) for parameter in parameters)
-        a, b = batch_norm_affine(scale, bias, mean, variance, op.epsilon)
+        try:
+            a, b = batch_norm_affine(scale, bias, mean, variance, op.epsilon)
+        except QoptError as fault:
+            raise QoptError(fault.what, op, fault.mend) from None
         multiply = with_constant(MulOp, op.input, a.reshape(column), op.result, op)
         add = with_constant(AddOp, multiply[-1].results[0], b.reshape(column), op.result, op)
         replace(rewriter, op, [*multiply, *add])

@@ -1,0 +1,60 @@
+// RUN: qopt %s -p q-convert-to-typed --split-input-file | filecheck %s
+
+// Behind the quantiser constants become exact numbers, float32 arithmetic becomes exact; softmax stays in float32.
+func.func @main(%x: tensor<1x4xf32>) -> tensor<1x4xf32> {
+  %s = q.constant #q.dense<0.1 : tensor<f32>>
+  %d = q.div %x, %s : tensor<1x4xf32>, tensor<f32> -> tensor<1x4xf32>
+  %q = q.quantize %d half_even saturate : tensor<1x4xf32> -> tensor<1x4x!q.fixed<8, 0>>
+  %m = q.mul %q, %s : tensor<1x4x!q.fixed<8, 0>>, tensor<f32> -> tensor<1x4xf32> loc("Quant_0")
+  %y = q.softmax %m axis 1 : tensor<1x4xf32>
+  func.return %y : tensor<1x4xf32>
+}
+// CHECK:      %d = q.div %x, %s : tensor<1x4xf32>, tensor<f32> -> tensor<1x4xf32>
+// CHECK-NEXT: %q = q.quantize %d
+// CHECK-NEXT: %m = q.mul %q, [[S:%.*]] : tensor<1x4x!q.fixed<8, 0>>, tensor<!q.real> -> tensor<1x4x!q.real> loc("Quant_0")
+// CHECK-NEXT: [[F:%.*]] = q.quantize %m half_even saturate : tensor<1x4x!q.real> -> tensor<1x4xf32>
+// CHECK-NEXT: q.softmax [[F]] axis 1 : tensor<1x4xf32>
+
+// -----
+// A zero point is a whole number of quanta and stays an integer; the function still returns float32.
+func.func @main(%x: tensor<1x2x!q.ufixed<8, 0>>) -> (tensor<1x2xf32>, tensor<1x2xf32>) {
+  %z = q.constant #q.dense<128.0 : tensor<f32>>
+  %s = q.constant #q.dense<0.5 : tensor<f32>>
+  %0 = q.sub %x, %z : tensor<1x2x!q.ufixed<8, 0>>, tensor<f32> -> tensor<1x2xf32>
+  %1 = q.mul %0, %s : tensor<1x2xf32>, tensor<f32> -> tensor<1x2xf32>
+  %2 = q.relu %1 : tensor<1x2xf32> -> tensor<1x2xf32>
+  func.return %1, %2 : tensor<1x2xf32>, tensor<1x2xf32>
+}
+// CHECK:      [[Z:%.*]] = q.constant #q.dense<128 : tensor<!q.ufixed<8, 0>>>
+// CHECK-NEXT: [[D:%.*]] = q.sub %x, [[Z]] : {{.*}} -> tensor<1x2x!q.fixed<8, 0>>
+// CHECK-NEXT: [[M:%.*]] = q.mul [[D]], {{.*}} -> tensor<1x2x!q.real>
+// CHECK-NEXT: [[R:%.*]] = q.relu [[M]] : tensor<1x2x!q.real> -> tensor<1x2x!q.real>
+// CHECK-NEXT: [[A:%.*]] = q.quantize [[M]] {{.*}} -> tensor<1x2xf32>
+// CHECK-NEXT: [[B:%.*]] = q.quantize [[R]] {{.*}} -> tensor<1x2xf32>
+// CHECK-NEXT: func.return [[A]], [[B]]
+
+// -----
+// An input that reaches a matrix product without a quantiser stays in float32.
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x1xf32> {
+  %w = q.constant #q.dense<[[1], [-1]] : tensor<2x1x!q.fixed<2, 0>>>
+  %s = q.constant #q.dense<0.1 : tensor<f32>>
+  %0 = q.matmul %x, %w : tensor<1x2xf32>, tensor<2x1x!q.fixed<2, 0>> -> tensor<1x1xf32>
+  %1 = q.mul %0, %s : tensor<1x1xf32>, tensor<f32> -> tensor<1x1xf32>
+  func.return %1 : tensor<1x1xf32>
+}
+// CHECK:      q.matmul %x, %w : {{.*}} -> tensor<1x1xf32>
+// CHECK-NEXT: q.mul {{.*}} -> tensor<1x1xf32>
+
+// -----
+// Where exact and float32 numbers meet, arithmetic goes on in float32; float32 weights make a product float32.
+func.func @main(%x: tensor<1x1xf32>, %q: tensor<1x1x!q.fixed<4, 0>>) -> (tensor<1x1xf32>, tensor<1x1xf32>) {
+  %s = q.constant #q.dense<[[0.1]] : tensor<1x1xf32>>
+  %0 = q.mul %q, %s : tensor<1x1x!q.fixed<4, 0>>, tensor<1x1xf32> -> tensor<1x1xf32>
+  %1 = q.add %0, %x : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32>
+  %2 = q.matmul %0, %s : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32>
+  func.return %1, %2 : tensor<1x1xf32>, tensor<1x1xf32>
+}
+// CHECK:      [[M:%.*]] = q.mul %q, {{.*}} -> tensor<1x1x!q.real>
+// CHECK-NEXT: [[F:%.*]] = q.quantize [[M]] {{.*}} -> tensor<1x1xf32>
+// CHECK-NEXT: q.add [[F]], %x
+// CHECK-NEXT: q.matmul [[F]], %s

@@ -1,0 +1,67 @@
+// RUN: qopt %s -p q-partition --split-input-file --verify-diagnostics | filecheck %s
+
+// The input has no quantiser; only the op that needs it is named.
+func.func @main(%x: tensor<1x1xf32> {q.name = "global_in"}) -> tensor<1x1x!q.fixed<3, 0>> {
+  %w = q.constant #q.dense<[[1]] : tensor<1x1x!q.fixed<2, 0>>>
+  %0 = q.matmul %x, %w : tensor<1x1xf32>, tensor<1x1x!q.fixed<2, 0>> -> tensor<1x1xf32> loc("MatMul_0")
+  %1 = q.quantize %0 half_even saturate : tensor<1x1xf32> -> tensor<1x1x!q.fixed<2, 0>>
+  %2 = q.matmul %1, %w : tensor<1x1x!q.fixed<2, 0>>, tensor<1x1x!q.fixed<2, 0>> -> tensor<1x1x!q.fixed<3, 0>>
+  func.return %2 : tensor<1x1x!q.fixed<3, 0>>
+}
+// CHECK:      error: input 'global_in' reaches q.matmul without a quantiser
+// CHECK-NEXT: at: node 'MatMul_0', {{.*}}
+// CHECK-NEXT: mend: give --input-format 'global_in: fixed<16, 10>'
+
+// -----
+// Everything that stands in the way is listed at once.
+func.func @main(%x: tensor<1x1x!q.fixed<2, 0>>) -> tensor<1x1x!q.real> {
+  %w = q.constant #q.dense<[[1]] : tensor<1x1x!q.ufixed<1, 0>>>
+  %f = q.constant #q.dense<[[0.5]] : tensor<1x1xf32>>
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %0 = q.matmul %x, %w : tensor<1x1x!q.fixed<2, 0>>, tensor<1x1x!q.ufixed<1, 0>> -> tensor<1x1x!q.fixed<2, 0>> loc("MatMul_0")
+  %1 = q.mul %0, %s : tensor<1x1x!q.fixed<2, 0>>, tensor<!q.real> -> tensor<1x1x!q.real> loc("Mul_1")
+  %2 = q.quantize %1 half_even saturate : tensor<1x1x!q.real> -> tensor<1x1x!q.fixed<2, 0>> loc("Quant_2")
+  %3 = q.relu %2 : tensor<1x1x!q.fixed<2, 0>> -> tensor<1x1x!q.ufixed<1, 0>> loc("Relu_3")
+  %4 = q.matmul %3, %w : tensor<1x1x!q.ufixed<1, 0>>, tensor<1x1x!q.ufixed<1, 0>> -> tensor<1x1x!q.ufixed<1, 0>> loc("MatMul_4")
+  %5 = q.mul %4, %s : tensor<1x1x!q.ufixed<1, 0>>, tensor<!q.real> -> tensor<1x1x!q.real> loc("Mul_5")
+  %6 = q.matmul %5, %4 : tensor<1x1x!q.real>, tensor<1x1x!q.ufixed<1, 0>> -> tensor<1x1x!q.real> loc("MatMul_6")
+  %7 = q.matmul %4, %f : tensor<1x1x!q.ufixed<1, 0>>, tensor<1x1xf32> -> tensor<1x1xf32> loc("MatMul_7")
+  %8 = q.matmul %3, %4 : tensor<1x1x!q.ufixed<1, 0>>, tensor<1x1x!q.ufixed<1, 0>> -> tensor<1x1x!q.ufixed<1, 0>> loc("MatMul_8")
+  %9 = q.matmul %7, %4 : tensor<1x1xf32>, tensor<1x1x!q.ufixed<1, 0>> -> tensor<1x1xf32> loc("MatMul_9")
+  func.return %6 : tensor<1x1x!q.real>
+}
+// CHECK:      error: 7 ops cannot be hardware:
+// CHECK-NEXT: q.mul works on real numbers between two parts of the hardware, node 'Mul_1', {{.*}}; quantise in front of it
+// CHECK-NEXT: q.quantize works on real numbers, node 'Quant_2', {{.*}}; run q-streamline and q-lower-quantizers-to-thresholds first
+// CHECK-NEXT: q.relu has no hardware unit, node 'Relu_3', {{.*}}; hardware has q.matmul with constant weights,
+// CHECK-NEXT: q.matmul works on real numbers: a scale or offset is left on an operand, node 'MatMul_6', {{.*}}; run q-streamline first;
+// CHECK-NEXT: the weights of q.matmul are float32, node 'MatMul_7', {{.*}}; quantise the weights before export
+// CHECK-NEXT: q.matmul has no constant two-dimensional right operand, node 'MatMul_8', {{.*}}; hardware multiplies by a constant matrix
+// CHECK-NEXT: q.matmul works on float32 numbers, node 'MatMul_9', {{.*}}; quantise both of its operands before export
+// CHECK-NEXT: mend: see each line
+
+// -----
+// An arg-max over a part of the frame, and an integer addition outside a requantiser, have no unit.
+func.func @main(%x: tensor<2x2x!q.fixed<2, 0>>) -> tensor<2x1x!q.ufixed<2, 0>> {
+  %c = q.constant #q.dense<1 : tensor<!q.ufixed<1, 0>>>
+  %w = q.constant #q.dense<[[1]] : tensor<1x1x!q.ufixed<1, 0>>>
+  %v = q.constant #q.dense<[[1], [1]] : tensor<2x1x!q.ufixed<1, 0>>>
+  %0 = q.matmul %x, %v : tensor<2x2x!q.fixed<2, 0>>, tensor<2x1x!q.ufixed<1, 0>> -> tensor<2x1x!q.fixed<3, 0>>
+  %1 = q.arg_max %0 axis 1 keep_dims : tensor<2x1x!q.fixed<3, 0>> -> tensor<2x1x!q.ufixed<1, 0>> loc("ArgMax_1")
+  %2 = q.add %1, %c : tensor<2x1x!q.ufixed<1, 0>>, tensor<!q.ufixed<1, 0>> -> tensor<2x1x!q.ufixed<2, 0>> loc("Add_2")
+  %3 = q.matmul %2, %w : tensor<2x1x!q.ufixed<2, 0>>, tensor<1x1x!q.ufixed<1, 0>> -> tensor<2x1x!q.ufixed<2, 0>>
+  func.return %3 : tensor<2x1x!q.ufixed<2, 0>>
+}
+// CHECK:      error: 2 ops cannot be hardware:
+// CHECK-NEXT: q.arg_max compares a part of the frame, node 'ArgMax_1', {{.*}}; only one arg-max of a whole vector is hardware
+// CHECK-NEXT: q.add has no unit of its own, node 'Add_2', {{.*}}; an integer q.add or q.mul is part of a requantiser: constant operand, q.quantize behind it
+
+// -----
+// A network without integers has nothing for the hardware.
+func.func @main(%x: tensor<1xf32>) -> tensor<1xf32> {
+  %y = q.relu %x : tensor<1xf32> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}
+// CHECK:      error: nothing in @main can be hardware
+// CHECK-NEXT: at: {{.*}}
+// CHECK-NEXT: mend: quantise weights and activations before export; hardware has q.matmul with constant weights,
