@@ -23,7 +23,7 @@ class BeatLayout(data.ArrayLayout):
     yosys fail, because it names the bits of `name` in the same way.
     """
 
-    def format(self, value: data.View[data.ArrayLayout], format_spec: str) -> Format:
+    def format(self, value: data.View, format_spec: str) -> Format:  # pyright: ignore[reportIncompatibleMethodOverride]
         return Format("{}", Value.cast(value))
 
 
