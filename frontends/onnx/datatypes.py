@@ -46,5 +46,3 @@ def annotated_type(array: Array, annotation: str | None) -> Attribute | None:
     if not fits or (isinstance(type_, BipolarType) and not array.all()):
         return None
     return type_
-
-

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from .loader import evaluate
-from .model import STANDARD_DOMAIN, Array, Model, NodeDefinition
+from .model import STANDARD_DOMAIN, Array, NodeDefinition
 from .node import GraphBuilder, Node
 
 LARGEST_RESULT = 1 << 28  # elements; a larger one is a damaged model, not a constant
@@ -30,20 +30,14 @@ def fold(node: NodeDefinition, builder: GraphBuilder) -> list[Array] | None:
     """The node's results if all its inputs are constants and it can be evaluated, else None."""
     if node.domain != STANDARD_DOMAIN or node.op_type not in FOLDABLE:
         return None
-    inputs = [builder.values[name] if name else None for name in node.inputs]
+    inputs = [builder.value(name) if name else None for name in node.inputs]
     arrays = [value for value in inputs if value is None or isinstance(value, np.ndarray)]
     if len(arrays) != len(inputs):
         return None
     if _result_size(node, arrays) > LARGEST_RESULT:
         raise Node(node, builder).error("the result is too large for a constant", "export the model again")
-    return _evaluate(node, builder.model, builder, arrays)
-
-
-def _evaluate(
-    node: NodeDefinition, model: Model, builder: GraphBuilder, arrays: list[Array | None]
-) -> list[Array]:
     try:
-        return evaluate(node, model.opsets, arrays)
+        return evaluate(node, builder.model.opsets, arrays)
     except ValueError as fault:
         mend = "export the model again, or simplify it first (onnxsim)"
         raise Node(node, builder).error(f"the constant cannot be computed: {fault}", mend) from None
@@ -63,4 +57,6 @@ def _result_size(node: NodeDefinition, arrays: list[Array | None]) -> float:
     try:
         return max(largest, float(prod(np.broadcast_shapes(*shapes))))
     except ValueError:  # not elementwise
-        return float(prod(array.shape[0] if array.ndim else 1 for array in given)) if node.op_type == "MatMul" else largest
+        return (
+            float(prod(array.shape[0] if array.ndim else 1 for array in given)) if node.op_type == "MatMul" else largest
+        )

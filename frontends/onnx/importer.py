@@ -24,15 +24,13 @@ from ...qdialect.errors import QoptError
 from ...qdialect.q import QuantizeOp
 from ...qdialect.text import verify_error
 from ...qdialect.types import RealType, element_type, is_f32, shape_of
-from . import ops as _ops  # fills the registry
+from . import ops as ops  # fills the registry
 from .datatypes import finn_type, input_type
 from .folding import FOLDABLE, fold
 from .loader import check_node, load
 from .model import STANDARD_DOMAIN, Dimension, Model, NodeDefinition, TensorInfo, place
 from .node import GraphBuilder, Node, Value, value_name
 from .registry import IMPORTERS
-
-assert _ops.__all__
 
 
 def import_onnx(
@@ -170,7 +168,7 @@ def _import_nodes(builder: GraphBuilder) -> None:
                 continue
         if not known and (definition.op_type not in FOLDABLE or lost.isdisjoint(definition.inputs)):
             unknown.append(definition)
-        lost.update(definition.outputs)
+        lost.update(filter(None, definition.outputs))
     if unknown:
         raise _unknown_ops(unknown, model.file)
 
@@ -181,7 +179,7 @@ def _needed(model: Model) -> list[NodeDefinition]:
     nodes: list[NodeDefinition] = []
     for node in reversed(model.nodes):
         if not needed.isdisjoint(node.outputs):
-            needed.update(node.inputs)
+            needed.update(filter(None, node.inputs))
             nodes.append(node)
     return nodes[::-1]
 
@@ -204,7 +202,7 @@ def _import_node(definition: NodeDefinition, builder: GraphBuilder) -> Sequence[
 
 def _bind(definition: NodeDefinition, results: Sequence[Value], builder: GraphBuilder) -> None:
     for index, name in enumerate(definition.outputs):
-        if index < len(results):
+        if name and index < len(results):
             builder.values[name] = results[index]
 
 
@@ -254,5 +252,3 @@ def _sort(block: Block, results: Iterable[SSAValue]) -> None:
         op.detach()
     for op in order:
         block.add_op(op)
-
-

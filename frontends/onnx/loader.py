@@ -75,7 +75,9 @@ def _model(proto: ModelProto, file: str) -> Model:
     opsets = _opsets(proto, file)
     if graph.sparse_initializer:
         raise QoptError("sparse initialisers are not supported", file, "store the weights as dense tensors")
-    initializers = {tensor.name: _array(tensor, f"initialiser '{tensor.name}' of {file}") for tensor in graph.initializer}
+    initializers = {
+        tensor.name: _array(tensor, f"initialiser '{tensor.name}' of {file}") for tensor in graph.initializer
+    }
     if len(initializers) != len(graph.initializer):
         raise QoptError("two initialisers have the same name", file, _DAMAGED)
     nodes = tuple(_node(node, file) for node in graph.node)
@@ -115,8 +117,9 @@ def _array(tensor: TensorProto, where: str) -> Array:
 
 def _node(node: NodeProto, file: str) -> NodeDefinition:
     outputs = tuple(node.output)
+    node.domain = _domain(node.domain)
     name = node.name or "_".join([node.op_type, *outputs[:1]])
-    bare = NodeDefinition(name, _domain(node.domain), node.op_type, tuple(node.input), outputs, {}, node)
+    bare = NodeDefinition(name, node.domain, node.op_type, tuple(node.input), outputs, {}, node)
     for attribute in node.attribute:
         bare.attributes[attribute.name] = _attribute(attribute, place(bare, file))
     return bare
@@ -200,7 +203,7 @@ def check_node(node: NodeDefinition, opsets: dict[str, int]) -> str | None:
 
 
 def evaluate(node: NodeDefinition, opsets: dict[str, int], inputs: Sequence[Array | None]) -> list[Array]:
-    """Results of a node of the standard domain on constants, by onnx's own reference. Raises ValueError with a reason."""
+    """Results of a standard node on constants, by onnx's own reference. Raises ValueError with a reason."""
     from onnx.reference import ReferenceEvaluator
 
     graph = GraphProto(name="constant")
@@ -214,7 +217,8 @@ def evaluate(node: NodeDefinition, opsets: dict[str, int], inputs: Sequence[Arra
             results: Iterable[Any] = ReferenceEvaluator(graph, opsets=opsets).run(None, given)
     except Exception as fault:
         raise ValueError(first_line(fault)) from None
-    arrays = [np.asarray(result) for result in results]
+    computed = iter(results)
+    arrays = [np.asarray(next(computed)) if name else np.empty(0) for name in node.outputs]
     if any(array.dtype == object for array in arrays):
         raise ValueError("a result is not a tensor")
     return arrays

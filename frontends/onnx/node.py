@@ -52,6 +52,14 @@ class GraphBuilder:
         self.values: dict[str, Value] = dict(model.initializers)
         self.integers: set[SSAValue] = set()
 
+    def value(self, name: str) -> Value:
+        """What a name has become; QoptError for a result that no importer computes (a dropout's mask)."""
+        if name in self.values:
+            return self.values[name]
+        source = next(node for node in self.model.nodes if name in node.outputs)
+        mend = "remove what uses this output: it has no use in inference"
+        raise QoptError(f"output '{name}' is not supported", place(source, self.model.file), mend)
+
 
 class Node:
     """One ONNX node during import."""
@@ -121,7 +129,7 @@ class Node:
         """Input `index` in any form."""
         if not self.has_input(index):
             raise self.error(f"input {index} is missing", "export the model again")
-        return self.builder.values[self.input_name(index)]
+        return self.builder.value(self.input_name(index))
 
     def input_name(self, index: int) -> str:
         return self.definition.inputs[index]
@@ -210,6 +218,8 @@ class Node:
 
     def add_constant(self, array: Array, type_: Attribute | None = None, name: str | None = None) -> SSAValue:
         """A q.constant; by default of the type that its dtype stands for."""
+        if not array.size:
+            raise self.error(f"constant '{name or ''}' of shape {list(array.shape)} is empty", "export the model again")
         if array.dtype.kind == "f" and np.isnan(array).any():
             raise self.error(f"constant '{name or ''}' holds NaN", "train or export the model again")
         if type_ is None and array.dtype.kind in "iu":
@@ -236,11 +246,11 @@ class Node:
 
     def transposed(self, value: SSAValue, permutation: Sequence[int]) -> SSAValue:
         """`value` with its axes permuted. Weights behind a quantiser are permuted before it, to stay constants."""
-        return self._permuted_weights(value, tuple(permutation), _MAX_DEPTH) or self.emit_moved(
-            TransposeOp(value, permutation)
-        )
+        weights = self._permuted_weights(value, tuple(permutation), _MAX_DEPTH)
+        return weights or self.emit_moved(TransposeOp(value, permutation))
 
     def _permuted_weights(self, value: SSAValue, permutation: tuple[int, ...], depth: int) -> SSAValue | None:
+        """The transposition of a value that constants, arithmetic and quantisers make; None for other values."""
         op = value.owner
         if isinstance(op, ConstantOp):
             array = op.value.array.reshape((1,) * (len(permutation) - op.value.array.ndim) + op.value.array.shape)

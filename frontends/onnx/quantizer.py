@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -55,10 +54,7 @@ def emit_quantizer(
         if codes.clip is not None:
             x = emit_clip(node, x, codes.clip, exponent)
         return node.emit(QuantizeOp(x, type_, rounding, narrow=codes.narrow))
-    y = emit_codes(node, x, scale, zero_point, codes, rounding)
-    if zero_point.any():
-        y = node.emit(SubOp(y, node.add_constant(short(zero_point))))
-    return emit_scale(node, y, scale)
+    return emit_dequantizer(node, emit_codes(node, x, scale, zero_point, codes, rounding), scale, zero_point)
 
 
 def emit_codes(
@@ -72,6 +68,13 @@ def emit_codes(
     if codes.clip is not None:
         x = emit_clip(node, x, codes.clip, 0)
     return node.emit(QuantizeOp(x, codes.type, rounding, narrow=codes.narrow))
+
+
+def emit_dequantizer(node: Node, codes: SSAValue, scale: Array, zero_point: Array) -> SSAValue:
+    """`(codes - zero_point) * scale`."""
+    if zero_point.any():
+        codes = node.emit(SubOp(codes, node.add_constant(short(zero_point))))
+    return emit_scale(node, codes, scale)
 
 
 def emit_clip(node: Node, x: SSAValue, range_: IntRange, exponent: int) -> SSAValue:
@@ -135,7 +138,6 @@ def bit_width(node: Node, width: Array) -> int:
     if bits is None:
         mend = "give one bit width for the whole tensor"
         raise node.error(f"the bit width of shape {list(width.shape)} is not one number", mend)
-    if bits != bits or bits in (math.inf, -math.inf) or Fraction(bits).denominator != 1 or not 1 <= bits <= MAX_BITS:
+    if not float(bits).is_integer() or not 1 <= bits <= MAX_BITS:
         raise node.error(f"the bit width is {bits:g}", f"give a whole number of bits from 1 to {MAX_BITS}")
     return int(bits)
-

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -57,7 +56,7 @@ def import_softmax(node: Node) -> SSAValue:
 def import_clip(node: Node) -> Value:
     low, high = _clip_bounds(node)
     value = node.value(0)
-    if isinstance(value, QuantizedValue) and all(bound is None or isinstance(bound, int) for bound in (low, high)):
+    if isinstance(value, QuantizedValue) and not isinstance(low, float) and not isinstance(high, float):
         codes = value.clipped(low, high)
         if codes is None:
             raise node.error(f"bounds {low} and {high} leave no code of {value.type}", "correct the bounds")
@@ -65,12 +64,13 @@ def import_clip(node: Node) -> Value:
     x = node.number_operand(0)
     if low == 0 and high is None:
         return node.emit(ReluOp(x))
-    bounds = (-LARGEST if low is None else low, LARGEST if high is None else high)
-    return node.emit(ClipOp(x, *(node.add_constant(np.asarray(bound, np.float32)) for bound in bounds)))
+    minimum = node.add_constant(np.asarray(-LARGEST if low is None else low, np.float32))
+    maximum = node.add_constant(np.asarray(LARGEST if high is None else high, np.float32))
+    return node.emit(ClipOp(x, minimum, maximum))
 
 
-def _clip_bounds(node: Node) -> tuple[Any, Any]:
-    """Lower and upper bound as Python numbers; None where there is none. Inputs since opset 11, before attributes."""
+def _clip_bounds(node: Node) -> tuple[int | float | None, int | float | None]:
+    """Lower and upper bound; None where there is none. Inputs since opset 11, before attributes."""
     if node.opset < 11:
         bounds = [node.number(name) if node.has(name) else None for name in ("min", "max")]
     else:
@@ -80,9 +80,9 @@ def _clip_bounds(node: Node) -> tuple[Any, Any]:
     return bounds[0], bounds[1]
 
 
-def _bound(node: Node, array: Array) -> Any:
-    bound = scalar_of(array)
-    if not isinstance(bound, int | float):
+def _bound(node: Node, array: Array) -> int | float:
+    bound = scalar_of(array if array.dtype.kind in "iu" else node.as_float32(array, "the bound"))
+    if bound is None:
         raise node.error(f"a bound of shape {list(array.shape)} is not one number", "give one number")
     return bound
 
@@ -102,7 +102,9 @@ def import_batch_normalization(node: Node) -> SSAValue:
     epsilon = node.number("epsilon", 1e-5)
     if not 0 <= epsilon <= LARGEST or not (parameters[3] + np.float32(epsilon) > 0).all():
         raise node.error(f"variance plus epsilon ({epsilon:g}) is not positive", "give a positive epsilon")
-    scale, bias, mean, variance = (node.add_constant(array, None, node.input_name(i + 1)) for i, array in enumerate(parameters))
+    scale, bias, mean, variance = (
+        node.add_constant(array, None, node.input_name(i + 1)) for i, array in enumerate(parameters)
+    )
     return node.emit(BatchNormOp(x, scale, bias, mean, variance, epsilon, axis=1))
 
 

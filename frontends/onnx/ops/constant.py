@@ -64,5 +64,3 @@ def import_cast(node: Node) -> Value:
     is_integer = operand in node.builder.integers
     overflow = Overflow.WRAP if is_integer and is_integer_type(element_type(operand)) else Overflow.SATURATE
     return node.emit_integer(QuantizeOp(operand, type_, Rounding.DOWN, overflow))
-
-

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """QuantizeLinear and DequantizeLinear; between them, perhaps, Clip: the QCDQ and QDQ forms of one quantiser.
 
-ONNX rounds first and adds the zero point then: `clip(round(x / s) + z, lo, hi)`, where QONNX's Quant rounds `x / s + z`;
-the two differ at ties. So a quantiser with a zero point is written as `round(clip(x / s, lo - z, hi - z)) * s`, which
-is the same number in float32 and has no zero point left.
+ONNX rounds first and then adds the zero point: `clip(round(x / s) + z, lo, hi)`, where QONNX's Quant rounds
+`x / s + z`; the two differ at ties. So a quantiser with a zero point is written as
+`round(clip(x / s, lo - z, hi - z)) * s`, which is the same number in float32 and has no zero point left.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _dequantized_constant(node: Node, codes: Array, scale: Array, zero_point: Ar
     type_ = integer_type(codes.dtype.name)
     if type_ is None:
         raise node.error(f"codes of type {codes.dtype.name} are not supported", "store integer codes")
-    if zero_point.any():
+    if zero_point.any() and codes.size:
         codes = codes.astype(np.int64) - zero_point
         type_ = fixed_type(IntRange(int(codes.min()), int(codes.max())))
     return emit_codes_times_scale(node, codes, type_, scale)

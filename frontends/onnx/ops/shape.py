@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops that move elements: Reshape, Flatten, Squeeze, Unsqueeze, Transpose; and Shape, Size, which are constants here."""
+"""Ops that move elements: Reshape, Flatten, Squeeze, Unsqueeze, Transpose; and the constants Shape and Size."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def import_transpose(node: Node) -> SSAValue:
     permutation = node.integer_list("perm") or list(reversed(range(rank)))
     if sorted(permutation) != list(range(rank)):
         raise node.error(f"{permutation} is not a permutation of {rank} axes", "correct attribute 'perm'")
-    return node.transposed(node.operand(0), permutation)
+    operand = node.operand(0)
+    return operand if permutation == list(range(rank)) else node.transposed(operand, permutation)
 
 
 def _axes(node: Node) -> list[int] | None:
