@@ -2,7 +2,8 @@
 """Intervals of exact numbers, elementwise: integers times one rational scale, no IR.
 
 Bounds are integer arrays (int64, or Python integers where int64 could overflow) that broadcast to the tensor's shape,
-so a tensor whose channels differ costs one pair of numbers a channel.
+so a tensor whose channels differ costs one pair of numbers a channel. They have at least one axis (numpy turns the
+results of object arrays without axes into bare numbers).
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ class Interval:
 
 def whole(range_: IntRange, scale: Fraction) -> Interval:
     """Every element anywhere in the range."""
-    lo, hi = (as_integers(np.asarray(bound, dtype=object)) for bound in (range_.lo, range_.hi))
+    lo, hi = (as_integers(np.array([bound], dtype=object)) for bound in (range_.lo, range_.hi))
     return Interval(lo, hi, scale)
 
 
 def points(codes: Array, scale: Fraction) -> Interval:
     """Elements that are known."""
-    codes = as_integers(codes)
+    codes = np.atleast_1d(as_integers(codes))
     return Interval(codes, codes, scale)
 
 
@@ -67,7 +68,8 @@ def _safe(bound: int, *arrays: Array) -> list[Array]:
 
 
 def _bound(x: Interval) -> int:
-    return max(magnitude(x.lo), magnitude(x.hi))
+    """A magnitude, at least 1, that no bound passes."""
+    return max(magnitude(x.lo), magnitude(x.hi), 1)
 
 
 def rescaled(x: Interval, scale: Fraction) -> Interval:
@@ -147,7 +149,8 @@ def matmul(a: Interval, b: Interval, a_shape: tuple[int, ...], b_shape: tuple[in
     else:
         low, high = _matmul_corners(alo, ahi, blo, bhi)
     dropped = (*((-2,) if row else ()), *((-1,) if column else ()))
-    return Interval(np.squeeze(low, dropped), np.squeeze(high, dropped), a.scale * b.scale)
+    low, high = (np.atleast_1d(np.squeeze(bound, dropped)) for bound in (low, high))
+    return Interval(low, high, a.scale * b.scale)
 
 
 def _matrix(bound: Array, axis: int, size: int) -> Array:

@@ -163,7 +163,7 @@ def _add(op: AddOp, operands: Sequence[Interval]) -> Interval:
 @_transfer(SubOp)
 def _sub(op: SubOp, operands: Sequence[Interval]) -> Interval:
     if op.lhs is op.rhs:
-        return _in_type(op.result, interval.points(np.zeros((), np.int64), operands[0].scale))
+        return _in_type(op.result, interval.points(np.zeros(1, np.int64), operands[0].scale))
     return _in_type(op.result, interval.add(operands[0], interval.negative(operands[1])))
 
 
@@ -209,7 +209,7 @@ def _reshape(op: ReshapeOp, operands: Sequence[Interval]) -> Interval:
     before, after = shape_of(op.input), shape_of(op.result)
 
     def move(bound: Array) -> Array:
-        return bound.reshape(()) if bound.size == 1 else np.broadcast_to(bound, before).reshape(after)
+        return bound.reshape(1) if bound.size == 1 else np.broadcast_to(bound, before).reshape(after)
 
     return operands[0].map(move)
 

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Narrowed accumulators keep every bit; a stated range that does not follow is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from qopt_mlir.passes.check_ranges import check_ranges
+from qopt_mlir.passes.range_analysis import analyse
+from qopt_mlir.qdialect.attrs import RangeAttr
+from qopt_mlir.qdialect.errors import QoptError
+from qopt_mlir.qdialect.formats import IntRange
+from qopt_mlir.qdialect.q import BinaryOp, MatMulOp, ReluOp
+from qopt_mlir.qdialect.types import element_type, integer_format, is_integer_type
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import ReturnOp
+
+Check = Callable[[ModuleOp, str], ModuleOp]
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_narrowing_keeps_every_bit(seed: int, typed: Callable[[int], ModuleOp], exact_pass: Check) -> None:
+    after = exact_pass(typed(seed), "q-infer-ranges")
+    check_ranges(after)
+    ranges = analyse(after)
+    returned = {operand for op in after.walk() if isinstance(op, ReturnOp) for operand in op.operands}
+    for op in after.walk():
+        if not isinstance(op, BinaryOp | MatMulOp | ReluOp) or not is_integer_type(element_type(op.result)):
+            continue
+        format_ = integer_format(element_type(op.result))
+        if all(value not in returned for value in op.results) and not _reaches_return(op):
+            assert format_.word_length == ranges[op.result].hull.word_length
+
+
+def _reaches_return(op: BinaryOp | MatMulOp | ReluOp) -> bool:
+    """Through shape ops only."""
+    todo = [use.operation for use in op.result.uses]
+    while todo:
+        user = todo.pop()
+        if isinstance(user, ReturnOp):
+            return True
+        if user.name in ("q.reshape", "q.transpose"):
+            todo += [use.operation for use in user.results[0].uses]
+    return False
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_range_too_tight_is_refused(seed: int, typed: Callable[[int], ModuleOp], exact_pass: Check) -> None:
+    after = exact_pass(typed(seed), "q-infer-ranges")
+    for op in after.walk():
+        stated = op.properties.get("range")
+        if not isinstance(stated, RangeAttr) or stated.range.lo == stated.range.hi:
+            continue
+        for wrong in (
+            IntRange(stated.range.lo + 1, stated.range.hi),
+            IntRange(stated.range.lo, stated.range.hi - 1),
+        ):
+            op.properties["range"] = RangeAttr(wrong.lo, wrong.hi)
+            with pytest.raises(QoptError, match=f"states codes from {wrong.lo} to {wrong.hi}"):
+                check_ranges(after)
+        op.properties["range"] = stated
