@@ -71,12 +71,13 @@ def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
             receives[0].result,
             main.function_type.outputs.data[0],
         ),
-        "host_before": host_steps(function(module, "host_before")) if _has(module, "host_before") else [],
-        "host_after": host_steps(function(module, "host_after")) if _has(module, "host_after") else [],
+        "host_before": host_steps(function(module, "host_before")) if has_function(module, "host_before") else [],
+        "host_after": host_steps(function(module, "host_after")) if has_function(module, "host_after") else [],
     }
 
 
-def _has(module: ModuleOp, name: str) -> bool:
+def has_function(module: ModuleOp, name: str) -> bool:
+    """Whether the module has a function of this name."""
     return any(isinstance(op, FuncOp) and op.sym_name.data == name for op in module.ops)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
     from xdsl.passes import ModulePass
 
+    from ..passes.verify_each import EquivalenceChecker
     from ..qdialect.errors import QoptError
 
 SEPARATOR = "// -----"
@@ -52,7 +53,7 @@ class _Help(argparse.Action):
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qopt",
-        description="Compile trained networks to Verilog: the opt tool. Reads IR or .onnx, runs passes, writes a target.",
+        description="The opt tool: reads IR or .onnx, runs passes, writes IR or a target such as Verilog.",
         epilog=EPILOGUE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
@@ -140,7 +141,6 @@ class _Tool:
         if self.options.verify_diagnostics:
             output.write(f"{fault}\n")
             return status
-        sys.stdout.write("")
         print(fault, file=sys.stderr)
         return 1
 
@@ -149,7 +149,7 @@ class _Tool:
         from ..passes.runner import parse_passes, run_passes
 
         passes = parse_passes(self.options.passes)
-        checker = self._checker(context, module)
+        checker = self._checker(module)
         started = perf_counter()
 
         def after(pass_: ModulePass, module: ModuleOp) -> None:
@@ -170,7 +170,7 @@ class _Tool:
                 print(remark, file=sys.stderr)
         self._emit(context, module, output, self.options.target)
 
-    def _checker(self, context: Context, module: ModuleOp):  # noqa: ANN202 - the type is imported lazily
+    def _checker(self, module: ModuleOp) -> EquivalenceChecker | None:
         if self.options.verify_each is None:
             return None
         from ..passes.verify_each import EquivalenceChecker

@@ -17,7 +17,7 @@ _STREAMLINE = [
     "q-move-affine-past-linear",
     "q-collapse-affine",
 ]
-_TO_HARDWARE = ["q-infer-ranges", "q-lower-quantizers-to-thresholds", "q-infer-ranges", "q-partition"]
+_TO_HARDWARE = ["q-infer-ranges", "q-lower-quantizers", "q-infer-ranges", "q-partition"]
 
 PIPELINES: dict[str, list[str]] = {
     "q-streamline": _STREAMLINE,
