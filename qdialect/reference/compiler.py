@@ -24,7 +24,7 @@ from . import dataflow, q
 from .boundary import Boundary, argument_boundaries, result_names
 from .executor import Plan, Step
 from .q.constant import constant_numbers
-from .registry import Kernel, meaning_of
+from .registry import Compiled, Kernel, meaning_of
 from .values import Array, Numbers, range_of
 
 _FAMILIES = (q, dataflow)  # importing them registers the meanings
@@ -157,7 +157,7 @@ def _memory_owners(calls: Sequence[Call]) -> dict[int, int]:
     return owner
 
 
-def _compile(op: Operation, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def _compile(op: Operation, operands: Sequence[Numbers]) -> Compiled:
     """The meaning of an op, held to the ranges that its result types and proofs promise."""
     meaning = meaning_of(op)
     if meaning is None:

@@ -18,7 +18,7 @@ from .boundary import Boundary
 from .registry import Kernel
 from .values import Array, ExactReal, Numbers
 
-CHUNK_BYTES = 1 << 19  # of the largest array of a chunk: a few of them share the second-level cache
+CHUNK_BYTES = 1 << 20  # of the largest array of a chunk: it stays in a second-level cache between two ops
 
 Codes: TypeAlias = Array | ExactReal
 Trace: TypeAlias = Callable[[Operation, Sequence[Codes]], None]

@@ -14,31 +14,32 @@ from typing import Any, TypeAlias, TypeVar
 
 from xdsl.ir import Operation
 
-from .values import Array, Numbers
+from .values import Numbers
 
 Kernel: TypeAlias = Callable[..., Any]
 OpT = TypeVar("OpT", bound=Operation)
+Compiled: TypeAlias = tuple[Sequence[Numbers], Kernel]
+Build: TypeAlias = Callable[[OpT, Sequence[Numbers]], Compiled]
 
 
 @dataclass(frozen=True)
 class Meaning:
     """`build(op, operands) -> (results, kernel)`; `view`: the result shares the memory of the first operand."""
 
-    build: Callable[[Any, Sequence[Numbers]], tuple[Sequence[Numbers], Kernel]]
+    build: Callable[[Any, Sequence[Numbers]], Compiled]
     view: bool = False
 
 
 _MEANINGS: dict[type[Operation], Meaning] = {}  # filled while this package is imported, then only read
 
-Build: TypeAlias = Callable[[OpT, Sequence[Numbers]], tuple[Sequence[Numbers], Kernel]]
 
-
-def meaning(op_class: type[OpT], view: bool = False) -> Callable[[Build[OpT]], Build[OpT]]:
-    """Register the decorated function as the meaning of `op_class`."""
+def meaning(*op_classes: type[OpT], view: bool = False) -> Callable[[Build[OpT]], Build[OpT]]:
+    """Register the decorated function as the meaning of the op classes."""
 
     def register(build: Build[OpT]) -> Build[OpT]:
-        assert op_class not in _MEANINGS, op_class
-        _MEANINGS[op_class] = Meaning(build, view)
+        for op_class in op_classes:
+            assert op_class not in _MEANINGS, op_class
+            _MEANINGS[op_class] = Meaning(build, view)
         return build
 
     return register
@@ -49,4 +50,4 @@ def meaning_of(op: Operation) -> Meaning | None:
     return _MEANINGS.get(type(op))
 
 
-__all__ = ["Array", "Kernel", "Meaning", "meaning", "meaning_of"]
+__all__ = ["Compiled", "Kernel", "Meaning", "meaning", "meaning_of"]

@@ -146,7 +146,9 @@ def cast(numbers: Array, dtype: DType) -> Array:
     """Integers in another dtype, which holds them."""
     if numbers.dtype == dtype:
         return numbers
-    return as_objects(numbers) if dtype == OBJECT else numbers.astype(dtype)
+    if dtype == OBJECT and numbers.dtype != INT64:
+        return numbers.astype(np.int64).astype(object)  # quicker than Python's int() of each float
+    return numbers.astype(dtype)
 
 
 def as_codes(numbers: Array) -> Array:

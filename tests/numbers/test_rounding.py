@@ -143,3 +143,22 @@ def test_narrow_range() -> None:
     assert saturation_range(FixedFormat(3), True) == IntRange(-3, 3)
     assert saturation_range(FixedFormat(3, 0, False), True) == IntRange(0, 6)
     assert saturation_range(BipolarFormat(), True) == IntRange(-1, 1)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("signed", [True, False])
+def test_python_integers_next_to_every_jump(rounding: Rounding, signed: bool) -> None:
+    """Quarters of a quantum, and the numbers just beside them, in units that float64 cannot tell apart."""
+    unit, format_ = 3**50, FixedFormat(5, 1, signed)
+    numerators = np.array([k * unit + d for k in range(-150, 150) for d in (-1, 0, 1)], dtype=object)
+    scale = Fraction(1, 8 * unit)
+    for overflow, narrow in NARROW_OR_NOT:
+        expected = [quantized(int(n) * scale, format_, rounding, overflow, narrow) for n in numerators]
+        assert quantize_exact(numerators, scale, format_, rounding, overflow, narrow).tolist() == expected
+
+
+def test_python_integers_beyond_float64() -> None:
+    numerators = np.array([10**400, -(10**400), 0, 3], dtype=object)
+    modes = (FixedFormat(8), Rounding.HALF_EVEN, Overflow.SATURATE)
+    assert quantize_exact(numerators, Fraction(1), *modes).tolist() == [127, -128, 0, 3]
+    assert quantize_exact(numerators, Fraction(1, 10**399), *modes).tolist() == [10, -10, 0, 0]

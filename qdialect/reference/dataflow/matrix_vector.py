@@ -10,13 +10,13 @@ from ...dataflow import MatrixVectorOp
 from ...formats import IntRange
 from ..operands import Operand, exact
 from ..q.linear import dot_range
-from ..registry import Kernel, meaning
+from ..registry import Compiled, meaning
 from ..values import Array, Numbers, carrier, cast
 from .streams import stream_numbers
 
 
 @meaning(MatrixVectorOp)
-def matrix_vector(op: MatrixVectorOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def matrix_vector(op: MatrixVectorOp, operands: Sequence[Numbers]) -> Compiled:
     x, weights = exact(operands[0]), operands[1]
     assert weights.constant is not None, "the verifier asks for constant weights"
     columns = replace(weights, constant=weights.constant.T, shape=weights.shape[::-1])

@@ -13,13 +13,13 @@ from ...formats import IntRange
 from ...rounding import round_fraction, round_quotient
 from ..operands import exact
 from ..q.quantize import clipped, rounding_kernel, working_dtype
-from ..registry import Kernel, meaning
+from ..registry import Compiled, Kernel, meaning
 from ..values import FLOAT32, FLOAT64, Array, DType, Numbers, carrier, cast, hull, product
 from .streams import stream_numbers
 
 
 @meaning(RequantizeOp)
-def requantize(op: RequantizeOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def requantize(op: RequantizeOp, operands: Sequence[Numbers]) -> Compiled:
     x, multiplier, addend = exact(operands[0]), operands[1], operands[2]
     term, ratio = product(x.range, multiplier.exact[1]), Fraction(1, 1 << op.shift)
     total = IntRange(term.lo + addend.exact[1].lo, term.hi + addend.exact[1].hi)

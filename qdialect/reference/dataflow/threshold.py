@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from ...dataflow import ThresholdOp
 from ...types import BipolarType
-from ..registry import Kernel, meaning
+from ..registry import Compiled, meaning
 from ..thresholds import threshold_kernel
 from ..values import Numbers
 from .streams import stream_numbers
 
 
 @meaning(ThresholdOp)
-def threshold(op: ThresholdOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def threshold(op: ThresholdOp, operands: Sequence[Numbers]) -> Compiled:
     flags = operands[2].constant if len(operands) > 2 else None
     bipolar = isinstance(op.result_type.element_type, BipolarType)
     range_, dtype, count = threshold_kernel(operands[0], operands[1], flags, op.base, bipolar)

@@ -16,7 +16,7 @@ from ...formats import IntRange
 from ...q import BatchNormOp, SigmoidOp, SoftmaxOp, TanhOp
 from ...types import RealType, element_type, is_f32, shape_of
 from ..operands import Operand, elementwise, exact
-from ..registry import Kernel, meaning
+from ..registry import Compiled, meaning
 from ..values import (
     FLOAT32,
     Array,
@@ -32,7 +32,7 @@ from ..values import (
 
 
 @meaning(BatchNormOp)
-def batch_norm(op: BatchNormOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def batch_norm(op: BatchNormOp, operands: Sequence[Numbers]) -> Compiled:
     x, *parameters = operands
     if any(numbers.constant is None for numbers in parameters):
         raise QoptError("q.batch_norm needs constant parameters", op, "fold them to q.constant first")
@@ -45,7 +45,7 @@ def batch_norm(op: BatchNormOp, operands: Sequence[Numbers]) -> tuple[Sequence[N
     return _exact_affine(op, exact(x), exact(first), exact(second))
 
 
-def _exact_affine(op: BatchNormOp, x: Operand, factor: Operand, offset: Operand) -> tuple[Sequence[Numbers], Kernel]:
+def _exact_affine(op: BatchNormOp, x: Operand, factor: Operand, offset: Operand) -> Compiled:
     type_, shape = element_type(op.result), shape_of(op.result)
     scale = common_scale(x.scale * factor.scale, offset.scale)
     factor_range = scaled(factor.range, int(x.scale * factor.scale / scale))
@@ -80,9 +80,7 @@ def _values(numbers: Numbers) -> Array:
     return numbers.constant
 
 
-def _batch_norm_float32(
-    op: BatchNormOp, x: Numbers, parameters: Sequence[Array], column: tuple[int, ...]
-) -> tuple[Sequence[Numbers], Kernel]:
+def _batch_norm_float32(op: BatchNormOp, x: Numbers, parameters: Sequence[Array], column: tuple[int, ...]) -> Compiled:
     """In the order of onnxruntime: the reciprocal root first, then two products and two sums, each in float32."""
     scale, bias, mean, variance = parameters
     factor = (np.float32(1) / np.sqrt(variance + np.float32(op.epsilon))) * scale
@@ -98,7 +96,7 @@ def _add_to(x: Array, y: Array) -> Array:
 
 
 @meaning(SoftmaxOp)
-def softmax(op: SoftmaxOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def softmax(op: SoftmaxOp, operands: Sequence[Numbers]) -> Compiled:
     axis = op.axis + 1
 
     def kernel(x: Array) -> Array:
@@ -109,7 +107,7 @@ def softmax(op: SoftmaxOp, operands: Sequence[Numbers]) -> tuple[Sequence[Number
 
 
 @meaning(SigmoidOp)
-def sigmoid(op: SigmoidOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def sigmoid(op: SigmoidOp, operands: Sequence[Numbers]) -> Compiled:
     one = np.float32(1)
 
     def kernel(x: Array) -> Array:
@@ -120,9 +118,9 @@ def sigmoid(op: SigmoidOp, operands: Sequence[Numbers]) -> tuple[Sequence[Number
 
 
 @meaning(TanhOp)
-def tanh(op: TanhOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def tanh(op: TanhOp, operands: Sequence[Numbers]) -> Compiled:
     return _float_function(operands[0], np.tanh)
 
 
-def _float_function(numbers: Numbers, kernel: Any) -> tuple[Sequence[Numbers], Kernel]:
+def _float_function(numbers: Numbers, kernel: Any) -> Compiled:
     return [replace(numbers, reusable=False)], kernel

@@ -14,7 +14,7 @@ from ...formats import IntRange
 from ...q import AddOp, BinaryOp, ClipOp, DivOp, MulOp, ReluOp, SubOp
 from ...types import element_type, is_f32, shape_of
 from ..operands import Operand, elementwise, exact, float32
-from ..registry import Kernel, meaning
+from ..registry import Compiled, Kernel, meaning
 from ..values import (
     FLOAT32,
     Array,
@@ -30,16 +30,16 @@ from ..values import (
 
 
 @meaning(AddOp)
-def add(op: AddOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def add(op: AddOp, operands: Sequence[Numbers]) -> Compiled:
     return _linear(op, operands, np.add)
 
 
 @meaning(SubOp)
-def sub(op: SubOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def sub(op: SubOp, operands: Sequence[Numbers]) -> Compiled:
     return _linear(op, operands, np.subtract)
 
 
-def _linear(op: BinaryOp, operands: Sequence[Numbers], ufunc: Any) -> tuple[Sequence[Numbers], Kernel]:
+def _linear(op: BinaryOp, operands: Sequence[Numbers], ufunc: Any) -> Compiled:
     if is_f32(element_type(op.result)):
         return _in_float32(op, operands, ufunc)
     first, second = (exact(numbers) for numbers in operands)
@@ -52,14 +52,14 @@ def _linear(op: BinaryOp, operands: Sequence[Numbers], ufunc: Any) -> tuple[Sequ
 
 
 @meaning(MulOp)
-def mul(op: MulOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def mul(op: MulOp, operands: Sequence[Numbers]) -> Compiled:
     if is_f32(element_type(op.result)):
         return _in_float32(op, operands, np.multiply)
     return _product(op, *(exact(numbers) for numbers in operands))
 
 
 @meaning(DivOp)
-def div(op: DivOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def div(op: DivOp, operands: Sequence[Numbers]) -> Compiled:
     if is_f32(element_type(op.result)):
         return _in_float32(op, operands, np.divide)
     divisor = exact(operands[1])
@@ -75,7 +75,7 @@ def _reciprocal(numbers: Numbers, stored: Array) -> Numbers:
     return replace(numbers, dtype=dtype, scale=inverse.scale, range=range_, constant=cast(inverse.numerators, dtype))
 
 
-def _product(op: BinaryOp, first: Operand, second: Operand) -> tuple[Sequence[Numbers], Kernel]:
+def _product(op: BinaryOp, first: Operand, second: Operand) -> Compiled:
     range_ = product(first.range, second.range)
     dtype = carrier(first.range, second.range, range_)
     scale = first.scale * second.scale
@@ -83,13 +83,13 @@ def _product(op: BinaryOp, first: Operand, second: Operand) -> tuple[Sequence[Nu
     return [result], elementwise(np.multiply, first.as_dtype(dtype), second.as_dtype(dtype), result)
 
 
-def _in_float32(op: BinaryOp, operands: Sequence[Numbers], ufunc: Any) -> tuple[Sequence[Numbers], Kernel]:
+def _in_float32(op: BinaryOp, operands: Sequence[Numbers], ufunc: Any) -> Compiled:
     result = Numbers(element_type(op.result), shape_of(op.result), FLOAT32)
     return [result], elementwise(ufunc, float32(operands[0]), float32(operands[1]), result)
 
 
 @meaning(ReluOp)
-def relu(op: ReluOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def relu(op: ReluOp, operands: Sequence[Numbers]) -> Compiled:
     numbers = operands[0]
     if is_f32(numbers.element_type):
         operand, result = Operand(numbers), replace(numbers, reusable=False)
@@ -102,7 +102,7 @@ def relu(op: ReluOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Ke
 
 
 @meaning(ClipOp)
-def clip(op: ClipOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def clip(op: ClipOp, operands: Sequence[Numbers]) -> Compiled:
     if is_f32(element_type(op.result)):
         x, low, high = (float32(numbers) for numbers in operands)
         result = Numbers(element_type(op.result), shape_of(op.result), FLOAT32)

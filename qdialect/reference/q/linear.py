@@ -13,12 +13,12 @@ from ...q import MatMulOp
 from ...rounding import as_integers
 from ...types import element_type, is_f32, shape_of
 from ..operands import Operand, exact, float32
-from ..registry import Kernel, meaning
+from ..registry import Compiled, Kernel, meaning
 from ..values import FLOAT32, Array, Numbers, carrier, product
 
 
 @meaning(MatMulOp)
-def matmul(op: MatMulOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def matmul(op: MatMulOp, operands: Sequence[Numbers]) -> Compiled:
     shape = shape_of(op.result)
     if is_f32(element_type(op.result)):
         lhs, rhs = (float32(numbers) for numbers in operands)

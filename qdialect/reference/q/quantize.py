@@ -23,13 +23,13 @@ from ...rounding import (
 )
 from ...types import BipolarType, FloatType, element_type, format_of, integer_format, is_f32, shape_of
 from ..operands import exact
-from ..registry import Kernel, meaning
+from ..registry import Compiled, Kernel, meaning
 from ..thresholds import threshold_kernel
 from ..values import FLOAT32, INT64, OBJECT, Array, DType, Numbers, bound, carrier, cast
 
 
 @meaning(ThresholdOp)
-def threshold(op: ThresholdOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def threshold(op: ThresholdOp, operands: Sequence[Numbers]) -> Compiled:
     x, thresholds = operands[0], operands[1]
     flags = operands[2].constant if len(operands) > 2 else None
     bipolar = isinstance(element_type(op.result), BipolarType)
@@ -44,7 +44,7 @@ def _codes(value: Any, dtype: DType, range_: IntRange) -> Numbers:
 
 
 @meaning(QuantizeOp)
-def quantize(op: QuantizeOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def quantize(op: QuantizeOp, operands: Sequence[Numbers]) -> Compiled:
     x, target = operands[0], element_type(op.result)
     if is_f32(target):
         return [Numbers(target, shape_of(op.result), FLOAT32)], _to_float32(op, x)
@@ -67,7 +67,7 @@ def _to_float32(op: QuantizeOp, x: Numbers) -> Kernel:
     return _after(operand.convert, kernel)
 
 
-def _to_custom_float(op: QuantizeOp, x: Numbers, format_: FloatFormat) -> tuple[Sequence[Numbers], Kernel]:
+def _to_custom_float(op: QuantizeOp, x: Numbers, format_: FloatFormat) -> Compiled:
     dtype = INT64 if format_.word_length < 64 else OBJECT
     result, rounding, overflow = Numbers(element_type(op.result), shape_of(op.result), dtype), op.rounding, op.overflow
     if is_f32(x.element_type):
@@ -84,7 +84,7 @@ def _after(convert: Kernel | None, kernel: Kernel) -> Kernel:
     return kernel if convert is None else lambda x: kernel(convert(x))
 
 
-def _from_float32(op: QuantizeOp, x: Numbers, format_: IntegerFormat) -> tuple[Sequence[Numbers], Kernel]:
+def _from_float32(op: QuantizeOp, x: Numbers, format_: IntegerFormat) -> Compiled:
     range_ = format_.code_range if op.overflow is Overflow.WRAP else saturation_range(format_, op.narrow)
     dtype = carrier(range_)
     result = _codes(op.result, dtype, range_)
@@ -104,12 +104,12 @@ def _nearest_kernel(fraction_bits: int, range_: IntRange, reusable: bool) -> Ker
             raise NoCodeError("NaN has no code")
         scaled = in_quanta(x, fraction_bits)
         codes = np.rint(scaled, out=scaled if reusable or fraction_bits else None)
-        return np.minimum(np.maximum(codes, low, out=codes), high, out=codes)
+        return codes.clip(low, high, out=codes)
 
     return kernel
 
 
-def _from_exact(op: QuantizeOp, x: Numbers, format_: IntegerFormat) -> tuple[Sequence[Numbers], Kernel]:
+def _from_exact(op: QuantizeOp, x: Numbers, format_: IntegerFormat) -> Compiled:
     operand = exact(x)
     if isinstance(format_, BipolarFormat):
         dtype = FLOAT32
@@ -173,7 +173,7 @@ def rounding_kernel(ratio: Fraction, rounding: Rounding, limits: IntRange | None
         steps.append(lambda x: round_exact_float(x, rounding))
     if limits is not None:
         low, high = dtype.type(limits.lo), dtype.type(limits.hi)
-        steps.append(lambda x: np.minimum(np.maximum(x, low), high))
+        steps.append(lambda x: x.clip(low, high))
     if not steps:
         return lambda x: x.copy()
 

@@ -14,19 +14,19 @@ from ...float_formats import decode, decode_exact, fits_float64
 from ...formats import FloatFormat, IntRange
 from ...q import ArgMaxOp, TopKOp
 from ...types import FloatType, element_type, shape_of
-from ..registry import Kernel, meaning
+from ..registry import Compiled, Kernel, meaning
 from ..values import INT64, Array, Numbers
 
 
 @meaning(ArgMaxOp)
-def arg_max(op: ArgMaxOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def arg_max(op: ArgMaxOp, operands: Sequence[Numbers]) -> Compiled:
     axis, shape, order = op.axis + 1, shape_of(op.result), _order_kernel(operands[0])
     result = indices(op.result.type, shape_of(op.input)[op.axis], shape)
     return [result], lambda x: np.argmax(order(x), axis=axis).reshape(len(x), *shape)
 
 
 @meaning(TopKOp)
-def top_k(op: TopKOp, operands: Sequence[Numbers]) -> tuple[Sequence[Numbers], Kernel]:
+def top_k(op: TopKOp, operands: Sequence[Numbers]) -> Compiled:
     axis, k, order, largest = op.axis + 1, op.k, _order_kernel(operands[0]), op.largest
 
     def kernel(x: Array) -> tuple[Array, Array]:
