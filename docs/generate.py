@@ -73,7 +73,7 @@ def lit_pipeline(name: str, text: str) -> str:
 
 def example(name: str) -> tuple[str, str, str, str]:
     """Caption, pipeline, IR before and IR after, from the first part of the pass's lit file."""
-    path = PASS_TESTS / f"{name.removeprefix('q-')}.mlir"
+    path = PASS_TESTS / f"{name.removeprefix('q-').replace('-', '_')}.mlir"
     if not path.exists():
         raise SystemExit(f"{name}: there is no {path.relative_to(DOCS.parent)}, whose first part is its example")
     text = path.read_text()
