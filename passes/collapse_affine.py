@@ -28,7 +28,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 
 from ..qdialect.q import AddOp, ConstantOp, MulOp
 from ..qdialect.types import element_type, integer_format, is_integer_type, shape_of
-from .rewriting import Affine, affine, at, constant, exact_values, replace, rewrite, with_constant
+from .rewriting import Affine, affine, at, constant, exact_values, is_constant, replace, rewrite, with_constant
 
 
 class MergeMultiplication(RewritePattern):
@@ -75,6 +75,16 @@ def _is_identity(match: Affine) -> bool:
     return bool((match.values == (1 if isinstance(match.op, MulOp) else 0)).all())
 
 
+class FoldConstantOperand(RewritePattern):
+    """x + (c * d)   =>   x + e, for a dequantised bias c * d; products take such constants too."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        match = affine(op)
+        if match is None or isinstance(match.constant.owner, ConstantOp) or is_constant(match.x):
+            return
+        replace(rewriter, op, with_constant(type(match.op), match.x, match.values, match.op.result, op))
+
+
 class FoldWeightOffset(RewritePattern):
     """Integer weights plus a constant integer (minus their zero point)   =>   integer weights."""
 
@@ -95,4 +105,11 @@ class CollapseAffinePass(ModulePass):
     exact: ClassVar[bool] = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        rewrite(op, FoldWeightOffset(), MergeMultiplication(), MergeAddition(), RemoveIdentity())
+        rewrite(
+            op,
+            FoldConstantOperand(),
+            FoldWeightOffset(),
+            MergeMultiplication(),
+            MergeAddition(),
+            RemoveIdentity(),
+        )

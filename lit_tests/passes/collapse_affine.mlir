@@ -80,3 +80,16 @@ func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {
 }
 // CHECK:      [[P:%.*]] = q.mul %x, %a
 // CHECK-NEXT: q.mul [[P]], %a
+
+// -----
+// A dequantised bias becomes one constant.
+func.func @main(%x: tensor<2x!q.real>) -> tensor<2x!q.real> {
+  %b = q.constant #q.dense<[3, -4] : tensor<2x!q.fixed<4, 0>>>
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %0 = q.mul %b, %s : tensor<2x!q.fixed<4, 0>>, tensor<!q.real> -> tensor<2x!q.real> loc("Bias_0")
+  %1 = q.add %x, %0 : tensor<2x!q.real>, tensor<2x!q.real> -> tensor<2x!q.real> loc("Add_1")
+  func.return %1 : tensor<2x!q.real>
+}
+// CHECK:      func.func @main
+// CHECK-NEXT: [[C:%.*]] = q.constant #q.dense<["1", "-4/3"] : tensor<2x!q.real>>
+// CHECK-NEXT: q.add %x, [[C]] : {{.*}} loc("Add_1")
