@@ -56,7 +56,7 @@ def pass_sections(documentation: str) -> list[str]:
     `Exact:`, `Needs:`, `Keeps:` and `Leaves:` become paragraphs of their own.
     """
     _, _, body = documentation.partition("\n\n")
-    body = re.sub(r"^(?:Before|After):\n(?:[ \t]+\S.*\n?|\n)*", "\n", body, flags=re.MULTILINE)
+    body = re.sub(r"^(?:Before|After)\b[^\n]*:\n(?:[ \t]+\S.*\n?|\n)*", "\n", body, flags=re.MULTILINE)
     body = re.sub(r"(?:^|\n|   *)(?=(?:Exact|Approximate|Needs|Keeps|Leaves):)", "\n\n", body)
     paragraphs = [inspect.cleandoc(part) for part in re.split(r"\n\s*\n", body) if part.strip()]
     return [re.sub(r"^(\w+):", r"*\1:*", paragraph) for paragraph in paragraphs]
