@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from math import prod
 from pathlib import Path
 
 from xdsl.dialects.builtin import (
@@ -31,6 +32,8 @@ from .loader import check_node, load
 from .model import STANDARD_DOMAIN, Dimension, Model, NodeDefinition, TensorInfo, place
 from .node import GraphBuilder, Node, Value, value_name
 from .registry import IMPORTERS
+
+LARGEST_FRAME = 1 << 31  # elements of one input
 
 
 def import_onnx(
@@ -90,7 +93,10 @@ def _input_type(info: TensorInfo, model: Model, shapes: Mapping[str, tuple[int, 
         raise QoptError(f"input '{info.name}' has element type {info.element_type}", model.file, mend)
     if is_f32(type_):
         type_ = finn_type(model.datatypes.get(info.name)) or type_
-    return TensorType(type_, _input_shape(info, model.file, shapes.get(info.name)))
+    shape = _input_shape(info, model.file, shapes.get(info.name))
+    if prod(shape) > LARGEST_FRAME:
+        raise QoptError(f"input '{info.name}' of shape {list(shape)} is too large", model.file, "correct the shape")
+    return TensorType(type_, shape)
 
 
 def _input_shape(info: TensorInfo, file: str, given: tuple[int, ...] | None) -> tuple[int, ...]:

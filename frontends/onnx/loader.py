@@ -25,7 +25,7 @@ def load(source: str | Path | bytes, name: str | None = None) -> Model:
     proto = _parse(source, file)
     try:
         return _model(proto, file)
-    except UnicodeDecodeError:  # protobuf decodes text when it is first looked at
+    except UnicodeError:
         raise QoptError("a name in the model is not UTF-8 text", file, _DAMAGED) from None
 
 
@@ -76,7 +76,7 @@ def _model(proto: ModelProto, file: str) -> Model:
     if graph.sparse_initializer:
         raise QoptError("sparse initialisers are not supported", file, "store the weights as dense tensors")
     initializers = {
-        tensor.name: _array(tensor, f"initialiser '{tensor.name}' of {file}") for tensor in graph.initializer
+        _text(tensor.name): _array(tensor, f"initialiser '{tensor.name}' of {file}") for tensor in graph.initializer
     }
     if len(initializers) != len(graph.initializer):
         raise QoptError("two initialisers have the same name", file, _DAMAGED)
@@ -89,7 +89,7 @@ def _model(proto: ModelProto, file: str) -> Model:
 
 
 def _opsets(proto: ModelProto, file: str) -> dict[str, int]:
-    opsets = {_domain(entry.domain): entry.version for entry in proto.opset_import}
+    opsets = {_domain(_text(entry.domain)): entry.version for entry in proto.opset_import}
     opset, newest = opsets.get(STANDARD_DOMAIN), onnx.defs.onnx_opset_version()
     if opset is None:
         raise QoptError("the model names no ONNX opset", file, _DAMAGED)
@@ -100,6 +100,13 @@ def _opsets(proto: ModelProto, file: str) -> dict[str, int]:
         mend = "pip install -U onnx, or export the model with an older opset"
         raise QoptError(f"opset {opset} is newer than {newest}, the newest that the installed onnx knows", file, mend)
     return opsets
+
+
+def _text(name: str | bytes) -> str:
+    """A name of the model; protobuf gives one that is not UTF-8 as bytes, or refuses it when it is looked at."""
+    if isinstance(name, bytes):
+        raise UnicodeError
+    return name
 
 
 def _domain(name: str) -> str:
@@ -116,12 +123,13 @@ def _array(tensor: TensorProto, where: str) -> Array:
 
 
 def _node(node: NodeProto, file: str) -> NodeDefinition:
-    outputs = tuple(node.output)
-    node.domain = _domain(node.domain)
-    name = node.name or "_".join([node.op_type, *outputs[:1]])
-    bare = NodeDefinition(name, node.domain, node.op_type, tuple(node.input), outputs, {}, node)
+    inputs, outputs = (tuple(map(_text, names)) for names in (node.input, node.output))
+    node.domain = _domain(_text(node.domain))
+    op_type = _text(node.op_type)
+    name = _text(node.name) or "_".join([op_type, *outputs[:1]])
+    bare = NodeDefinition(name, node.domain, op_type, inputs, outputs, {}, node)
     for attribute in node.attribute:
-        bare.attributes[attribute.name] = _attribute(attribute, place(bare, file))
+        bare.attributes[_text(attribute.name)] = _attribute(attribute, place(bare, file))
     return bare
 
 
@@ -147,24 +155,27 @@ def _attribute(attribute: AttributeProto, where: str) -> AttributeValue:
 
 
 def _tensor_info(value: ValueInfoProto, file: str) -> TensorInfo:
+    name = _text(value.name)
     if not value.type.HasField("tensor_type"):
-        raise QoptError(f"'{value.name}' is not a tensor", file, "only tensors can enter and leave the network")
+        raise QoptError(f"'{name}' is not a tensor", file, "only tensors can enter and leave the network")
     tensor = value.type.tensor_type
     try:
         element_type = TensorProto.DataType.Name(tensor.elem_type)
     except ValueError:
-        raise QoptError(f"'{value.name}' has the unknown element type {tensor.elem_type}", file, _DAMAGED) from None
+        raise QoptError(f"'{name}' has the unknown element type {tensor.elem_type}", file, _DAMAGED) from None
     if not tensor.HasField("shape"):
-        return TensorInfo(value.name, element_type, None)
+        return TensorInfo(name, element_type, None)
     dimensions: list[Dimension] = []
     for dimension in tensor.shape.dim:
-        dimensions.append(dimension.dim_value if dimension.HasField("dim_value") else dimension.dim_param or None)
-    return TensorInfo(value.name, element_type, tuple(dimensions))
+        dimensions.append(
+            dimension.dim_value if dimension.HasField("dim_value") else _text(dimension.dim_param) or None
+        )
+    return TensorInfo(name, element_type, tuple(dimensions))
 
 
 def _datatypes(graph: GraphProto) -> dict[str, str]:
     return {
-        annotation.tensor_name: entry.value
+        _text(annotation.tensor_name): _text(entry.value)
         for annotation in graph.quantization_annotation
         for entry in annotation.quant_parameter_tensor_names
         if entry.key == "finn_datatype"

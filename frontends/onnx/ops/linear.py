@@ -16,6 +16,8 @@ from ..registry import importer
 
 @importer("MatMul")
 def import_mat_mul(node: Node) -> SSAValue:
+    if not node.shape(0) or not node.shape(1):
+        raise node.error("an operand is a single number, not a matrix", "multiply with Mul, or reshape it")
     return node.emit(MatMulOp(node.number_operand(0), node.number_operand(1)))
 
 

@@ -28,6 +28,7 @@ from ..quantizer import (
     emit_codes_times_scale,
     emit_quantizer,
     emit_scale,
+    short,
 )
 from ..registry import importer
 
@@ -103,8 +104,7 @@ def import_dequantize_linear(node: Node) -> SSAValue:
     if isinstance(value, np.ndarray):
         return _dequantized_constant(node, value, scale, zero_point)
     if isinstance(value, QuantizedValue):
-        same_scale = np.array_equal(np.broadcast_to(value.scale, value.shape), np.broadcast_to(scale, value.shape))
-        if same_scale and bool(np.all(zero_point == value.zero_point)):
+        if np.array_equal(short(value.scale), short(scale)) and bool(np.all(zero_point == value.zero_point)):
             return value.numbers(node)
     codes = node.operand(0)
     if not is_integer_type(element_type(codes)):
