@@ -61,8 +61,8 @@ class MatrixVectorUnit(StreamUnit):
         _check_codes(self.weights, weight_format)
         self._pe, self._simd, self._memory = pe, simd, memory
         self._row_groups, self._column_groups = mh // pe, mw // simd
-        self._products = choose_products(input_format, weight_format, self.weights)
         self._width = accumulator_format.word_length
+        self._products = choose_products(input_format, weight_format, self.weights)
         self.latency = matrix_vector_latency(
             mh=mh,
             mw=mw,

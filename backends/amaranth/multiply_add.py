@@ -11,12 +11,12 @@ is a constant of each matrix row, which the unit adds once, with the bias.
 A term is registered and then added to another one. A `LateTerm` is registered before its product is made; the product
 is made in the adder that adds it to its neighbour, where it fits into the look-up tables of the carry chain.
 
-| data path        | used for                                        | a term is                                     |
-|------------------|-------------------------------------------------|-----------------------------------------------|
-| `TableProducts`  | input and weight together at most 6 bits        | a look-up table of one or more whole products |
-| `GatedProducts`  | other bipolar inputs                            | the weight or zero                            |
-| `DigitProducts`  | other weights of at most 4 bits (also bipolar)  | input times one or two digits of -2 .. 2      |
-| `MultiplierProducts` | the rest                                    | a product, left to the synthesis tool         |
+| data path            | used for                                       | a term is                                     |
+|----------------------|------------------------------------------------|-----------------------------------------------|
+| `TableProducts`      | input and weight together at most 6 bits       | a look-up table of one or more whole products |
+| `GatedProducts`      | other bipolar inputs                           | the weight or zero                            |
+| `DigitProducts`      | other weights of at most 4 bits (also bipolar) | input times one or two digits of -2 .. 2      |
+| `MultiplierProducts` | the rest                                       | a product, left to the synthesis tool         |
 """
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ class TableProducts:
     ) -> None:
         self.weight_format = weight_format
         self._group = group
+        self._late = group == 1 and input_format.word_length + weight_format.word_length < TABLE_INPUTS
         input_codes = codes_by_wire(input_format)
         weight_codes = [code if code in codes else None for code in codes_by_wire(weight_format)]
         products = [[w * x for x in input_codes] if w is not None else None for w in weight_codes]
@@ -128,16 +129,23 @@ class TableProducts:
             for value in (row if row is not None else [self._least] * len(input_codes))
         ]
 
-    def terms(self, inputs: Sequence[Value], weights: Sequence[Value]) -> list[Term]:
+    def terms(self, inputs: Sequence[Value], weights: Sequence[Value]) -> list[Term | LateTerm]:
         lanes = [Cat(x, w) for x, w in zip(inputs, weights, strict=True)]
-        return [self._group_term(lanes[start : start + self._group]) for start in range(0, len(lanes), self._group)]
+        groups = [lanes[start : start + self._group] for start in range(0, len(lanes), self._group)]
+        return [
+            LateTerm(Cat(*group), self._accumulate) if self._late and index % 2 else self._group_term(group)
+            for index, group in enumerate(groups)
+        ]
+
+    def _accumulate(self, total: Term, lane: Value) -> Term:
+        return _add_shifted(total, self._group_term([lane]), 0)
 
     def _group_term(self, lanes: Sequence[Value]) -> Term:
         table = [sum(entries) for entries in product(self._lane, repeat=len(lanes))]
         return Term(table_lookup(table, Cat(*reversed(lanes))), max(table))
 
     def correction(self, weight: int, lane: int) -> int:
-        return self._least
+        return self._least - (int(self._late and lane % 2 == 1) << self.shift)
 
 
 class GatedProducts:
