@@ -10,7 +10,7 @@ from ..rounding import as_integers, round_quotient
 from .registry import Kernel
 from .values import OBJECT, Array, DType, Numbers, carrier, cast
 
-FEW = 8  # so many thresholds are compared one after the other
+FEW = 3  # so many thresholds are compared one after the other
 TABLE_ENTRIES = 1 << 20  # largest table of codes by channel and input
 
 
@@ -28,20 +28,36 @@ def threshold_kernel(
     """
     rows = _in_quanta_of(x, thresholds)
     falls = np.zeros(len(rows), dtype=bool) if descending is None else descending.astype(bool)
-    step = np.where(falls, -1, 1) * (2 if bipolar else 1)
-    start = np.where(falls, base + rows.shape[1] * (2 if bipolar else 1), base)
-    range_ = IntRange(base, base + rows.shape[1] * (2 if bipolar else 1))
+    size = 2 if bipolar else 1
+    range_ = IntRange(base, base + rows.shape[1] * size)
     dtype = carrier(range_)
-    count = _count_kernel(x, rows)
-    if (step == 1).all():
-        offset = np.asarray(base, dtype=dtype)
-        return range_, dtype, lambda x: np.add(count(x), offset, dtype=dtype, casting="unsafe")
-    factors, offsets = cast(step, dtype), cast(start, dtype)
-    return range_, dtype, lambda x: _affine(count(x).astype(dtype), factors, offsets)
+    factors = cast(np.where(falls, -size, size), dtype)
+    offsets = cast(np.where(falls, range_.hi, range_.lo), dtype)
+    return range_, dtype, _kernel(x, rows, factors, offsets)
 
 
-def _affine(x: Array, factors: Array, offsets: Array) -> Array:
-    return np.add(np.multiply(x, factors, out=x), offsets, out=x)
+def _kernel(x: Numbers, rows: Array, factors: Array, offsets: Array) -> Kernel:
+    """`factor * count + offset` of each channel, in the way that is quickest for the numbers at hand."""
+    channels, levels = rows.shape
+    _, range_ = x.exact
+    if not levels:
+        return lambda x: np.zeros_like(x, dtype=offsets.dtype) + offsets
+    # one below the lowest and the highest threshold stand for all inputs beyond them
+    seen = IntRange(max(range_.lo, int(rows.min()) - 1), min(range_.hi, int(rows.max())))
+    if levels <= FEW or x.dtype == OBJECT or channels * (seen.hi - seen.lo + 1) >= 1 << 53:
+        count = _compare_kernel([cast(rows[:, k].copy(), x.dtype) for k in range(levels)])
+    else:
+        keys, size = _key_kernel(x, seen, channels), seen.hi - seen.lo + 1
+        if channels * size <= TABLE_ENTRIES:
+            inputs = np.arange(seen.lo, seen.hi + 1)
+            counts = np.stack([np.searchsorted(row, inputs, side="right") for row in rows])
+            table = (counts.astype(factors.dtype) * factors[:, None] + offsets[:, None]).reshape(-1)
+            return lambda x: table.take(keys(x))
+        sorted_rows = (rows - seen.lo + np.arange(channels)[:, None] * size).reshape(-1)
+        count = _search_kernel(keys, sorted_rows, np.arange(channels) * levels)
+    if (factors == 1).all():
+        return lambda x: np.add(count(x), offsets, dtype=offsets.dtype, casting="unsafe")
+    return lambda x: np.add(np.multiply(count(x), factors, dtype=factors.dtype, casting="unsafe"), offsets)
 
 
 def _in_quanta_of(x: Numbers, thresholds: Numbers) -> Array:
@@ -53,25 +69,20 @@ def _in_quanta_of(x: Numbers, thresholds: Numbers) -> Array:
     return as_integers(np.clip(rows.astype(object), range_.lo, range_.hi + 1))
 
 
-def _count_kernel(x: Numbers, rows: Array) -> Kernel:
-    """A kernel that counts, for each element, the thresholds of its channel that it reaches."""
-    channels, levels = rows.shape
-    _, range_ = x.exact
-    span = range_.hi - range_.lo + 2
-    if levels <= FEW or x.dtype.hasobject or channels * span >= 1 << 53:
-        return _compare_kernel([cast(rows[:, k].copy(), x.dtype) for k in range(levels)])
-    channel_offset = np.arange(channels) * span - range_.lo
-    if channels * span <= TABLE_ENTRIES:
-        inputs = np.arange(range_.lo, range_.hi + 2)
-        table = np.stack([np.searchsorted(row, inputs, side="right") for row in rows]).astype(np.int32).reshape(-1)
-        return lambda x: table[_to_index(x, channel_offset)]
-    sorted_keys = (rows + channel_offset[:, None]).reshape(-1)  # channels on disjoint intervals: one search for all
-    already = np.arange(channels) * levels
-    return lambda x: np.searchsorted(sorted_keys, _to_index(x, channel_offset), side="right") - already
+def _key_kernel(x: Numbers, seen: IntRange, channels: int) -> Kernel:
+    """A kernel that puts the channels on disjoint intervals, one after the other from 0."""
+    size = seen.hi - seen.lo + 1
+    work = carrier(x.exact[1], IntRange(0, channels * size), seen)
+    offset = cast(np.arange(channels) * size - seen.lo, work)
+    low, high = work.type(seen.lo), work.type(seen.hi)
+    if x.exact[1] == seen:
+        return lambda x: (x + offset).astype(np.int64)
+    return lambda x: (x.clip(low, high) + offset).astype(np.int64)
 
 
-def _to_index(x: Array, offset: Array) -> Array:
-    return np.add(x, offset, dtype=np.float64).astype(np.int64)
+def _search_kernel(keys: Kernel, sorted_rows: Array, already: Array) -> Kernel:
+    """One search over the thresholds of all channels; `already`: those of the channels before."""
+    return lambda x: np.searchsorted(sorted_rows, keys(x), side="right") - already
 
 
 def _compare_kernel(columns: list[Array]) -> Kernel:

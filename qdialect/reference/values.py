@@ -133,8 +133,11 @@ def bound(*ranges: IntRange) -> int:
 
 
 def carrier(*ranges: IntRange) -> DType:
-    """The cheapest dtype that holds every integer of the ranges, and float sums of no larger magnitude, exactly."""
-    size = bound(*ranges)
+    """The cheapest dtype that holds every integer of the ranges, and one beyond, exactly.
+
+    A float sum of integers whose partial sums are all within the ranges is exact too, in any order.
+    """
+    size = bound(*ranges) + 1
     if size <= 1 << 24:
         return FLOAT32
     if size <= 1 << 53:

@@ -245,3 +245,20 @@ def test_thresholds_of_a_finer_quantum() -> None:
         lambda x: [ThresholdOp(x, constant([[-5, 5]], FixedType(6, 2)), FixedType(3, 0), 0).result],
     )
     assert plan.run({0: [[-2], [-1], [1], [2]]})[0].reshape(-1).tolist() == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("word_length", [24, 25, 26, 53, 54, 55, 62, 63, 64, 65])
+def test_thresholds_at_the_ends_of_the_input(word_length: int) -> None:
+    """Thresholds at, one below and one beyond the highest and lowest code, where floats and int64 end."""
+    type_, wider = FixedType(word_length, 0), FixedType(word_length + 2, 0)
+    low, high = type_.format.code_range.lo, type_.format.code_range.hi
+    thresholds = [[low - 1, low, low + 1, high - 1, high, high + 1]]
+    codes = np.array([[low], [low + 1], [0], [high - 2], [high - 1], [high]], dtype=object)
+    for parts in ([0, 1, 2, 3, 4, 5], [2, 4, 5], [0, 5]):
+        chosen = np.array([[thresholds[0][p] for p in parts]], dtype=object)
+        plan = compiled(
+            [TensorType(type_, [1])],
+            lambda x, t=chosen: [ThresholdOp(x, constant(t, wider), UFixedType(3, 0), 0).result],
+        )
+        expected = [sum(int(c[0]) >= t for t in chosen[0]) for c in codes]
+        assert plan.run_codes({0: codes})[0].reshape(-1).tolist() == expected
