@@ -10,12 +10,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from xdsl.dialects.builtin import Float32Type
-from xdsl.ir import Attribute, OpResult, SSAValue
+from xdsl.dialects.builtin import Float32Type, IntegerAttr
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from ..attrs import Array, DenseAttr, RangeAttr
-from ..formats import IntRange
+from ..formats import BipolarFormat, IntRange
 from ..types import (
     FixedType,
     RealType,
@@ -49,7 +49,18 @@ def code_range(value: SSAValue) -> IntRange:
             return proven.range
         if value.op.name == "q.quantize" and "narrow" in value.op.properties:
             return narrow_range(element_type(value))
+        if value.op.name == "q.threshold":
+            return threshold_range(value.op)
     return integer_format(element_type(value)).code_range
+
+
+def threshold_range(op: Operation) -> IntRange:
+    """Codes that a `q.threshold` can give: one for each number of thresholds reached."""
+    format_, base = integer_format(element_type(op.results[0])), op.properties["base"]
+    if isinstance(format_, BipolarFormat):
+        return format_.code_range
+    assert isinstance(base, IntegerAttr)
+    return IntRange(base.value.data, base.value.data + shape_of(op.operands[1])[1])
 
 
 def narrow_range(type_: Attribute) -> IntRange:

@@ -22,7 +22,7 @@ from ..attrs import OverflowAttr, RoundingAttr
 from ..formats import IntRange, Overflow, Rounding
 from ..types import BipolarType, FormatType, RealType, element_type, integer_format, is_f32, shape_of
 from .base import AnyTensor, IntegerTensor, QOp, tensor
-from .inference import constant_of
+from .inference import constant_of, threshold_range
 
 
 @irdl_op_definition
@@ -137,9 +137,7 @@ class ThresholdOp(QOp):
     @property
     def code_range(self) -> IntRange:
         """Codes that the result can take."""
-        if isinstance(element_type(self.result), BipolarType):
-            return IntRange(-1, 1)
-        return IntRange(self.base, self.base + shape_of(self.thresholds)[1])
+        return threshold_range(self)
 
     def verify_(self) -> None:
         if shape_of(self.input) != shape_of(self.result):
