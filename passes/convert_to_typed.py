@@ -47,8 +47,8 @@ from ..qdialect.q import (
     TransposeOp,
 )
 from ..qdialect.q.inference import constant_of
-from ..qdialect.types import element_type, integer_format, is_f32, is_integer_type, shape_of
-from .rewriting import at, fixed_constant, real_constant, values_of
+from ..qdialect.types import element_type, integer_format, is_f32, is_integer_type
+from .rewriting import at, fixed_constant, real_constant, rebuilt, values_of
 
 _EXACT_OPS = (BinaryOp, ReluOp, ClipOp, BatchNormOp, MatMulOp, ReshapeOp, TransposeOp, ArgMaxOp, TopKOp)
 
@@ -95,7 +95,7 @@ class _Conversion:
 
     def _convert_op(self, op: Operation) -> None:
         operands = [self._operand(op, operand) for operand in op.operands]
-        new = at(_rebuilt(op, operands), op)
+        new = rebuilt(op, operands)
         Rewriter.insert_op(new, InsertPoint.before(op))
         for before, after in zip(op.results, new.results, strict=True):
             after.name_hint = before.name_hint
@@ -152,25 +152,6 @@ class _Conversion:
 
 def _is_float_constant(value: SSAValue) -> bool:
     return constant_of(value) is not None and is_f32(element_type(value))
-
-
-def _rebuilt(op: Operation, operands: list[SSAValue]) -> Operation:
-    """The op on other operands, result types inferred."""
-    match op:
-        case BatchNormOp():
-            x, scale, bias, mean, variance = operands
-            return BatchNormOp(x, scale, bias, mean, variance, op.epsilon, op.axis)
-        case ReshapeOp():
-            return ReshapeOp(operands[0], shape_of(op.result))
-        case TransposeOp():
-            return TransposeOp(operands[0], op.permutation)
-        case ArgMaxOp():
-            return ArgMaxOp(operands[0], op.axis, op.keep_dims)
-        case TopKOp():
-            return TopKOp(operands[0], op.k, op.axis, op.largest)
-        case _:
-            assert isinstance(op, BinaryOp | MatMulOp | ReluOp | ClipOp)
-            return type(op)(*operands)
 
 
 @dataclass(frozen=True)

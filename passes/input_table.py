@@ -33,7 +33,7 @@ from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import element_type, integer_format, is_integer_type, shape_of
 from .evaluation import run_block
-from .rewriting import real_constant
+from .rewriting import real_constant, rebuilt
 
 _ELEMENTWISE = (BinaryOp, ReluOp, ClipOp, BatchNormOp, SigmoidOp, TanhOp)
 VIEWS = (ReshapeOp, TransposeOp)
@@ -116,18 +116,9 @@ def tabulate(chain: list[Operation], shape: tuple[int, ...], input_format: Input
 def _on_shape(op: Operation, mapping: dict[SSAValue, SSAValue]) -> Operation:
     """The op on operands of the representative shape."""
     operands = [mapping[operand] for operand in op.operands]
-    match op:
-        case QuantizeOp():
-            return QuantizeOp(operands[0], element_type(op.result), op.rounding, op.overflow, op.narrow)
-        case ReshapeOp():
-            return ReshapeOp(operands[0], (1,) * len(shape_of(op.result)))
-        case TransposeOp():
-            return TransposeOp(operands[0], op.permutation)
-        case BatchNormOp():
-            x, scale, bias, mean, variance = operands
-            return BatchNormOp(x, scale, bias, mean, variance, op.epsilon, op.axis)
-        case _:
-            return type(op)(*operands)
+    if isinstance(op, ReshapeOp):
+        return ReshapeOp(operands[0], (1,) * len(shape_of(op.result)))
+    return rebuilt(op, operands)
 
 
 @dataclass(frozen=True)
@@ -142,7 +133,7 @@ class ThresholdTable:
 def table_thresholds(table: Array, codes: Array, bipolar: bool, op: Operation) -> ThresholdTable:
     """Thresholds of a tabulated monotone function, [input codes, channels]."""
     changes = np.diff(table, axis=0)
-    descending = (changes < 0).any(axis=0)
+    descending: Array = np.asarray((changes < 0).any(axis=0))
     if bool((descending & (changes > 0).any(axis=0)).any()):
         mend = "let the quantiser saturate instead of wrap, or give the input more bits and no format"
         raise QoptError("the quantiser behind the input neither rises nor falls throughout", op, mend)

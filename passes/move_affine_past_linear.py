@@ -32,7 +32,18 @@ from ..qdialect.attrs import Array
 from ..qdialect.q import AddOp, ArgMaxOp, ConstantOp, MatMulOp, MulOp, ReshapeOp, TopKOp, TransposeOp
 from ..qdialect.types import shape_of
 from .remarks import remark
-from .rewriting import Affine, affine, at, exact_matmul, exact_values, moved_through, replace, rewrite, with_constant
+from .rewriting import (
+    Affine,
+    affine,
+    at,
+    exact_matmul,
+    exact_values,
+    moved_through,
+    rebuilt,
+    replace,
+    rewrite,
+    with_constant,
+)
 
 
 class MoveScalePastMatMul(RewritePattern):
@@ -111,12 +122,8 @@ class MoveAffinePastView(RewritePattern):
         match = affine(op.input.owner)
         if match is None or not match.keeps_shape:
             return
-        if isinstance(op, ReshapeOp):
-            view = at(ReshapeOp(match.x, shape_of(op.result)), op)
-        else:
-            view = at(TransposeOp(match.x, op.permutation), op)
-        moved = moved_through(op, match.values)
-        replace(rewriter, op, [view, *with_constant(type(match.op), view.result, moved, op.result, match.op)])
+        view, moved = rebuilt(op, [match.x]), moved_through(op, match.values)
+        replace(rewriter, op, [view, *with_constant(type(match.op), view.results[0], moved, op.result, match.op)])
 
 
 class MoveAffinePastArgMax(RewritePattern):
@@ -127,7 +134,7 @@ class MoveAffinePastArgMax(RewritePattern):
         match = affine(op.input.owner)
         if match is None or not _keeps_order(op, match, op.axis):
             return
-        replace(rewriter, op, [at(ArgMaxOp(match.x, op.axis, op.keep_dims), op)])
+        replace(rewriter, op, [rebuilt(op, [match.x])])
 
 
 class MoveAffinePastTopK(RewritePattern):

@@ -26,12 +26,21 @@ from ..qdialect.float_formats import value_of
 from ..qdialect.formats import IntRange
 from ..qdialect.q import (
     AddOp,
+    ArgMaxOp,
+    BatchNormOp,
     BinaryOp,
+    ClipOp,
     ConstantOp,
     DivOp,
+    MatMulOp,
     MulOp,
+    QuantizeOp,
+    ReluOp,
     ReshapeOp,
+    SigmoidOp,
     SubOp,
+    TanhOp,
+    TopKOp,
     TransposeOp,
 )
 from ..qdialect.q.base import tensor
@@ -79,6 +88,33 @@ def replace(rewriter: PatternRewriter, old: Operation, new: Sequence[Operation])
     for before, after in zip(old.results, new[-1].results, strict=True):
         after.name_hint = before.name_hint
     rewriter.replace(old, list(new))
+
+
+def rebuilt(op: Operation, operands: Sequence[SSAValue]) -> Operation:
+    """The op on other operands, at the same location, its result types inferred anew."""
+    x = operands[0]
+    match op:
+        case BinaryOp() | MatMulOp():
+            return at(type(op)(x, operands[1]), op)
+        case ReluOp() | SigmoidOp() | TanhOp():
+            return at(type(op)(x), op)
+        case ClipOp():
+            return at(ClipOp(x, operands[1], operands[2]), op)
+        case BatchNormOp():
+            scale, bias, mean, variance = operands[1:]
+            return at(BatchNormOp(x, scale, bias, mean, variance, op.epsilon, op.axis), op)
+        case ReshapeOp():
+            return at(ReshapeOp(x, shape_of(op.result)), op)
+        case TransposeOp():
+            return at(TransposeOp(x, op.permutation), op)
+        case ArgMaxOp():
+            return at(ArgMaxOp(x, op.axis, op.keep_dims), op)
+        case TopKOp():
+            return at(TopKOp(x, op.k, op.axis, op.largest), op)
+        case QuantizeOp():
+            return at(QuantizeOp(x, element_type(op.result), op.rounding, op.overflow, op.narrow), op)
+        case _:
+            raise AssertionError(f"{op.name} has no way to be built anew")
 
 
 # --- constants ---------------------------------------------------------------------------------------------------

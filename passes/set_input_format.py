@@ -38,9 +38,7 @@ from ..qdialect.formats import IntRange
 from ..qdialect.input_format import InputFormat, parse_input_format
 from ..qdialect.q import (
     QuantizeOp,
-    ReshapeOp,
     ThresholdOp,
-    TransposeOp,
 )
 from ..qdialect.q.base import tensor
 from ..qdialect.types import (
@@ -64,7 +62,7 @@ from .input_table import (
     tabulate,
 )
 from .remarks import remark
-from .rewriting import at, constant, function_named
+from .rewriting import at, constant, function_named, rebuilt
 
 MAX_ENUMERATED_BITS = 16
 
@@ -77,7 +75,7 @@ def _replace_by_thresholds(chain: list[Operation], table: Array, codes: Array, a
     new = list[Operation]()
     for op in chain:
         if isinstance(op, VIEWS):
-            new.append(at(_on_codes(op, value), op))
+            new.append(rebuilt(op, [value]))
             value = new[-1].results[0]
     if element_type(argument) != target or not bool((table == codes[:, None]).all()):
         bipolar = isinstance(target, BipolarType)
@@ -88,13 +86,6 @@ def _replace_by_thresholds(chain: list[Operation], table: Array, codes: Array, a
     quantizer.result.replace_all_uses_with(value)
     for op in reversed(chain):
         Rewriter.erase_op(op)
-
-
-def _on_codes(op: Operation, value: SSAValue) -> Operation:
-    if isinstance(op, ReshapeOp):
-        return ReshapeOp(value, shape_of(op.result))
-    assert isinstance(op, TransposeOp)
-    return TransposeOp(value, op.permutation)
 
 
 def _threshold_op(value: SSAValue, table: ThresholdTable, quantizer: QuantizeOp) -> list[Operation]:
