@@ -20,19 +20,16 @@ from typing import ClassVar, TypeAlias
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import CallOp, ReturnOp
-from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import Rewriter
 
 from ..qdialect.attrs import RangeAttr
 from ..qdialect.errors import QoptError
 from ..qdialect.formats import IntRange
-from ..qdialect.q import AddOp, MatMulOp, MulOp, ReluOp, ReshapeOp, SubOp, TopKOp, TransposeOp
-from ..qdialect.q.base import tensor
+from ..qdialect.q import AddOp, MatMulOp, MulOp, ReluOp, SubOp
 from ..qdialect.q.inference import code_range, elementwise_range, matmul_range
-from ..qdialect.types import element_type, fixed_type, integer_format, is_integer_type, shape_of
+from ..qdialect.types import element_type, fixed_type, integer_format, is_integer_type
 from .range_analysis import analyse
+from .retype import fixed_by_interface, retype
 
 Arithmetic: TypeAlias = AddOp | SubOp | MulOp | MatMulOp | ReluOp
 
@@ -57,26 +54,6 @@ def _from_operands(op: Arithmetic) -> IntRange:
             return matmul_range(op.lhs, op.rhs)[0]
         case _:
             return elementwise_range(op.name, op.lhs, op.rhs)[0]
-
-
-def _fixed_by_interface(module: ModuleOp) -> set[SSAValue]:
-    """Values whose type a function's signature states, directly or behind ops that keep the type."""
-    fixed = set[SSAValue]()
-    for op in reversed(list(module.walk())):
-        if isinstance(op, ReturnOp | CallOp):
-            fixed.update(op.operands)
-        elif isinstance(op, ReshapeOp | TransposeOp | TopKOp) and op.results[0] in fixed:
-            fixed.add(op.operands[0])
-    return fixed
-
-
-def retype(value: SSAValue, type_: Attribute) -> SSAValue:
-    """Give a value another element type, and the same to its views. Returns the new value."""
-    value = Rewriter.replace_value_with_new_type(value, tensor(type_, shape_of(value)))
-    for use in list(value.uses):
-        if isinstance(use.operation, ReshapeOp | TransposeOp | TopKOp):
-            retype(use.operation.results[0], type_)
-    return value
 
 
 def _narrow(op: Arithmetic, proven: IntRange, keep_type: bool) -> None:
@@ -104,6 +81,6 @@ class InferRangesPass(ModulePass):
     exact: ClassVar[bool] = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        fixed = _fixed_by_interface(op)
+        fixed = fixed_by_interface(op)
         for arithmetic, proven in _hulls(op):
             _narrow(arithmetic, proven, arithmetic.result in fixed)

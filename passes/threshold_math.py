@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quantiser tails as integer thresholds: numbers only, no IR, all exact.
 
-A *segment* maps an integer code `a` to an integer code by `clip(round(slope * a + offset), lo, hi)`, one row a channel.
-Scales, biases, batch norms, ReLU and clips between an accumulator and its quantiser all compose into one segment,
-because a clip after an affine map is again an affine map followed by a clip. A *tail* is a list of segments in the
-order of evaluation; each is monotone, so the whole is monotone and equals a count of thresholds.
-
-A threshold is pulled back through a segment by a closed form for each rounding, ties included.
+A *tail* maps an integer code `a` to an integer code by `clip(round(slope * a + offset), lo, hi)`, one row a channel.
+Scales, biases, batch norms, ReLU and clips between an accumulator and its quantiser all compose into one tail,
+because a clip after an affine map is again an affine map followed by a clip. A tail is monotone, so it equals a count
+of thresholds, and each threshold has a closed form for each rounding, ties included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -26,11 +23,11 @@ _BEYOND = 1 << 8192  # beyond the codes of any type
 
 
 @dataclass(frozen=True)
-class Segment:
+class Tail:
     """`clip(round(slope * a + offset), lo, hi)` for each of C channels.
 
     `slope`, `offset`: object arrays [C] of Fractions; `lo`, `hi`: object arrays [C] of ints. A bipolar quantiser
-    (x >= 0 gives +1) is the segment with `FLOOR`, lo = -1, hi = 0: its code 0 stands for +1.
+    (x >= 0 gives +1) is the tail with `FLOOR`, lo = -1, hi = 0: its code 0 stands for +1.
     """
 
     slope: Array
@@ -41,7 +38,7 @@ class Segment:
 
     @property
     def falls(self) -> Array:
-        """Flags [C]: the segment is a falling function."""
+        """Flags [C]: the tail is a falling function."""
         return np.array([slope < 0 for slope in self.slope], dtype=bool)
 
 
@@ -57,21 +54,15 @@ class Thresholds:
     base: int
 
 
-def tail_thresholds(tail: Sequence[Segment], amin: Array, amax: Array) -> Thresholds:
+def tail_thresholds(tail: Tail, amin: Array, amax: Array) -> Thresholds:
     """The thresholds of a tail on codes in [amin[c], amax[c]] (object arrays [C]).
 
     Those that fire always, or never, in every channel are folded into `base` or dropped; at least one is kept.
     """
-    last = tail[-1]
-    low, high = int(last.lo.min()), int(last.hi.max())
+    low, high = int(tail.lo.min()), int(tail.hi.max())
     levels = np.array(range(low + 1, max(high, low + 1) + 1), dtype=object)
-    table = np.repeat(levels[None, :], len(last.lo), axis=0)
-    falls = np.zeros(len(last.lo), dtype=bool)
-    for segment in reversed(tail):
-        table = pull_back(segment, table)
-        falls = falls ^ segment.falls
-    table = np.clip(table, amin[:, None], amax[:, None] + 1)
-    return _trimmed(table, falls, low, amin, amax)
+    table = pull_back(tail, np.repeat(levels[None, :], len(tail.lo), axis=0))
+    return _trimmed(np.clip(table, amin[:, None], amax[:, None] + 1), tail.falls, low, amin, amax)
 
 
 def _trimmed(by_level: Array, falls: Array, low: int, amin: Array, amax: Array) -> Thresholds:
@@ -87,26 +78,26 @@ def _trimmed(by_level: Array, falls: Array, low: int, amin: Array, amax: Array) 
     return Thresholds(np.where(falls[:, None], kept[:, ::-1], kept), falls, low + first)
 
 
-def pull_back(segment: Segment, levels: Array) -> Array:
-    """For each level k [C, B] the least integer a with f(a) >= k (segment rising) or f(a) < k (falling).
+def pull_back(tail: Tail, levels: Array) -> Array:
+    """For each level k [C, B] the least integer a with f(a) >= k (tail rising) or f(a) < k (falling).
 
-    Where there is none, or no least one, the result is beyond all codes. A constant segment counts as rising.
+    Where there is none, or no least one, the result is beyond all codes. A constant tail counts as rising.
     """
     denominator = np.array(
-        [a.denominator * b.denominator for a, b in zip(segment.slope, segment.offset, strict=True)], dtype=object
+        [a.denominator * b.denominator for a, b in zip(tail.slope, tail.offset, strict=True)], dtype=object
     )
-    gain = _column(segment.slope * denominator)
-    bound, strict = _crossing(levels, segment.rounding)
-    need = bound * denominator[:, None] - 2 * _column(segment.offset * denominator)
+    gain = _column(tail.slope * denominator)
+    bound, strict = _crossing(levels, tail.rounding)
+    need = bound * denominator[:, None] - 2 * _column(tail.offset * denominator)
     # now f(a) >= k without the clip is: 2 * gain * a >= need, or > need where strict
     twice = np.where(gain == 0, 1, 2 * abs(gain))
     least_true = np.where(strict, need // twice + 1, -(-need // twice))
     first_false = np.where(strict, -(need // twice), -need // twice + 1)
     found = np.where(gain < 0, first_false, least_true)
     flat_reaches = np.where(strict, need < 0, need <= 0).astype(bool)
-    always = (levels <= segment.lo[:, None]) | ((gain == 0) & flat_reaches)
-    never = (levels > segment.hi[:, None]) | ((gain == 0) & ~always)
-    end = (np.where(segment.falls, -1, 1).astype(object) * _BEYOND)[:, None]
+    always = (levels <= tail.lo[:, None]) | ((gain == 0) & flat_reaches)
+    never = (levels > tail.hi[:, None]) | ((gain == 0) & ~always)
+    end = (np.where(tail.falls, -1, 1).astype(object) * _BEYOND)[:, None]
     return np.where(never, end, np.where(always, -end, found))
 
 

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn quantisers into integer thresholds or into multiply-shift, whichever is estimated to be smaller.
+
+Before:
+    %0 = q.mul %a, %s : ... -> tensor<1x2x!q.real>
+    %y = q.quantize %0 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.fixed<8, 0>>
+    %1 = q.mul %c, %t : ... -> tensor<1x2x!q.real>
+    %z = q.quantize %1 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.fixed<2, 0>>
+After:
+    %0 = q.mul %a, %m : ... -> tensor<1x2x!q.fixed<25, 15>>
+    %y = q.quantize %0 floor saturate : tensor<1x2x!q.fixed<25, 15>> -> tensor<1x2x!q.fixed<8, 0>>
+    %z = q.threshold %c, %thresholds base -2 : ... -> tensor<1x2x!q.fixed<2, 0>>
+
+Exact: both forms are, see q-lower-quantizers-to-thresholds and q-lower-quantizers-to-multiply-shift.
+Needs, Keeps: as there.   Leaves: what neither of them can do (remark).
+The number of thresholds doubles with each bit of the result, so results of 2 to 4 bits usually become thresholds and 8
+bits multiply-shift; `quantizer_cost.py` has the estimate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+
+from ..qdialect.q import QuantizeOp
+from ..qdialect.types import element_type, integer_format
+from .lower_quantizers_to_multiply_shift import cheapest_requantizer, requantizer_ops
+from .lower_quantizers_to_thresholds import threshold_ops, thresholds_of
+from .quantizer_cost import thresholds_area
+from .retype import fixed_by_interface
+from .tail import NoTail, QuantizerTail, lower_tails
+
+
+def cheaper_ops(op: QuantizeOp, tail: QuantizerTail, keep_type: bool, max_levels: int) -> list[Operation] | None:
+    """The ops of the smaller form; None if they stand there already. NoTail if there is no form."""
+    try:
+        requantizer = cheapest_requantizer(op, tail, keep_type)
+    except NoTail:
+        return threshold_ops(op, tail, thresholds_of(tail, max_levels))
+    try:
+        thresholds = thresholds_of(tail, max_levels)
+    except NoTail:
+        return requantizer_ops(op, tail, requantizer)
+    widths = (integer_format(element_type(value)).word_length for value in (tail.source, op.result))
+    if thresholds_area(thresholds, *widths) <= requantizer.area(tail):
+        return threshold_ops(op, tail, thresholds)
+    return requantizer_ops(op, tail, requantizer)
+
+
+@dataclass(frozen=True)
+class LowerQuantizersPass(ModulePass):
+    """Turn quantisers into integer thresholds or into multiply-shift, whichever is smaller."""
+
+    name = "q-lower-quantizers"
+    exact: ClassVar[bool] = True
+    max_levels: int = 255  # no more thresholds than this
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        fixed = fixed_by_interface(op)
+        lower_tails(op, lambda op, tail: cheaper_ops(op, tail, op.result in fixed, self.max_levels))
