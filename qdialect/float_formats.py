@@ -144,6 +144,32 @@ def encode_exact(
     """Codes of the exact numbers `numerators * scale` (integers of any dtype, scale > 0), correctly rounded."""
     if _is_float64(numerators, scale):
         return encode_float(numerators.astype(np.float64) * float(scale) + 0.0, format_, rounding, overflow)
+    if fits_float64(format_) and is_near_float64(scale, magnitude(numerators)):
+        first, second = (encode_float(v, format_, rounding, overflow) for v in enclosing_float64(numerators, scale))
+        unsure = first != second
+        first[unsure] = _encode_integers(numerators[unsure], scale, format_, rounding, overflow)
+        return first
+    return _encode_integers(numerators, scale, format_, rounding, overflow)
+
+
+def is_near_float64(scale: Fraction, largest: int) -> bool:
+    """True if `numerator * scale` is far from float64's ends for every numerator up to `largest`."""
+    return Fraction(1, 1 << 900) < scale < 1 << 900 and largest * max(scale, 1) < 1 << 900
+
+
+def enclosing_float64(numerators: Array, scale: Fraction) -> tuple[Array, Array]:
+    """Two float64 arrays with `numerators * scale` between them: where both round alike, so does the exact number.
+
+    The float64 product has a relative error below 2^-51; the numbers returned are 2^-50 of it away on either side.
+    """
+    products = numerators.astype(np.float64) * float(scale) + 0.0
+    return products * (1 - 2.0**-50), products * (1 + 2.0**-50)
+
+
+def _encode_integers(
+    numerators: Array, scale: Fraction, format_: FloatFormat, rounding: Rounding, overflow: Overflow
+) -> Array:
+    """`encode_exact` with Fractions, once for each different numerator."""
     different, place = np.unique(as_integers(numerators), return_inverse=True)
     exact = np.empty(different.shape, dtype=object)
     exact[:] = [int(number) * scale for number in different]

@@ -174,6 +174,19 @@ def test_formats_beyond_float64() -> None:
     assert value_of(int(encode_float(np.array([-1.5]), quad, Rounding.FLOOR, Overflow.SATURATE)[0]), quad) == -1.5
 
 
+def test_exact_numbers_next_to_ties() -> None:
+    """Sums of a tie and less than float64 can show: only exact arithmetic tells up from down."""
+    tie, least = Fraction(3, 2) + Fraction(1, 1 << 24), Fraction(1, 3**70)
+    scale = least / (1 << 24)
+    numerators = np.array([int((sign * tie + d * least) / scale) for sign in (1, -1) for d in (-1, 0, 1)], dtype=object)
+    low, high = 0x3FC00000, 0x3FC00001  # 1.5 and its neighbour
+    codes = encode_exact(numerators, scale, FLOAT32, Rounding.HALF_EVEN, Overflow.SATURATE)
+    minus = 1 << 31
+    assert codes.tolist() == [low, low, high, minus + high, minus + low, minus + low]
+    codes = encode_exact(numerators, scale, FLOAT32, Rounding.HALF_UP, Overflow.SATURATE)
+    assert codes.tolist() == [low, high, high, minus + high, minus + high, minus + low]
+
+
 def test_floor_log2() -> None:
     for exponent in (-90, -1, 0, 1, 70):
         power = Fraction(2) ** exponent

@@ -10,11 +10,12 @@ from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.float_formats import encode_exact, encode_float
 from qopt_mlir.qdialect.formats import FixedFormat, Overflow, Rounding
 from qopt_mlir.qdialect.q import AddOp, MulOp, QuantizeOp, SubOp, ThresholdOp
+from qopt_mlir.qdialect.reference import compile_function
 from qopt_mlir.qdialect.types import BipolarType, FixedType, FloatType, UFixedType
-from xdsl.dialects.builtin import TensorType, f32
+from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import Attribute, SSAValue
 
-from .helpers import compiled, constant, random_codes, real_constant, values
+from .helpers import compiled, constant, function, random_codes, real_constant, values
 
 MODES = [(Overflow.SATURATE, False), (Overflow.SATURATE, True), (Overflow.WRAP, False)]
 SOURCES = [FixedType(6, 2), UFixedType(9, 5), FixedType(30, 12), FixedType(60, 20), FixedType(100, 50), BipolarType()]
@@ -175,6 +176,17 @@ def test_real_to_float32_is_the_nearest() -> None:
     assert np.array_equal(plan.run({0: codes})[0], (codes / 3.0).astype(np.float32))
 
 
+def test_real_next_to_a_tie_of_float32() -> None:
+    """(2^25 + 2) * s + d with a tiny d: the float64 product falls on the tie between 2^25 and 2^25 + 4."""
+    tiny = Fraction(1, 3**60)
+    for offset, expected in ((-tiny, 2**25), (Fraction(0), 2**25), (tiny, 2**25 + 4)):
+        plan = compiled(
+            [TensorType(FixedType(30, 0), [1])],
+            lambda x, d=offset: [QuantizeOp(AddOp(x, real_constant(d)).result, f32).result],
+        )
+        assert plan.run({0: [[2**25 + 2]]})[0].tolist() == [[expected]]
+
+
 def test_nan_and_infinity_are_refused() -> None:
     def build(x: SSAValue) -> object:
         return [QuantizeOp(SubOp(MulOp(x, x).result, MulOp(x, x).result).result, FixedType(8, 0)).result]
@@ -262,3 +274,31 @@ def test_thresholds_at_the_ends_of_the_input(word_length: int) -> None:
         )
         expected = [sum(int(c[0]) >= t for t in chosen[0]) for c in codes]
         assert plan.run_codes({0: codes})[0].reshape(-1).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "overflow", "narrow"),
+    [
+        (FixedType(8, 0), Overflow.INFINITY, False),
+        (FixedType(8, 0), Overflow.WRAP, True),
+        (FloatType(2, 1), Overflow.INFINITY, False),
+        (FloatType(4, 3), Overflow.WRAP, False),
+        (FloatType(4, 3), Overflow.SATURATE, True),
+    ],
+    ids=str,
+)
+def test_overflow_that_the_format_does_not_know(target: Attribute, overflow: Overflow, narrow: bool) -> None:
+    modes = (Rounding.HALF_EVEN, overflow, narrow)
+    module = ModuleOp([function([TensorType(f32, [1])], lambda x: [QuantizeOp(x, target, *modes).result])])
+    with pytest.raises(QoptError, match=r"q\.quantize to .* cannot") as caught:
+        compile_function(module)
+    assert caught.value.mend == "write 'saturate'"
+
+
+def test_overflow_to_infinity() -> None:
+    target = FloatType(5, 2, specials="ieee")
+    plan = compiled(
+        [TensorType(f32, [3])],
+        lambda x: [QuantizeOp(x, target, Rounding.HALF_EVEN, Overflow.INFINITY).result],
+    )
+    assert plan.run({0: np.float32([[1e9, -np.inf, 57344]])})[0].tolist() == [[np.inf, -np.inf, 57344]]
