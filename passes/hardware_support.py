@@ -91,16 +91,14 @@ def _matmul_refusal(op: MatMulOp) -> Refusal | None:
             return None
         mend = "hardware multiplies by a constant matrix on the right: export the layer with fixed weights"
         return Refusal(op, "q.matmul has no constant two-dimensional right operand", mend)
+    if any(is_f32(element_type(value)) and isinstance(value.owner, ConstantOp) for value in op.operands):
+        return Refusal(op, "the weights of q.matmul are float32", "quantise the weights before export")
     raw = sorted(set(_float_inputs(op.lhs)) | set(_float_inputs(op.rhs)))
     if raw:
         formats = " ".join(f"--input-format '{name}: fixed<16, 10>'" for name in raw)
         names = " and ".join(f"'{name}'" for name in raw)
         plural = "input" if len(raw) == 1 else "inputs"
         return Refusal(op, f"{plural} {names} reaches q.matmul without a quantiser", f"give {formats}")
-    if any(
-        is_f32(type_) and isinstance(value.owner, ConstantOp) for type_, value in zip(types, op.operands, strict=True)
-    ):
-        return Refusal(op, "the weights of q.matmul are float32", "quantise the weights before export")
     if any(is_f32(type_) for type_ in types):
         return Refusal(op, "q.matmul works on float32 numbers", "quantise both of its operands before export")
     mend = "run q-streamline first; a scale must be the same along the summed axis (one for the tensor or each output)"
@@ -108,7 +106,7 @@ def _matmul_refusal(op: MatMulOp) -> Refusal | None:
 
 
 def _float_inputs(value: SSAValue) -> Iterator[str]:
-    """Names of the float32 inputs of the function that reach `value` without a quantiser."""
+    """Names of the float32 inputs of the function that reach `value` without a quantiser or another product."""
     seen, todo = set[SSAValue](), [value]
     while todo:
         value = todo.pop()
@@ -117,8 +115,8 @@ def _float_inputs(value: SSAValue) -> Iterator[str]:
         seen.add(value)
         if isinstance(value, BlockArgument):
             yield argument_name(value)
-        else:
-            todo += value.owner.operands  # pyright: ignore[reportAttributeAccessIssue]
+        elif isinstance(value.owner, Operation) and not isinstance(value.owner, MatMulOp):
+            todo += value.owner.operands
 
 
 def argument_name(argument: BlockArgument) -> str:

@@ -64,7 +64,7 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x1x!q.fixed<2, 0>> {
   func.return %a : tensor<1x1x!q.fixed<2, 0>>
 }
 // CHECK: func.func private @hardware(%q: tensor<1x2x!q.fixed<2, 0>> {q.name = "x"}) -> (tensor<1x1x!q.fixed<2, 0>> {q.name = "output0"})
-// CHECK: q.matmul %q, %w range <-2, 1>
+// CHECK: q.matmul %q, %w range <-1, 1>
 
 // -----
 // A float32 path from the input to the output goes past the hardware; a value that is used twice crosses once.
