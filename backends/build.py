@@ -25,9 +25,9 @@ from ..passes.pipelines import to_dataflow, to_typed
 from ..passes.runner import parse_passes, run_passes
 from ..qdialect.attrs import Array
 from ..qdialect.errors import QoptError
-from ..qdialect.reference import compile_function
 from ..qdialect.text import module_text
 from . import host
+from .execute import run_hardware
 from .files import new_folder
 from .hardware import identifier
 from .interface import describe
@@ -131,8 +131,7 @@ def _write_json(path: Path, data: dict[str, Any]) -> None:
 def _write_golden(folder: Path, interface: host.Host, module: ModuleOp, sources: list[str]) -> None:
     """Random input codes and the codes that @hardware makes of them in the reference."""
     codes = random_codes(interface.input, GOLDEN_FRAMES)
-    outputs = compile_function(module, "hardware").run_codes([codes])[0]
-    expected = np.asarray(outputs).reshape(-1, *interface.output.shape).astype(object)
+    expected = run_hardware(module, codes).reshape(-1, *interface.output.shape)
     write_testbench(folder / "sim", interface, codes, expected, [f"../rtl/{name}" for name in sources])
 
 

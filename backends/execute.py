@@ -156,12 +156,17 @@ def _hardware_codes(module: ModuleOp, inputs: dict[str, Array]) -> _Codes:
     codes: object = _only(input_codes(function(module, "main"), inputs))
     if has_function(module, "host_before"):
         codes = compile_function(module, "host_before").run_codes({0: codes})[0]
+    assert isinstance(codes, np.ndarray)
+    return _Codes(codes, run_hardware(module, codes))
+
+
+def run_hardware(module: ModuleOp, codes: Array) -> Array:
+    """Codes (frames, *shape) through @hardware in the reference; at the dataflow level as beats."""
     taken = function(module, "hardware").args[0].type
     shape = (taken.beats, taken.lanes) if isinstance(taken, StreamType) else shape_of(taken)
-    assert isinstance(codes, np.ndarray)
     outputs = compile_function(module, "hardware").run_codes({0: codes.reshape(len(codes), *shape)})[0]
     assert isinstance(outputs, np.ndarray)
-    return _Codes(codes, outputs)
+    return outputs
 
 
 def _only(arrays: list[Array]) -> Array:
