@@ -11,12 +11,12 @@ is a constant of each matrix row, which the unit adds once, with the bias.
 A term is registered and then added to another one. A `LateTerm` is registered before its product is made; the product
 is made in the adder that adds it to its neighbour, where it fits into the look-up tables of the carry chain.
 
-| data path            | used for                                       | a term is                                     |
-|----------------------|------------------------------------------------|-----------------------------------------------|
-| `TableProducts`      | input and weight together at most 6 bits       | a look-up table of one or more whole products |
-| `GatedProducts`      | other bipolar inputs                           | the weight or zero                            |
-| `DigitProducts`      | other weights of at most 4 bits (also bipolar) | input times one or two digits of -2 .. 2      |
-| `MultiplierProducts` | the rest                                       | a product, left to the synthesis tool         |
+| data path            | used for                                 | a term is                                     |
+|----------------------|------------------------------------------|-----------------------------------------------|
+| `TableProducts`      | input and weight together at most 6 bits | a look-up table of one or more whole products |
+| `GatedProducts`      | other bipolar inputs                     | the weight or zero                            |
+| `DigitProducts`      | other weights of at most 4 bits          | input times one or two digits of -2 .. 2      |
+| `MultiplierProducts` | the rest                                 | a product, left to the synthesis tool         |
 """
 
 from __future__ import annotations

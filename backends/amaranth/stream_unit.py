@@ -36,7 +36,7 @@ def integer_array(values: object, ndim: int, where: str, name: str) -> NDArray[n
     array = np.asarray(values)
     require(array.ndim == ndim, where, f"{name} has {array.ndim} axes, not {ndim}", f"give {name} with {ndim} axes")
     require(array.size > 0, where, f"{name} is empty", f"give at least one number in {name}")
-    integral = array.dtype.kind in "iub" or all(isinstance(value, int) for value in array.flat)
+    integral = array.dtype.kind in "iub" or all(isinstance(value, (int, np.integer)) for value in array.flat)
     require(integral, where, f"{name} has elements of type {array.dtype}, not integers", "give integer codes")
     return array if array.dtype == object else array.astype(object if array.dtype == np.uint64 else np.int64)
 
