@@ -87,11 +87,10 @@ class _Conversion:
         return value in self.exact or not is_f32(element_type(value))
 
     def _convert_quantizer(self, op: QuantizeOp) -> None:
-        source = self.exact.get(op.input, op.input)
+        op.operands[0] = self.exact.get(op.input, op.input)
         if is_f32(element_type(op.result)):
-            self.exact[op.result] = source
-        else:
-            op.operands[0] = source
+            self.exact[op.result] = op.input
+            self.float32[op.result] = op.result
 
     def _convert_op(self, op: Operation) -> None:
         operands = [self._operand(op, operand) for operand in op.operands]

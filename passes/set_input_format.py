@@ -28,7 +28,7 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
@@ -41,8 +41,10 @@ from ..qdialect.q import (
     ThresholdOp,
 )
 from ..qdialect.q.base import tensor
+from ..qdialect.q.inference import narrow_range
 from ..qdialect.types import (
     BipolarType,
+    FixedType,
     UFixedType,
     element_type,
     fixed_type,
@@ -77,15 +79,30 @@ def _replace_by_thresholds(chain: list[Operation], table: Array, codes: Array, a
         if isinstance(op, VIEWS):
             new.append(rebuilt(op, [value]))
             value = new[-1].results[0]
-    if element_type(argument) != target or not bool((table == codes[:, None]).all()):
+    if _saturates(table, codes, element_type(argument), quantizer):
+        new.append(at(QuantizeOp(value, target, narrow=quantizer.narrow), quantizer))
+    elif element_type(argument) != target or not bool((table == codes[:, None]).all()):
         bipolar = isinstance(target, BipolarType)
         new += _threshold_op(value, table_thresholds(table, codes, bipolar, quantizer), quantizer)
-        value = new[-1].results[0]
+    value = new[-1].results[0] if new else value
     value.name_hint = quantizer.result.name_hint or value.name_hint
     Rewriter.insert_op(new, InsertPoint.before(quantizer))
     quantizer.result.replace_all_uses_with(value)
     for op in reversed(chain):
         Rewriter.erase_op(op)
+
+
+def _saturates(table: Array, codes: Array, source: Attribute, quantizer: QuantizeOp) -> bool:
+    """True if all that happens to the codes is that they saturate to another range of the same quantum."""
+    target = element_type(quantizer.result)
+    if not isinstance(target, FixedType | UFixedType) or isinstance(source, BipolarType):
+        return False
+    held = narrow_range(target) if quantizer.narrow else target.format.code_range
+    if target.format.fraction_bits != integer_format(source).fraction_bits or (
+        source == target and not quantizer.narrow
+    ):
+        return False
+    return bool((table == np.clip(codes, held.lo, held.hi)[:, None]).all())
 
 
 def _threshold_op(value: SSAValue, table: ThresholdTable, quantizer: QuantizeOp) -> list[Operation]:

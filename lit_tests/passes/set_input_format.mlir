@@ -43,6 +43,16 @@ func.func @main(%x: tensor<1x2xf32> {q.name = "x"}) -> tensor<1x2x!q.ufixed<2, 0
 // CHECK:     func.return %x
 
 // -----
+// Where the quantiser does no more than saturate, it does so in integers.
+func.func @main(%x: tensor<1x2xf32> {q.name = "x"}) -> tensor<1x2x!q.fixed<2, 0>> {
+  %s = q.constant #q.dense<0.333333343 : tensor<f32>>
+  %0 = q.div %x, %s : tensor<1x2xf32>, tensor<f32> -> tensor<1x2xf32>
+  %1 = q.quantize %0 half_even saturate narrow : tensor<1x2xf32> -> tensor<1x2x!q.fixed<2, 0>> loc("Quant_1")
+  func.return %1 : tensor<1x2x!q.fixed<2, 0>>
+}
+// CHECK: q.quantize %x half_even saturate narrow : tensor<1x2x!q.ufixed<2, 0>> -> tensor<1x2x!q.fixed<2, 0>> loc("Quant_1")
+
+// -----
 // An input without a quantiser of its own is turned into numbers.
 func.func @main(%x: tensor<1x1xf32> {q.name = "x"}) -> tensor<1x1xf32> {
   %w = q.constant #q.dense<[[1]] : tensor<1x1x!q.fixed<2, 0>>>
