@@ -36,8 +36,7 @@ from .rewriting import (
     Affine,
     affine,
     at,
-    exact_matmul,
-    exact_values,
+    matmul_with,
     moved_through,
     rebuilt,
     replace,
@@ -99,18 +98,18 @@ class MoveOffsetPastMatMul(RewritePattern):
             if not isinstance(other.owner, ConstantOp):
                 remark(op, "offset not moved behind the matrix product: its other operand is not a plain constant")
                 continue
-            offset = _offset_of_result(_at_full_rank(match), shape_of(match.x), exact_values(other), left)
+            whole = _along_summed_axis(_at_full_rank(match), shape_of(match.x), left)
+            offset = matmul_with(other.owner.value, whole, left)
             product = at(MatMulOp(match.x, other) if left else MatMulOp(other, match.x), op)
             replace(rewriter, op, [product, *with_constant(AddOp, product.result, offset, op.result, match.op)])
             return
 
 
-def _offset_of_result(values: Array, shape: tuple[int, ...], weights: Array, left: bool) -> Array:
-    """matmul(values, weights), or matmul(weights, values), of the offset broadcast along the summed axis only."""
+def _along_summed_axis(values: Array, shape: tuple[int, ...], left: bool) -> Array:
+    """The offset broadcast to the operand's shape along the summed axis only."""
     summed = values.ndim - 1 if left or values.ndim == 1 else values.ndim - 2
     wanted = tuple(shape[axis] if axis == summed else size for axis, size in enumerate(values.shape))
-    whole = np.broadcast_to(values, wanted)
-    return exact_matmul(whole, weights) if left else exact_matmul(weights, whole)
+    return np.broadcast_to(values, wanted)
 
 
 class MoveAffinePastView(RewritePattern):

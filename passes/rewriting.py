@@ -201,19 +201,27 @@ def least_broadcast(array: Array) -> Array:
     return array
 
 
-def exact_matmul(lhs: Array, rhs: Array) -> Array:
-    """numpy's `lhs @ rhs` of Fractions: integers over a common denominator, int64 where no sum can overflow."""
-    (a, a_scale), (b, b_scale) = over_common_denominator(lhs), over_common_denominator(rhs)
-    bound = lhs.shape[-1] * max(map(abs, a.reshape(-1)), default=0) * max(map(abs, b.reshape(-1)), default=0)
-    dtype = np.int64 if bound < 1 << 63 else object
-    product = np.asarray(np.matmul(a.astype(dtype), b.astype(dtype)))
-    return map_array(lambda item: Fraction(int(item), a_scale * b_scale), product)
+def matmul_with(weights: DenseAttr, values: Array, left: bool) -> Array:
+    """`values @ weights` (`left`) or `weights @ values` as Fractions: numpy's rules, integers inside.
+
+    Integer weights are used as they are, in int64 where no sum can overflow: there may be millions of them.
+    """
+    if is_integer_type(weights.type.element_type):
+        codes, quantum = weights.array, Fraction(2) ** -integer_format(weights.type.element_type).fraction_bits
+    else:
+        codes, quantum = _over_common_denominator(values_of(weights))
+    numerators, unit = _over_common_denominator(values)
+    largest = [max(abs(int(array.min())), abs(int(array.max()))) if array.size else 0 for array in (codes, numerators)]
+    dtype = np.int64 if largest[0] * largest[1] * values.size < 1 << 63 else object
+    codes, numerators = codes.astype(dtype), numerators.astype(dtype)
+    product = np.asarray(np.matmul(numerators, codes) if left else np.matmul(codes, numerators))
+    return map_array(lambda item: int(item) * quantum * unit, product)
 
 
-def over_common_denominator(values: Array) -> tuple[Array, int]:
-    """(n, d) with values = n / d, n an object array of ints."""
+def _over_common_denominator(values: Array) -> tuple[Array, Fraction]:
+    """(n, 1/d) with values = n / d, n an object array of ints."""
     denominator = lcm(*(value.denominator for value in set(values.reshape(-1))))
-    return map_array(lambda value: int(value * denominator), values), denominator
+    return map_array(lambda value: int(value * denominator), values), Fraction(1, denominator)
 
 
 # --- affine ops --------------------------------------------------------------------------------------------------
