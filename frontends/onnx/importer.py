@@ -23,13 +23,12 @@ from xdsl.utils.exceptions import VerifyException
 
 from ...qdialect.errors import QoptError
 from ...qdialect.q import QuantizeOp
-from ...qdialect.text import verify_error
 from ...qdialect.types import RealType, element_type, is_f32, shape_of
 from . import ops as ops  # fills the registry
 from .datatypes import finn_type, input_type
 from .folding import FOLDABLE, fold
 from .loader import check_node, load
-from .model import STANDARD_DOMAIN, Dimension, Model, NodeDefinition, TensorInfo, place
+from .model import STANDARD_DOMAIN, Dimension, Model, NodeDefinition, TensorInfo
 from .node import GraphBuilder, Node, Value, value_name
 from .registry import IMPORTERS
 
@@ -147,15 +146,12 @@ def _result(info: TensorInfo, builder: GraphBuilder) -> SSAValue:
     value = node.operand(0)
     if isinstance(element_type(value), RealType):
         value = node.emit(QuantizeOp(value, Float32Type()))
-    declared, actual = info.shape, shape_of(value)
-    if declared is not None and len(declared) == len(actual):
-        wrong = [old for old, new in zip(declared[1:], actual[1:], strict=True) if isinstance(old, int) and old != new]
-        if not wrong:
-            return value
-    elif not declared:  # undeclared, or declared without shape by exporters that do not know it
-        return value
-    what = f"output '{info.name}' has shape {list(actual)}, the model declares {_shown(declared)}"
-    raise QoptError(what, file, "run shape inference on the model, or correct --shape")
+    declared, actual = info.shape or (), shape_of(value)  # exporters that do not know a shape may declare an empty one
+    pairs = zip(declared[1:], actual[1:], strict=False)
+    if declared and (len(declared) != len(actual) or any(isinstance(old, int) and old != new for old, new in pairs)):
+        what = f"output '{info.name}' has shape {list(actual)}, the model declares {_shown(declared)}"
+        raise QoptError(what, file, "run shape inference on the model, or correct --shape")
+    return value
 
 
 # nodes
@@ -202,7 +198,7 @@ def _import_node(definition: NodeDefinition, builder: GraphBuilder) -> Sequence[
     try:
         results = IMPORTERS[definition.domain, definition.op_type](node)
     except VerifyException as fault:
-        raise verify_error(fault, place(definition, builder.model.file)) from None
+        raise node.verify_error(fault) from None
     return list(results) if isinstance(results, Sequence) else [results]
 
 

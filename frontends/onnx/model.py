@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 Dimension: TypeAlias = int | str | None  # a size, a symbol, or unknown
-AttributeValue: TypeAlias = int | float | str | list[int] | list[float] | list[str] | Array | None  # None: not readable
+AttributeValue: TypeAlias = int | float | str | list[int] | list[float] | Array | None  # None: not readable
 
 STANDARD_DOMAIN = ""
 

@@ -15,8 +15,8 @@ from xdsl.utils.exceptions import VerifyException
 
 from ...qdialect.attrs import DenseAttr
 from ...qdialect.errors import QoptError
-from ...qdialect.q import BinaryOp, ConstantOp, QuantizeOp, TransposeOp
-from ...qdialect.text import verify_error
+from ...qdialect.q import BinaryOp, ClipOp, ConstantOp, QuantizeOp, TransposeOp
+from ...qdialect.text import split_mend
 from ...qdialect.types import element_type, is_f32, shape_of
 from .datatypes import annotated_type, integer_type
 from .model import Array, AttributeValue, Model, NodeDefinition, place
@@ -80,6 +80,11 @@ class Node:
     def error(self, what: str, mend: str | None = None) -> QoptError:
         return QoptError(what, place(self.definition, self.builder.model.file), mend)
 
+    def verify_error(self, fault: VerifyException) -> QoptError:
+        """What a verifier of the q dialect says, as the node's error."""
+        what, mend = split_mend(str(fault).strip())
+        return self.error(what, mend or "correct the operands of this node in the model")
+
     # attributes
 
     def has(self, attribute: str) -> bool:
@@ -99,10 +104,7 @@ class Node:
         """Value of an attribute of integers; None if it is absent."""
         if not self.has(name):
             return None
-        values = self._attribute(name, list, "a list of integers", None)
-        if not all(isinstance(value, int) for value in values):
-            raise self.error(f"attribute '{name}' is not a list of integers")
-        return values
+        return self._attribute(name, list, "a list of integers", None)
 
     def _attribute(self, name: str, kind: Any, description: str, default: AttributeValue) -> Any:
         if not self.has(name):
@@ -192,8 +194,7 @@ class Node:
         try:
             op.verify(verify_nested_ops=False)
         except VerifyException as fault:
-            op.detach()
-            raise verify_error(fault, place(self.definition, self.builder.model.file)) from None
+            raise self.verify_error(fault) from None
         self.builder.block.add_op(op)
         for result in op.results:
             result.name_hint = value_name(self.name)
@@ -256,7 +257,7 @@ class Node:
             array = op.value.array.reshape((1,) * (len(permutation) - op.value.array.ndim) + op.value.array.shape)
             permuted = op.value.array if array.size == 1 else array.transpose(permutation)
             return self.add_constant(permuted, element_type(value), value.name_hint)
-        if not isinstance(op, BinaryOp | QuantizeOp) or not depth or len(shape_of(value)) != len(permutation):
+        if not isinstance(op, BinaryOp | ClipOp | QuantizeOp) or not depth or len(shape_of(value)) != len(permutation):
             return None
         operands = [self._permuted_weights(operand, permutation, depth - 1) for operand in op.operands]
         if any(operand is None for operand in operands):

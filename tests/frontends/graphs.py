@@ -22,7 +22,9 @@ needs_models = pytest.mark.skipif(not MODELS.is_dir(), reason=f"the real models 
 Shape = Sequence[int | str | None] | None
 
 
-def op(op_type: str, inputs: str, outputs: str = "y", *, name: str = "node", domain: str = "", **attributes: Any) -> Any:
+def op(
+    op_type: str, inputs: str, outputs: str = "y", *, name: str = "node", domain: str = "", **attributes: Any
+) -> Any:
     """A node; inputs and outputs are names between blanks, `-` an absent one."""
     names = [["" if n == "-" else n for n in text.split()] for text in (inputs, outputs)]
     return helper.make_node(op_type, *names, name=name, domain=domain, **attributes)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Standard ops in the forms of several opsets, against onnx's own reference."""
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
+from onnx.defs import onnx_opset_version
+from qopt_mlir.qdialect.text import module_text
 
-from .graphs import expected, imported, model, op, op_names, reread, run
+from .graphs import QONNX, expected, imported, model, op, op_names, reread, run
 
 W = np.random.default_rng(5).normal(size=(4, 3)).astype(np.float32)
 C = np.array([0.5, -1, 2, 3], np.float32)
@@ -27,7 +30,12 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, Any], str]] = {
     "gemm": ([op("Gemm", "x w c")], {"w": W, "c": C[:3]}, {}, "matmul add"),
     "gemm without bias": ([op("Gemm", "x w")], {"w": W}, {}, "matmul"),
     "gemm transB": ([op("Gemm", "x w c", transB=1)], {"w": W.T.copy(), "c": C[:3]}, {}, "matmul add"),
-    "gemm transA": ([op("Gemm", "x w", transA=1)], {"w": W}, {"x": (4, 1), "shapes": {"x": (4, 1)}}, "transpose matmul"),
+    "gemm transA": (
+        [op("Gemm", "x w", transA=1)],
+        {"w": W},
+        {"x": (4, 1), "shapes": {"x": (4, 1)}},
+        "transpose matmul",
+    ),
     "gemm alpha beta": ([op("Gemm", "x w c", alpha=0.5, beta=3.0)], {"w": W, "c": C[:3]}, {}, "matmul mul add"),
     "gemm beta 0": ([op("Gemm", "x w c", beta=0.0)], {"w": W, "c": C[:3]}, {}, "matmul"),
     "gemm 7": ([op("Gemm", "x w c")], {"w": W, "c": C[:3]}, {"opset": 7}, "matmul add"),
@@ -117,6 +125,26 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, Any], str]] = {
         {"x": (1, 2, 2)},
         "mul reshape",
     ),
+    "more constants": (
+        [
+            op("Constant", "", "a", value_floats=[1.0, 2.0, 3.0, 4.0]),
+            op("Constant", "", "b", value=numpy_helper.from_array(C.astype(np.float16))),
+            op("Cast", "x", "c", to=1),
+            op("Mul", "c a", "m"),
+            op("Cast", "b", "f", to=1),
+            op("Add", "m f"),
+        ],
+        {},
+        {},
+        "mul add",
+    ),
+    "transposed sum": (
+        [op("Add", "x c", "s"), op("Transpose", "s", perm=[0, 2, 1])],
+        {"c": C},
+        {"x": (1, 3, 4)},
+        "add transpose",
+    ),
+    "cast to the same": ([op("Cast", "x", to=3)], {}, {"x_type": TensorProto.INT8, "y_type": TensorProto.INT8}, ""),
     "unused nodes": ([op("Relu", "x"), op("Loop", "x", "z")], {}, {}, "relu"),
 }
 
@@ -169,6 +197,56 @@ def test_norm_of_older_opsets(opset: int, attributes: dict[str, int]) -> None:
     x = np.ones((1, 4), np.float32)
     want = (x - NORM["m"]) / np.sqrt(NORM["v"] + 0.25) * NORM["s"] + NORM["b"]
     np.testing.assert_allclose(run(module, x)[0], want, rtol=1e-6)
+
+
+def test_local_functions_are_inlined() -> None:
+    proto = model([op("Twice", "x", domain="local")])
+    opset = helper.make_opsetid("", 13)
+    body = [op("Add", "a a", "b", name="sum")]
+    proto.functions.append(helper.make_function("local", "Twice", ["a"], ["b"], body, [opset]))
+    proto.opset_import.append(helper.make_opsetid("local", 1))
+    assert run(imported(proto), np.full((1, 4), 3, np.float32))[0].tolist() == [[6.0] * 4]
+
+
+def test_real_results_leave_as_float32() -> None:
+    nodes = [
+        op("Quant", "x one zero bits", "q", domain=QONNX, signed=1, narrow=0),
+        op("BatchNormalization", "q s b m v"),
+    ]
+    module = imported(model(nodes, {"one": 1.0, "zero": 0.0, "bits": 4.0, **NORM}))
+    assert op_names(module) == ["quantize", "batch_norm", "quantize"]
+    assert module_text(module).count("-> (tensor<1x4xf32>") == 1
+
+
+def test_locations_and_names() -> None:
+    nodes = [op("MatMul", "x w", "0", name="/fc/MatMul"), op("Add", "0 b", "out", name="")]
+    text = module_text(imported(model(nodes, {"w": W, "b": C[:3]}, outputs="out", y=(1, 3))))
+    assert '%x: tensor<1x4xf32> {q.name = "x"}) -> (tensor<1x3xf32> {q.name = "out"})' in text
+    for line in (
+        '%fc_MatMul = q.matmul %x, %w : .* loc."/fc/MatMul".',
+        '%Add_out = q.add %fc_MatMul, %b : .* loc."Add_out".',
+    ):
+        assert re.search(line, text)
+
+
+def test_an_open_batch_is_one_frame() -> None:
+    for batch in ("N", None, 1):
+        assert run(imported(model([op("Relu", "x")], x=(batch, 2))), -np.ones((1, 2), np.float32))[0].shape == (1, 2)
+    module = imported(model([op("Relu", "x")], x=(64, "width")), shapes={"x": (1, 3)})
+    assert run(module, np.ones((1, 3), np.float32))[0].shape == (1, 3)
+
+
+def test_initialisers_among_the_inputs_and_doubled_value_info() -> None:
+    proto = model([op("MatMul", "x w")], {"w": W})
+    proto.graph.input.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, (4, 3)))
+    proto.graph.value_info.extend([proto.graph.output[0]] * 2)
+    assert run(imported(proto), np.ones((1, 4), np.float32))[0].shape == (1, 3)
+
+
+def test_every_supported_opset() -> None:
+    for opset in range(6, onnx_opset_version() + 1):
+        nodes = [op("MatMul", "x w", "a"), op("Relu", "a")]
+        assert op_names(imported(model(nodes, {"w": W}, opset=opset))) == ["matmul", "relu"]
 
 
 def test_a_constant_or_the_input_may_be_an_output() -> None:

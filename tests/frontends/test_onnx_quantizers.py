@@ -195,6 +195,33 @@ def test_integer_weights_and_inputs() -> None:
     np.testing.assert_allclose(run(imported(proto), x)[0], expected(proto, x)[0], rtol=1e-6)
 
 
+def test_integer_weights_with_a_zero_point_and_a_power_of_two() -> None:
+    weights = np.array([[-128, 5], [7, 127], [0, 1], [-1, 2]], np.int8)
+    for zero, name in ((0, "!q.fixed<8, 4>"), (7, "!q.fixed<9, 4>")):
+        constants = {"w": weights, "s": 0.0625, "z": np.int8(zero)}
+        proto = model([op("DequantizeLinear", "w s z", "v"), op("MatMul", "x v")], constants, opset=19)
+        module = imported(proto)
+        assert op_names(module) == ["matmul"]
+        assert next(str(element_type(o.results[0])) for o in module.walk() if o.name == "q.constant") == name
+        x = np.array([[1, 2, 3, 4]], np.float32)
+        np.testing.assert_array_equal(run(module, x)[0], expected(proto, x)[0])
+
+
+def test_codes_of_weights_are_transposed_as_constants() -> None:
+    constants = {"w": np.array([[0.3, -5, 2]]), "s": 0.5, "z": np.int8(3)}
+    nodes = [
+        op("QuantizeLinear", "w s z", "q"),
+        op("Transpose", "q", "t"),
+        op("DequantizeLinear", "t s z", "v"),
+        op("MatMul", "x v"),
+    ]
+    proto = model(nodes, constants, x=(1, 3), opset=19)
+    module = imported(proto)
+    assert "transpose" not in op_names(module)
+    x = np.ones((1, 3), np.float32)
+    np.testing.assert_array_equal(run(module, x)[0], expected(proto, x)[0])
+
+
 def test_channel_codes() -> None:
     x = RAMP[:, :6].reshape(1, 2, 3)
     constants = {"s": np.array([0.3, 0.5]), "z": np.zeros(2, np.int8)}
@@ -220,7 +247,8 @@ def test_multi_threshold(
     rng = np.random.default_rng(count)
     thresholds = np.sort(np.round(rng.normal(size=(rows, count), scale=3) * 2) / 2, axis=1).astype(np.float32)
     x = (np.round(rng.normal(size=shape, scale=3) * 2) / 2).astype(np.float32)
-    nodes = [op("MultiThreshold", "x t", domain=QONNX, out_scale=scale, out_bias=bias, out_dtype="INT8")]
+    datatype = "INT8" if count < 15 else "FLOAT32"
+    nodes = [op("MultiThreshold", "x t", domain=QONNX, out_scale=scale, out_bias=bias, out_dtype=datatype)]
     if on_integers:
         nodes = [op("Quant", "x one zero bits", "i", domain=QONNX, signed=1, narrow=0), *nodes]
         nodes[1].input[0] = "i"

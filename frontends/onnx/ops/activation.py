@@ -72,16 +72,19 @@ def import_clip(node: Node) -> Value:
 def _clip_bounds(node: Node) -> tuple[int | float | None, int | float | None]:
     """Lower and upper bound; None where there is none. Inputs since opset 11, before attributes."""
     if node.opset < 11:
-        bounds = [node.number(name) if node.has(name) else None for name in ("min", "max")]
+        given = [np.asarray(node.number(name), np.float32) if node.has(name) else None for name in ("min", "max")]
     else:
-        bounds = [_bound(node, node.constant(i, "the bound")) if node.has_input(i) else None for i in (1, 2)]
-    if any(bound is not None and bound != bound for bound in bounds):
-        raise node.error("a bound is NaN", "export the model again")
-    return bounds[0], bounds[1]
+        given = [node.constant(i, "the bound") if node.has_input(i) else None for i in (1, 2)]
+    low, high = (None if bound is None else _bound(node, bound) for bound in given)
+    return low, high
 
 
 def _bound(node: Node, array: Array) -> int | float:
-    bound = scalar_of(array if array.dtype.kind in "iu" else node.as_float32(array, "the bound"))
+    if array.dtype.kind not in "iu":
+        array = node.as_float32(array, "the bound")
+        if np.isnan(array).any():
+            raise node.error("a bound is NaN", "export the model again")
+    bound = scalar_of(array)
     if bound is None:
         raise node.error(f"a bound of shape {list(array.shape)} is not one number", "give one number")
     return bound

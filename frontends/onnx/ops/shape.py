@@ -30,9 +30,7 @@ def import_size(node: Node) -> Array:
 def import_reshape(node: Node) -> SSAValue:
     """0 copies a dimension (unless `allowzero`), -1 is what is left."""
     shape = node.shape(0)
-    target = node.constant_integers(1, "the shape") if node.has_input(1) else node.integer_list("shape")
-    if target is None:
-        raise node.error("the new shape is missing", "export the model again")
+    target = node.constant_integers(1, "the shape")
     if not node.integer("allowzero", 0):
         if any(size == 0 and axis >= len(shape) for axis, size in enumerate(target)):
             raise node.error(f"new shape {target} copies a dimension that {list(shape)} has not", "correct the shape")
@@ -68,9 +66,7 @@ def import_squeeze(node: Node) -> SSAValue:
 
 @importer("Unsqueeze")
 def import_unsqueeze(node: Node) -> SSAValue:
-    shape, axes = node.shape(0), _axes(node)
-    if axes is None:
-        raise node.error("the axes are missing", "export the model again")
+    shape, axes = node.shape(0), _axes(node) or []
     rank = len(shape) + len(axes)
     added = {node.axis(axis, rank) for axis in axes}
     if len(added) != len(axes):
