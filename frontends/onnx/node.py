@@ -67,6 +67,7 @@ class Node:
     def __init__(self, definition: NodeDefinition, builder: GraphBuilder):
         self.definition = definition
         self.builder = builder
+        self._constants: dict[DenseAttr, SSAValue] = {}
 
     @property
     def name(self) -> str:
@@ -218,7 +219,7 @@ class Node:
         return result
 
     def add_constant(self, array: Array, type_: Attribute | None = None, name: str | None = None) -> SSAValue:
-        """A q.constant; by default of the type that its dtype stands for."""
+        """A q.constant, one for equal ones of the node; by default of the type that its dtype stands for."""
         if not array.size:
             raise self.error(f"constant '{name or ''}' of shape {list(array.shape)} is empty", "export the model again")
         if array.dtype.kind == "f" and np.isnan(array).any():
@@ -227,10 +228,12 @@ class Node:
             type_ = integer_type(array.dtype.name)
         if type_ is None:
             type_, array = Float32Type(), self.as_float32(array, "constant")
-        result = self.emit(ConstantOp(DenseAttr(array, TensorType(type_, array.shape))))
-        if name:
-            result.name_hint = value_name(name)
-        return result
+        value = DenseAttr(array, TensorType(type_, array.shape))
+        if value not in self._constants:
+            self._constants[value] = self.emit(ConstantOp(value))
+            if name:
+                self._constants[value].name_hint = value_name(name)
+        return self._constants[value]
 
     def as_float32(self, array: Array, what: str) -> Array:
         """The same numbers in float32; QoptError if float32 does not hold them, or they are no numbers."""

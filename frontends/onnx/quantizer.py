@@ -62,9 +62,9 @@ def emit_codes(
 ) -> SSAValue:
     """`quantize(x / scale + zero_point)`."""
     if scalar_of(scale) != 1:
-        x = node.emit(DivOp(x, node.add_constant(short(scale))))
+        x = node.emit(DivOp(x, scale_constant(node, scale)))
     if zero_point.any():
-        x = node.emit(AddOp(x, node.add_constant(short(zero_point))))
+        x = node.emit(AddOp(x, zero_point_constant(node, zero_point)))
     if codes.clip is not None:
         x = emit_clip(node, x, codes.clip, 0)
     return node.emit(QuantizeOp(x, codes.type, rounding, narrow=codes.narrow))
@@ -73,7 +73,7 @@ def emit_codes(
 def emit_dequantizer(node: Node, codes: SSAValue, scale: Array, zero_point: Array) -> SSAValue:
     """`(codes - zero_point) * scale`."""
     if zero_point.any():
-        codes = node.emit(SubOp(codes, node.add_constant(short(zero_point))))
+        codes = node.emit(SubOp(codes, zero_point_constant(node, zero_point)))
     return emit_scale(node, codes, scale)
 
 
@@ -85,7 +85,7 @@ def emit_clip(node: Node, x: SSAValue, range_: IntRange, exponent: int) -> SSAVa
 
 def emit_scale(node: Node, codes: SSAValue, scale: Array) -> SSAValue:
     """`codes * scale`, left out for a scale of one."""
-    return codes if scalar_of(scale) == 1 else node.emit(MulOp(codes, node.add_constant(short(scale))))
+    return codes if scalar_of(scale) == 1 else node.emit(MulOp(codes, scale_constant(node, scale)))
 
 
 def emit_codes_times_scale(node: Node, codes: Array, type_: Attribute, scale: Array) -> SSAValue:
@@ -94,6 +94,14 @@ def emit_codes_times_scale(node: Node, codes: Array, type_: Attribute, scale: Ar
     if exponent is not None and isinstance(type_, FixedType | UFixedType):
         return node.add_constant(codes, type(type_)(type_.format.word_length, -exponent))
     return emit_scale(node, node.add_constant(codes, type_), scale)
+
+
+def scale_constant(node: Node, scale: Array) -> SSAValue:
+    return node.add_constant(short(scale), name=f"{node.name}_scale")
+
+
+def zero_point_constant(node: Node, zero_point: Array) -> SSAValue:
+    return node.add_constant(short(zero_point), name=f"{node.name}_zero_point")
 
 
 def short(array: Array) -> Array:
