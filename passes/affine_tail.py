@@ -30,14 +30,15 @@ class AffineTail:
     def times(self, codes: Array, fraction_bits: int) -> AffineTail:
         """This function, multiplied with a constant."""
         factor = _integers(codes)
-        return AffineTail(self.multiplier * factor, self.addend * factor, self.fraction_bits + fraction_bits)
+        fraction_bits += self.fraction_bits
+        return AffineTail(_integers(self.multiplier * factor), _integers(self.addend * factor), fraction_bits)
 
     def plus(self, codes: Array, fraction_bits: int) -> AffineTail:
         """This function plus a constant whose fraction bits count from x's too."""
         finest = max(self.fraction_bits, fraction_bits)
         up = 1 << (finest - self.fraction_bits)
         addend = self.addend * up + _integers(codes) * (1 << (finest - fraction_bits))
-        return AffineTail(self.multiplier * up, addend, finest)
+        return AffineTail(_integers(self.multiplier * up), _integers(addend), finest)
 
     def shifted(self, fraction_bits: int) -> tuple[Array, Array, int]:
         """(multiplier, addend, shift) with value = (multiplier * x + addend) / 2^shift quanta of `fraction_bits`.
@@ -45,11 +46,11 @@ class AffineTail:
         shift >= 0 and as small as possible.
         """
         shift = self.fraction_bits - fraction_bits
-        multiplier, addend = _integers(self.multiplier), _integers(self.addend)
+        multiplier, addend = self.multiplier, self.addend
         if shift < 0:
-            return multiplier * (1 << -shift), addend * (1 << -shift), 0
+            return _integers(multiplier * (1 << -shift)), _integers(addend * (1 << -shift)), 0
         common = _trailing_zeros([*multiplier.reshape(-1), *addend.reshape(-1)], shift)
-        return multiplier // (1 << common), addend // (1 << common), shift - common
+        return _integers(multiplier // (1 << common)), _integers(addend // (1 << common)), shift - common
 
 
 def per_channel(array: Array, shape: tuple[int, ...]) -> Array:

@@ -11,9 +11,9 @@ After:
 
 A matrix-vector unit takes its input in a burst and then works on it; the unit before it goes on meanwhile only if there
 is room. The FIFO stands on the narrow side of a width converter. Depths come from the exact timing simulation: first
-the most beats that an endless FIFO holds when a frame comes with every interval of the busiest unit; then each depth,
-widest FIFO first, is lowered as far as the initiation interval lasts. At least 2, so that a beat can pass every cycle.
-A chain of units cannot deadlock, whatever the depths.
+the most beats that a FIFO of two frames holds when a frame comes with every interval of the busiest unit; then each
+depth, widest FIFO first, is lowered as far as the initiation interval lasts. At least 2, so that a beat can pass every
+cycle. A chain of units cannot deadlock, whatever the depths.
 
 Exact: values and order stay.   Needs: q-insert-width-converters.   Keeps: folding.
 Leaves: FIFOs that are there already, with their depths.
@@ -48,20 +48,20 @@ LEAST_DEPTH = 2
 
 
 def least_depths(stages: Sequence[Stage], free: Sequence[int], beats: tuple[int, int], interval: int) -> list[int]:
-    """Depths of the Buffers at the positions `free` with which the chain keeps `interval` cycles a frame.
+    """Least depths of the Buffers at the positions `free` with which the chain is as fast as with their depths now.
 
     Args:
-        stages: the chain; the depths of the free Buffers are ignored.
+        stages: the chain; the free Buffers have the greatest depths to consider.
         free: positions of the Buffers to size, the one to lower first in front.
         beats: of a frame at the input and at the output.
+        interval: cycles a frame of the busiest unit.
     """
 
     def reached(depths: dict[int, int]) -> Fraction:
         sized = [_sized(stage, depths.get(position)) for position, stage in enumerate(stages)]
         return simulate(sized, *beats).initiation_interval
 
-    endless = [Buffer(None, stage.latency) if position in free else stage for position, stage in enumerate(stages)]
-    timing = simulate(endless, *beats, frame_interval=interval)
+    timing = simulate(stages, *beats, frame_interval=interval)
     depths = {position: max(LEAST_DEPTH, timing.occupancy[position]) for position in free}
     best = reached(depths)
     for position in free:
@@ -78,12 +78,12 @@ def _sized(stage: Stage, depth: int | None) -> Stage:
 
 
 def _insert(unit: UnitOp) -> FifoOp:
-    """A FIFO before `unit`, on the narrow side of a converter there; of depth 2 for now."""
+    """A FIFO of two frames before `unit`, on the narrow side of a converter there."""
     converter = unit.input.owner
     place = unit
     if isinstance(converter, WidthConverterOp) and converter.input_lanes < converter.result_type.lanes:
         place = converter
-    fifo = at(FifoOp(place.input, LEAST_DEPTH), unit)
+    fifo = at(FifoOp(place.input, max(LEAST_DEPTH, 2 * place.input_type.beats)), unit)
     block = place.parent_block()
     assert isinstance(block, Block)
     block.insert_op_before(fifo, place)

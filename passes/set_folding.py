@@ -63,7 +63,7 @@ def default_cycles(units: list[FoldableOp]) -> int:
     return -(-max(work) // DEFAULT_MULTIPLIERS)
 
 
-def _fold(module: ModuleOp, function: FuncOp, units: list[FoldableOp], foldings: tuple[Folding, ...]) -> None:
+def fold_chain(module: ModuleOp, function: FuncOp, units: list[FoldableOp], foldings: tuple[Folding, ...]) -> None:
     """Rebuild the chain with the foldings; other units (converters, FIFOs) go."""
     block = function.body.block
     old_chain = unit_chain(function)
@@ -100,7 +100,7 @@ class SetFoldingPass(ModulePass):
         function = hardware_function(op)
         units = [unit for unit in unit_chain(function) if isinstance(unit, FoldableOp)]
         if units:
-            _fold(op, function, units, self._choose(function, units).foldings)
+            fold_chain(op, function, units, self._choose(function, units).foldings)
 
     def _choose(self, function: FuncOp, units: list[FoldableOp]) -> Choice:
         search = search_units(units)

@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import Protocol
 
 # A chain that has not become periodic after so many beats (times stages) is measured over its last frame.
-MAX_WORK = 1_000_000
+MAX_WORK = 250_000
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,23 @@ class Timing:
         latency: cycles from the first beat of frame 0 taken to its last output beat taken.
         occupancy: for each stage the most beats held at once if it is a Buffer, the beat just offered included; else 0.
         frame_ends: cycle in which the last output beat of each simulated frame was taken.
+        period: after the simulated frames the last `period` intervals come again and again; 0 if that is not known.
     """
 
     initiation_interval: Fraction
     latency: int
     occupancy: tuple[int, ...]
     frame_ends: tuple[int, ...]
+    period: int
+
+    def frame_end(self, frame: int) -> int:
+        """Cycle in which the last output beat of a frame is taken, also beyond the simulated frames."""
+        last = len(self.frame_ends) - 1
+        if frame <= last:
+            return self.frame_ends[frame]
+        period = max(self.period, 1)
+        rounds = -(-(frame - last) // period)
+        return self.frame_ends[frame - rounds * period] + int(rounds * period * self.initiation_interval)
 
 
 def simulate(
@@ -89,7 +100,9 @@ def simulate(
     first = chain[0] if chain else sink
     seen: dict[tuple[object, ...], int] = {}
     start, now, frames = -1, -1, 0
+    ends: list[int] = []
     interval: Fraction | None = None
+    period = 0
     while interval is None:
         now = max(now, frames * frame_interval - 1)
         for _ in range(input_beats):
@@ -100,13 +113,13 @@ def simulate(
         assert len(ends) == frames, "a stage swallowed part of a frame"
         state = (max(0, frames * frame_interval - now), *(node.state(now) for node in chain))
         if state in seen:
-            earlier = seen[state]
-            interval = Fraction(ends[-1] - ends[earlier - 1], frames - earlier)
+            period = frames - seen[state]
+            interval = Fraction(ends[-1] - ends[-1 - period], period)
         elif frames >= max_frames:
             interval = Fraction(ends[-1] - ends[-2])
         seen[state] = frames
     occupancy = tuple(node.occupancy for node in chain)
-    return Timing(interval, ends[0] - start, occupancy, tuple(ends))
+    return Timing(interval, ends[0] - start, occupancy, tuple(ends), period)
 
 
 class _Node(Protocol):

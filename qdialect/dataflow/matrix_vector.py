@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import Attribute, SpacedOpaqueSyntaxAttribute, SSAValue
@@ -21,6 +19,7 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.str_enum import StrEnum
 
 from ..attrs import Array, RangeAttr
 from ..formats import IntegerFormat, IntRange

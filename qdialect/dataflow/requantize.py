@@ -114,7 +114,7 @@ class RequantizeOp(FoldableOp):
     def parse(cls, parser: Parser) -> RequantizeOp:
         input, multiplier, addend = parse_stream(parser), parse_next_value(parser), parse_next_value(parser)
         shift = parse_integer(parser, "shift")
-        rounding = parser.parse_str_enum(Rounding)
+        rounding = parser.parse_str_enum(Rounding)  # pyright: ignore[reportArgumentType]  (xDSL has a StrEnum of its own)
         parser.parse_keyword("clip")
         clip = parse_range(parser)
         lanes = parse_optional_lanes(parser, cls.name, input)

@@ -19,7 +19,7 @@ from xdsl.traits import Pure
 from ..attrs import Array
 from ..q.base import IntegerTensor
 from ..q.quantize import verify_threshold_codes, verify_thresholds
-from ..types import shape_of
+from ..types import element_type, integer_format, shape_of
 from .assembly import (
     divisors,
     parse_integer,
@@ -60,7 +60,7 @@ class ThresholdOp(FoldableOp):
         self,
         input: SSAValue,
         thresholds: SSAValue,
-        element_type: Attribute,
+        result_element: Attribute,
         base: int,
         *,
         descending: SSAValue | None = None,
@@ -69,7 +69,7 @@ class ThresholdOp(FoldableOp):
         elements = stream_type(input).elements
         super().__init__(
             operands=[input, thresholds, descending],
-            result_types=[StreamType(element_type, lanes, elements // lanes)],
+            result_types=[StreamType(result_element, lanes, elements // lanes)],
             properties={"base": count(base)},
         )
 
@@ -89,7 +89,14 @@ class ThresholdOp(FoldableOp):
 
     @property
     def threshold_codes(self) -> Array:
-        return self.constant(self.thresholds, "thresholds")
+        """Thresholds in quanta of the input: the least codes that reach them."""
+        codes = self.constant(self.thresholds, "thresholds")
+        own = integer_format(element_type(self.thresholds)).fraction_bits
+        shift = self.input_type.format.fraction_bits - own
+        if shift == 0:
+            return codes
+        codes = codes.astype(object)
+        return codes * (1 << shift) if shift > 0 else -(-codes // (1 << -shift))
 
     @property
     def descending_flags(self) -> Array | None:

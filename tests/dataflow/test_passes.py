@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every pass to and on the dataflow level keeps every output bit; the hardware made from it too, cycle for cycle."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qopt_mlir.backends.amaranth.top import element_bytes
+from qopt_mlir.backends.hardware import hardware_top
+from qopt_mlir.backends.simulators.amaranth import simulate_amaranth
+from qopt_mlir.backends.simulators.common import Stimulus
+from qopt_mlir.qdialect.cost import predict_timing
+from qopt_mlir.qdialect.dataflow import hardware_function, unit_chain
+from qopt_mlir.qdialect.formats import BipolarFormat
+from qopt_mlir.qdialect.reference import compile_function
+from xdsl.dialects.builtin import ModuleOp
+
+sys.path.insert(0, str(Path(__file__).parent))
+from networks import RandomNetwork, fold_at_random, run_passes
+
+FINISH = "q-insert-width-converters,q-insert-fifos"
+
+
+def random_network(seed: int) -> tuple[RandomNetwork, ModuleOp]:
+    rnd = random.Random(seed)
+    sizes = [rnd.choice([1, 3, 4, 6, 8, 12]) for _ in range(rnd.randint(2, 4))]
+    network = RandomNetwork(rnd, sizes)
+    return network, network.module()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_passes_keep_every_bit(seed: int) -> None:
+    network, typed = random_network(seed)
+    x = network.inputs(16)
+    expected = compile_function(typed).run_codes({0: x})[0]
+    converted = run_passes(typed, "q-convert-to-dataflow")
+    random_fold = converted.clone()
+    fold_at_random(random_fold, network.rnd)
+    variants = [
+        converted,
+        run_passes(converted, "q-set-folding"),
+        run_passes(converted, f"q-set-folding{{cycles={network.rnd.randint(24, 100)}}},{FINISH}"),
+        random_fold,
+        run_passes(random_fold, FINISH),
+        run_passes(run_passes(random_fold, FINISH), f"q-set-folding,{FINISH}"),
+    ]
+    for module in variants:
+        actual = compile_function(module).run_codes({0: x})[0]
+        assert np.array_equal(np.asarray(actual), np.asarray(expected)), seed
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_passes_run_twice_change_nothing_more(seed: int) -> None:
+    _, typed = random_network(seed)
+    for pipeline in (
+        "q-convert-to-dataflow",
+        "q-set-folding{cycles=30}",
+        "q-insert-width-converters",
+        "q-insert-fifos",
+    ):
+        typed = run_passes(typed, pipeline)
+        assert str(run_passes(typed, pipeline)) == str(typed), pipeline
+
+
+@pytest.mark.parametrize("seed", range(200, 224))
+def test_hardware_computes_and_keeps_time_as_predicted(seed: int) -> None:
+    network, typed = random_network(seed)
+    module = run_passes(typed, "q-convert-to-dataflow")
+    fold_at_random(module, network.rnd)
+    module = run_passes(module, "q-insert-width-converters" if seed % 3 == 0 else FINISH)
+    units = unit_chain(hardware_function(module))
+    frames = 6
+    x = network.inputs(frames)
+    expected = np.asarray(compile_function(typed).run_codes({0: x})[0]).reshape(-1)
+    first, last = units[0].input_type, units[-1].result_type
+    size_in, size_out = element_bytes(first.format), element_bytes(last.format)
+    stimulus = Stimulus(
+        beats=x.astype(f"<i{size_in}").reshape(frames * first.beats, -1).view(np.uint8),
+        num_output_beats=frames * last.beats,
+        output_bytes=last.lanes * size_out,
+        output_frame_beats=last.beats,
+        timeout_cycles=5000,
+    )
+    result = simulate_amaranth(hardware_top(module), stimulus)
+    signed = "i" if isinstance(last.format, BipolarFormat) or last.format.signed else "u"
+    assert np.array_equal(result.beats.reshape(-1).view(f"<{signed}{size_out}"), expected), seed
+    timing = predict_timing(units).timing
+    ends = result.output_cycles.reshape(frames, last.beats)[:, -1] - result.input_cycles[0]
+    start = timing.frame_ends[0] - timing.latency
+    assert [int(end) for end in ends] == [timing.frame_end(frame) - start for frame in range(frames)]
+    assert int(ends[0]) == timing.latency
