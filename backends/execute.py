@@ -14,11 +14,10 @@ from xdsl.dialects.builtin import ModuleOp
 from ..qdialect.attrs import Array
 from ..qdialect.dataflow import StreamType
 from ..qdialect.errors import QoptError
-from ..qdialect.reference import compile_function
+from ..qdialect.reference import code_values, compile_function, input_codes
 from ..qdialect.text import parse_module, verify_module
 from ..qdialect.types import shape_of
 from .host import Host
-from .inputs import code_values, input_codes
 from .interface import function, has_function
 from .simulators import simulate
 from .simulators.amaranth import simulate_amaranth

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Operation, SSAValue
 
@@ -30,6 +30,7 @@ from ..qdialect.q import (
     TransposeOp,
 )
 from ..qdialect.q.inference import constant_of, narrow_range
+from ..qdialect.reference.boundary import argument_names, result_names
 from ..qdialect.types import element_type, integer_format, is_f32, is_integer_type, shape_of
 from . import host
 
@@ -63,10 +64,10 @@ def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
         "top": top,
         "clock": CLOCK,
         "reset": RESET,
-        "input": _port(INPUT_PORT, port_name(main, 0), sends[0].result, sends[0].input, main.args[0].type),
+        "input": _port(INPUT_PORT, argument_names(main)[0], sends[0].result, sends[0].input, main.args[0].type),
         "output": _port(
             OUTPUT_PORT,
-            port_name(main, 0, output=True),
+            result_names(main)[0],
             receives[0].input,
             receives[0].result,
             main.function_type.outputs.data[0],
@@ -79,16 +80,6 @@ def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
 def has_function(module: ModuleOp, name: str) -> bool:
     """Whether the module has a function of this name."""
     return any(isinstance(op, FuncOp) and op.sym_name.data == name for op in module.ops)
-
-
-def port_name(main: FuncOp, index: int, output: bool = False) -> str:
-    """Name that the model gives to an argument (or result) of @main."""
-    attributes = (main.res_attrs if output else main.arg_attrs) or ()
-    for position, entry in enumerate(attributes):
-        name = entry.data.get("q.name")
-        if position == index and isinstance(name, StringAttr):
-            return name.data
-    return f"{'output' if output else 'input'}{index}"
 
 
 def _port(prefix: str, name: str, stream: SSAValue, tensor: SSAValue, model: Attribute) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from typing import ClassVar
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -145,6 +145,15 @@ def _set_format(main: FuncOp, argument: BlockArgument, input_format: InputFormat
     _replace_by_thresholds(chain, table, all_codes(input_format), codes)
 
 
+def _record_scale(main: FuncOp, index: int, input_format: InputFormat) -> None:
+    """What a host needs to turn numbers into codes: `q.scale`, `q.offset` on the argument, where not 1 and 0."""
+    numbers = {"q.scale": (input_format.scale, 1), "q.offset": (input_format.offset, 0)}
+    recorded = {name: StringAttr(str(number)) for name, (number, default) in numbers.items() if number != default}
+    attributes = [dict(entry.data) for entry in main.arg_attrs or [DictionaryAttr({}) for _ in main.args]]
+    attributes[index] |= recorded
+    main.arg_attrs = ArrayAttr([DictionaryAttr(entry) for entry in attributes])
+
+
 def _check_word_length(input_format: InputFormat, quantizer: Operation) -> None:
     bits = integer_format(input_format.element_type).word_length
     if bits > MAX_ENUMERATED_BITS:
@@ -174,3 +183,4 @@ class SetInputFormatPass(ModulePass):
             raise QoptError(what, main, "give a format to float32 inputs only")
         _set_format(main, argument, input_format)
         main.update_function_type()
+        _record_scale(main, argument.index, input_format)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ from xdsl.passes import ModulePass
 
 from ..qdialect.attrs import Array
 from ..qdialect.errors import QoptError, describe_location, node_name
-from ..qdialect.reference import compile_function
+from ..qdialect.reference import code_values, compile_function, input_codes
+from ..qdialect.reference.executor import Codes
 
 
 @dataclass
@@ -53,12 +55,15 @@ class EquivalenceChecker:
             raise QoptError("--verify-each needs a function @main", mend="name the function @main")
         values: dict[tuple[str, str], tuple[Operation, Array]] = {}
 
-        def trace(op: Operation, codes: Array) -> None:
+        def trace(op: Operation, codes: Sequence[Codes]) -> None:
             name = node_name(op)
-            if name is not None:
-                values[op.name, name] = (op, codes)
+            if name is not None and isinstance(codes[0], np.ndarray):
+                earlier = values.get((op.name, name))
+                chunks = [codes[0]] if earlier is None else [earlier[1], codes[0]]
+                values[op.name, name] = (op, np.concatenate(chunks))
 
-        outputs = compile_function(module, "main").run(self._inputs, trace=trace)
+        inputs = code_values(main, input_codes(main, self._inputs))
+        outputs = compile_function(module, "main").run(inputs, trace=trace)
         return _Snapshot(tuple(main.function_type.inputs.data), outputs, values)
 
 

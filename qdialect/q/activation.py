@@ -19,8 +19,8 @@ from .base import AnyTensor, FloatTensor, QOp, tensor
 class BatchNormOp(QOp):
     """Inference-time batch normalisation: `(x - mean) / sqrt(variance + epsilon) * scale + bias` per channel.
 
-    In f32 as `x * A + B` with `A = scale / sqrt(variance + epsilon)`, `B = bias - mean * A`, each step in float32. In
-    real exactly, with A correct to 80 significant bits (`affine.batch_norm_affine`). `axis` is the channel axis.
+    In f32 as `x * A + B` with `A = (1 / sqrt(variance + epsilon)) * scale`, `B = bias - mean * A`, each step in
+    float32. In real exactly, with A correct to 80 significant bits (`affine.batch_norm_affine`). `axis`: channels.
     ```mlir
     %y = q.batch_norm %x, %scale, %bias, %mean, %variance axis 1 epsilon 1.000000e-05
         : tensor<1x64xf32>, tensor<64xf32>, tensor<64xf32>, tensor<64xf32>, tensor<64xf32> -> tensor<1x64xf32>

@@ -20,7 +20,17 @@ from xdsl.traits import Pure
 
 from ..attrs import OverflowAttr, RoundingAttr
 from ..formats import IntRange, Overflow, Rounding
-from ..types import BipolarType, FormatType, RealType, element_type, integer_format, is_f32, shape_of
+from ..types import (
+    BipolarType,
+    FixedType,
+    FloatType,
+    RealType,
+    UFixedType,
+    element_type,
+    integer_format,
+    is_f32,
+    shape_of,
+)
 from .base import AnyTensor, IntegerTensor, QOp, tensor
 from .inference import constant_of, threshold_range
 
@@ -84,8 +94,21 @@ class QuantizeOp(QOp):
             raise self.fault("cannot target !q.real, which needs no rounding; mend: use the value as it is")
         if isinstance(target, Float32Type) and is_f32(element_type(self.input)):
             raise self.fault("from f32 to f32 does nothing; mend: remove it")
-        if self.narrow and (not isinstance(target, FormatType) or isinstance(target, BipolarType)):
+        if self.narrow and not isinstance(target, FixedType | UFixedType):
             raise self.fault(f"cannot be narrow for {target}")
+        if not _overflow_fits(self.overflow, target, self.narrow):
+            raise self.fault(f"to {target} cannot '{self.overflow.value}'; mend: write 'saturate'")
+
+
+def _overflow_fits(overflow: Overflow, target: Attribute, narrow: bool) -> bool:
+    """Whether the overflow mode has a meaning for the type: floats do not wrap, integers have no infinity."""
+    match overflow:
+        case Overflow.SATURATE:
+            return True
+        case Overflow.WRAP:
+            return isinstance(target, FixedType | UFixedType) and not narrow
+        case Overflow.INFINITY:
+            return isinstance(target, FloatType) and target.format.specials != "none"
 
 
 @irdl_op_definition

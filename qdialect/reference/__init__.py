@@ -3,6 +3,7 @@
 
 from .compiler import compile_function
 from .executor import Plan
+from .user_inputs import code_values, input_codes
 from .values import ExactReal
 
-__all__ = ["ExactReal", "Plan", "compile_function"]
+__all__ = ["ExactReal", "Plan", "code_values", "compile_function", "input_codes"]

@@ -127,6 +127,11 @@ def argument_boundaries(function: FuncOp) -> list[Boundary]:
     ]
 
 
+def argument_names(function: FuncOp) -> list[str]:
+    """The names of a function's inputs."""
+    return [_name(function.arg_attrs, index, "input") for index in range(len(function.function_type.inputs.data))]
+
+
 def result_names(function: FuncOp) -> list[str]:
     """The names of a function's outputs."""
     return [_name(function.res_attrs, index, "output") for index in range(len(function.function_type.outputs.data))]

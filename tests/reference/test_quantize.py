@@ -11,6 +11,7 @@ from qopt_mlir.qdialect.float_formats import encode_exact, encode_float
 from qopt_mlir.qdialect.formats import FixedFormat, Overflow, Rounding
 from qopt_mlir.qdialect.q import AddOp, MulOp, QuantizeOp, SubOp, ThresholdOp
 from qopt_mlir.qdialect.reference import compile_function
+from qopt_mlir.qdialect.text import verify_module
 from qopt_mlir.qdialect.types import BipolarType, FixedType, FloatType, UFixedType
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import Attribute, SSAValue
@@ -290,9 +291,8 @@ def test_thresholds_at_the_ends_of_the_input(word_length: int) -> None:
 def test_overflow_that_the_format_does_not_know(target: Attribute, overflow: Overflow, narrow: bool) -> None:
     modes = (Rounding.HALF_EVEN, overflow, narrow)
     module = ModuleOp([function([TensorType(f32, [1])], lambda x: [QuantizeOp(x, target, *modes).result])])
-    with pytest.raises(QoptError, match=r"q\.quantize to .* cannot") as caught:
-        compile_function(module)
-    assert caught.value.mend == "write 'saturate'"
+    with pytest.raises(QoptError, match=r"q\.quantize (to .* cannot|cannot be narrow)"):
+        verify_module(module)
 
 
 def test_overflow_to_infinity() -> None:

@@ -45,3 +45,22 @@ func.func @rounding(%f: tensor<4xf32>) {
   %0 = q.quantize %f nearest saturate : tensor<4xf32> -> tensor<4x!q.fixed<2, 0>>
   func.return
 }
+
+// -----
+
+// Integers have no infinity.
+// CHECK: error: q.quantize to !q.fixed<2, 0> cannot 'infinity'
+// CHECK: mend: write 'saturate'
+func.func @infinity(%f: tensor<4xf32>) {
+  %0 = q.quantize %f half_even infinity : tensor<4xf32> -> tensor<4x!q.fixed<2, 0>>
+  func.return
+}
+
+// -----
+
+// Floats do not wrap.
+// CHECK: error: q.quantize to !q.float<4, 3> cannot 'wrap'
+func.func @wrap(%f: tensor<4xf32>) {
+  %0 = q.quantize %f half_even wrap : tensor<4xf32> -> tensor<4x!q.float<4, 3>>
+  func.return
+}

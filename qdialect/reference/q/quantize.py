@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import QoptError
 from ...float_formats import enclosing_float64, encode_exact, encode_float, is_near_float64
 from ...formats import FLOAT32 as FLOAT32_FORMAT
-from ...formats import BipolarFormat, FloatFormat, Format, IntegerFormat, IntRange, NoCodeError, Overflow, Rounding
+from ...formats import BipolarFormat, FloatFormat, IntegerFormat, IntRange, NoCodeError, Overflow, Rounding
 from ...q import QuantizeOp, ThresholdOp
 from ...rounding import (
     in_quanta,
@@ -47,7 +46,6 @@ def _codes(value: Any, dtype: DType, range_: IntRange) -> Numbers:
 @meaning(QuantizeOp)
 def quantize(op: QuantizeOp, operands: Sequence[Numbers]) -> Compiled:
     x, target = operands[0], element_type(op.result)
-    _check_overflow(op, FLOAT32_FORMAT if is_f32(target) else format_of(target))
     if is_f32(target):
         return [Numbers(target, shape_of(op.result), FLOAT32)], _to_float32(op, x)
     if isinstance(target, FloatType):
@@ -57,16 +55,6 @@ def quantize(op: QuantizeOp, operands: Sequence[Numbers]) -> Compiled:
     if is_f32(x.element_type):
         return _from_float32(op, x, format_)
     return _from_exact(op, x, format_)
-
-
-def _check_overflow(op: QuantizeOp, format_: Format) -> None:
-    """Refuse what the format cannot do: infinity in integers, wrapping of floats or of a narrow range."""
-    is_float = isinstance(format_, FloatFormat)
-    infinite = isinstance(format_, FloatFormat) and format_.specials != "none"
-    known = {Overflow.SATURATE: True, Overflow.WRAP: not is_float and not op.narrow, Overflow.INFINITY: infinite}
-    if not known[op.overflow] or (op.narrow and is_float):
-        words = f"{op.overflow} narrow" if op.narrow else str(op.overflow)
-        raise QoptError(f"q.quantize to {element_type(op.result)} cannot '{words}'", op, "write 'saturate'")
 
 
 def _to_float32(op: QuantizeOp, x: Numbers) -> Kernel:

@@ -9,11 +9,11 @@ import numpy as np
 from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import FuncOp
 
-from ..qdialect.attrs import Array
-from ..qdialect.errors import QoptError
-from ..qdialect.formats import BipolarFormat, IntegerFormat
-from ..qdialect.types import element_type, integer_format, is_integer_type, shape_of
-from .interface import port_name
+from ..attrs import Array
+from ..errors import QoptError
+from ..formats import BipolarFormat, IntegerFormat
+from ..types import element_type, integer_format, is_integer_type, shape_of
+from .boundary import argument_names
 
 
 def input_codes(main: FuncOp, inputs: dict[str, Array]) -> list[Array]:
@@ -25,9 +25,9 @@ def input_codes(main: FuncOp, inputs: dict[str, Array]) -> list[Array]:
     Args:
         inputs: arrays by input name; the name '' stands for the only input.
     """
-    names = [port_name(main, index) for index in range(len(main.args))]
-    if set(inputs) == {""} or (len(inputs) == len(names) == 1):
-        inputs = {names[0]: next(iter(inputs.values()))} if len(names) == 1 else inputs
+    names = argument_names(main)
+    if len(inputs) == len(names) == 1:
+        inputs = {names[0]: next(iter(inputs.values()))}
     unknown = sorted(set(inputs) - set(names))
     missing = [name for name in names if name not in inputs]
     if unknown or missing:
