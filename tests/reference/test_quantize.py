@@ -10,7 +10,6 @@ from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.float_formats import encode_exact, encode_float
 from qopt_mlir.qdialect.formats import FixedFormat, Overflow, Rounding
 from qopt_mlir.qdialect.q import AddOp, MulOp, QuantizeOp, SubOp, ThresholdOp
-from qopt_mlir.qdialect.reference import compile_function
 from qopt_mlir.qdialect.text import verify_module
 from qopt_mlir.qdialect.types import BipolarType, FixedType, FloatType, UFixedType
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
