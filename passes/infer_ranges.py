@@ -56,9 +56,9 @@ def _from_operands(op: Arithmetic) -> IntRange:
             return elementwise_range(op.name, op.lhs, op.rhs)[0]
 
 
-def _narrow(op: Arithmetic, proven: IntRange, keep_type: bool) -> None:
+def _narrow(op: Arithmetic, proven: IntRange) -> None:
     type_ = element_type(op.result)
-    if not keep_type:
+    if not fixed_by_interface(op.result):
         narrowest = fixed_type(proven, integer_format(type_).fraction_bits)
         if narrowest != type_:
             retype(op.result, narrowest)
@@ -81,6 +81,5 @@ class InferRangesPass(ModulePass):
     exact: ClassVar[bool] = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        fixed = fixed_by_interface(op)
         for arithmetic, proven in _hulls(op):
-            _narrow(arithmetic, proven, arithmetic.result in fixed)
+            _narrow(arithmetic, proven)

@@ -30,25 +30,24 @@ from xdsl.passes import ModulePass
 from ..qdialect.q import QuantizeOp
 from ..qdialect.types import element_type, integer_format
 from .lower_quantizers_to_multiply_shift import cheapest_requantizer, requantizer_ops
-from .lower_quantizers_to_thresholds import threshold_ops, thresholds_of
+from .lower_quantizers_to_thresholds import MAX_LEVELS, check_levels, threshold_ops, thresholds_of
 from .quantizer_cost import thresholds_area
-from .retype import fixed_by_interface
 from .tail import NoTail, QuantizerTail, lower_tails
 
 
-def cheaper_ops(op: QuantizeOp, tail: QuantizerTail, keep_type: bool, max_levels: int) -> list[Operation] | None:
+def cheaper_ops(op: QuantizeOp, tail: QuantizerTail, max_levels: int) -> list[Operation] | None:
     """The ops of the smaller form; None if they stand there already. NoTail if there is no form."""
+    thresholds = thresholds_of(tail) if tail.num_thresholds <= MAX_LEVELS else None
     try:
-        requantizer = cheapest_requantizer(op, tail, keep_type)
+        requantizer = cheapest_requantizer(op, tail, thresholds)
     except NoTail:
-        return threshold_ops(op, tail, thresholds_of(tail, max_levels))
-    try:
-        thresholds = thresholds_of(tail, max_levels)
-    except NoTail:
-        return requantizer_ops(op, tail, requantizer)
-    widths = (integer_format(element_type(value)).word_length for value in (tail.source, op.result))
-    if thresholds_area(thresholds, *widths) <= requantizer.area(tail):
+        check_levels(tail, min(max_levels, MAX_LEVELS))
+        assert thresholds is not None
         return threshold_ops(op, tail, thresholds)
+    if thresholds is not None and tail.num_thresholds <= max_levels:
+        widths = [integer_format(element_type(value)).word_length for value in (tail.source, op.result)]
+        if thresholds_area(thresholds, *widths) <= requantizer.area(tail):
+            return threshold_ops(op, tail, thresholds)
     return requantizer_ops(op, tail, requantizer)
 
 
@@ -61,5 +60,4 @@ class LowerQuantizersPass(ModulePass):
     max_levels: int = 255  # no more thresholds than this
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        fixed = fixed_by_interface(op)
-        lower_tails(op, lambda op, tail: cheaper_ops(op, tail, op.result in fixed, self.max_levels))
+        lower_tails(op, lambda quantizer, tail: cheaper_ops(quantizer, tail, self.max_levels))

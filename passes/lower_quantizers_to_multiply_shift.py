@@ -35,13 +35,13 @@ from ..qdialect.q import AddOp, ConstantOp, MulOp, QuantizeOp
 from ..qdialect.q.inference import constant_of
 from ..qdialect.rounding import round_fraction, saturation_range
 from ..qdialect.types import FixedType, UFixedType, element_type, fixed_type, integer_format
-from .lower_quantizers_to_thresholds import thresholds_of
+from .lower_quantizers_to_thresholds import MAX_LEVELS, thresholds_of
 from .multiply_shift_math import MAX_SHIFT, MultiplyShift, floor_form
 from .quantizer_cost import multiply_shift_area
 from .retype import fixed_by_interface
 from .rewriting import constant
 from .tail import NoTail, QuantizerTail, lower_tails
-from .threshold_math import Thresholds
+from .threshold_math import Tail, Thresholds
 
 
 @dataclass(frozen=True)
@@ -59,22 +59,22 @@ class Requantizer:
         return multiply_shift_area(self.form, width, self.type_.bitwidth)
 
 
-def cheapest_requantizer(op: QuantizeOp, tail: QuantizerTail, keep_type: bool) -> Requantizer:
-    """The cheapest exact form. NoTail if there is none. `keep_type`: the result cannot become unsigned."""
-    found = list(_requantizers(op, tail, keep_type))
+def cheapest_requantizer(op: QuantizeOp, tail: QuantizerTail, thresholds: Thresholds | None) -> Requantizer:
+    """The cheapest exact form. NoTail if there is none. `thresholds`: those of the tail; None if it has too many."""
+    found = list(_requantizers(op, tail, thresholds))
     if not found:
         raise NoTail("no multiplier, addend and shift give the same codes")
     return min(found, key=lambda candidate: candidate.area(tail))
 
 
-def _requantizers(op: QuantizeOp, tail: QuantizerTail, keep_type: bool) -> Iterator[Requantizer]:
+def _requantizers(op: QuantizeOp, tail: QuantizerTail, thresholds: Thresholds | None) -> Iterator[Requantizer]:
     type_ = element_type(op.result)
     if not isinstance(type_, FixedType | UFixedType):
         return
     targets: list[tuple[FixedType | UFixedType, bool]] = [(type_, op.narrow)]
-    if isinstance(type_, FixedType) and type_.bitwidth > 1 and tail.function.lo.min() >= 0 and not keep_type:
+    positive = isinstance(type_, FixedType) and type_.bitwidth > 1 and tail.least_code >= 0
+    if positive and not fixed_by_interface(op.result):
         targets.append((UFixedType(type_.bitwidth - 1, type_.fraction_bits.data), False))
-    thresholds = _thresholds_or_none(tail)
     for target, narrow in targets:
         held = saturation_range(target.format, narrow)
         direct = _direct_form(tail, held)
@@ -86,13 +86,6 @@ def _requantizers(op: QuantizeOp, tail: QuantizerTail, keep_type: bool) -> Itera
             yield Requantizer(fitted, Rounding.FLOOR, target, narrow)
 
 
-def _thresholds_or_none(tail: QuantizerTail) -> Thresholds | None:
-    try:
-        return thresholds_of(tail)
-    except NoTail:
-        return None
-
-
 def _ranges(tail: QuantizerTail, thresholds: Thresholds) -> tuple[Array, Array]:
     """Least and greatest input code for each row of thresholds."""
     if len(thresholds.table) == len(tail.amin):
@@ -102,7 +95,9 @@ def _ranges(tail: QuantizerTail, thresholds: Thresholds) -> tuple[Array, Array]:
 
 def _direct_form(tail: QuantizerTail, held: IntRange) -> MultiplyShift | None:
     """Slope and offset as they are, if both are multiples of a power of two and saturation does all the clipping."""
-    function = tail.function
+    function = _without_start(tail.function)
+    if function is None:
+        return None
     numbers: list[Fraction] = [*function.slope, *function.offset]
     finest = max(number.denominator for number in numbers)
     if finest > 1 << MAX_SHIFT or any(number.denominator.bit_count() != 1 for number in numbers):
@@ -117,6 +112,18 @@ def _direct_form(tail: QuantizerTail, held: IntRange) -> MultiplyShift | None:
     multiplier = np.array([int(slope * finest) for slope in function.slope], dtype=object)
     addend = np.array([int(offset * finest) for offset in function.offset], dtype=object)
     return MultiplyShift(multiplier, addend, finest.bit_length() - 1)
+
+
+def _without_start(tail: Tail) -> Tail | None:
+    """The same function with its start in the offset, where the rounding allows that."""
+    rounding, start = tail.rounding, tail.start
+    if (
+        start
+        and rounding not in (Rounding.FLOOR, Rounding.CEIL)
+        and not (rounding is Rounding.HALF_EVEN and start % 2 == 0)
+    ):
+        return None
+    return Tail(tail.slope, tail.offset + start, tail.lo + start, tail.hi + start, rounding)
 
 
 def requantizer_ops(op: QuantizeOp, tail: QuantizerTail, requantizer: Requantizer) -> list[Operation] | None:
@@ -173,10 +180,9 @@ class LowerQuantizersToMultiplyShiftPass(ModulePass):
     exact: ClassVar[bool] = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        fixed = fixed_by_interface(op)
-
         def lower(quantizer: QuantizeOp, tail: QuantizerTail) -> list[Operation] | None:
-            requantizer = cheapest_requantizer(quantizer, tail, quantizer.result in fixed)
+            thresholds = thresholds_of(tail) if tail.num_thresholds <= MAX_LEVELS else None
+            requantizer = cheapest_requantizer(quantizer, tail, thresholds)
             return requantizer_ops(quantizer, tail, requantizer)
 
         lower_tails(op, lower)

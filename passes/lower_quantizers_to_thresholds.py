@@ -33,14 +33,17 @@ from .rewriting import constant
 from .tail import NoTail, QuantizerTail, lower_tails
 from .threshold_math import Thresholds, tail_thresholds
 
-MAX_LEVELS = 4095  # nobody wants more thresholds than this, and finding them takes memory
+MAX_LEVELS = 4095  # finding more takes memory, and nobody wants them
 
 
-def thresholds_of(tail: QuantizerTail, max_levels: int = MAX_LEVELS) -> Thresholds:
-    """The thresholds of a tail, one row if all channels agree. NoTail if it has more than `max_levels` codes."""
-    levels = int(tail.function.hi.max()) - int(tail.function.lo.min())
-    if levels > max_levels:
-        raise NoTail(f"it has {levels} thresholds, the limit is {max_levels}")
+def check_levels(tail: QuantizerTail, max_levels: int) -> None:
+    """NoTail if there are more than `max_levels` thresholds."""
+    if tail.num_thresholds > max_levels:
+        raise NoTail(f"it has {tail.num_thresholds} thresholds, the limit is {max_levels}")
+
+
+def thresholds_of(tail: QuantizerTail) -> Thresholds:
+    """The thresholds of a tail, one row if all channels agree."""
     found = tail_thresholds(tail.function, tail.amin, tail.amax)
     table, falls = found.table, found.descending
     if bool((table == table[:1]).all()) and bool((falls == falls[0]).all()):
@@ -76,4 +79,8 @@ class LowerQuantizersToThresholdsPass(ModulePass):
     max_levels: int = 255  # quantisers with more thresholds are left
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        lower_tails(op, lambda quantizer, tail: threshold_ops(quantizer, tail, thresholds_of(tail, self.max_levels)))
+        def lower(quantizer: QuantizeOp, tail: QuantizerTail) -> list[Operation]:
+            check_levels(tail, min(self.max_levels, MAX_LEVELS))
+            return threshold_ops(quantizer, tail, thresholds_of(tail))
+
+        lower_tails(op, lower)

@@ -9,7 +9,6 @@ the smallest n is the first with a multiple of 2^-n inside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -19,7 +18,8 @@ import numpy as np
 from .threshold_math import Array, Thresholds
 
 MAX_SHIFT = 64  # a finer slope than 2^-64 is no hardware worth having
-Points = Sequence[tuple[int, int]]
+
+_SMALL_INPUT, _SMALL_CODE = 1 << 40, 1 << 20  # with points below these no product of `_gap` overflows int64
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def floor_form(thresholds: Thresholds, lo: int, hi: int, amin: Array, amax: Arra
     for slope, (above, below), falls in zip(slopes, channels, thresholds.descending, strict=True):
         assert slope is not None
         gain = int(slope * (1 << shift))
-        least = max((k << shift) - gain * x for x, k in above) if above else None
-        most = min((k << shift) - 1 - gain * x for x, k in below) if below else None
+        least = max(((int(k) << shift) - gain * int(x) for x, k in above.T), default=None)
+        most = min(((int(k) << shift) - 1 - gain * int(x) for x, k in below.T), default=None)
         multiplier.append(-gain if falls else gain)
         addend.append(_roundest(least, most))
     return MultiplyShift(np.array(multiplier, dtype=object), np.array(addend, dtype=object), shift)
@@ -58,31 +58,31 @@ def floor_form(thresholds: Thresholds, lo: int, hi: int, amin: Array, amax: Arra
 
 def _points(
     row: Array, falls: bool, base: int, clip: tuple[int, int], reachable: tuple[int, int]
-) -> tuple[Points, Points]:
-    """Points (x, k): at those in the first list the value is at least k, in the second below k; x = -a if falling."""
+) -> tuple[Array, Array]:
+    """Points, rows x and k: at the first ones the value is at least k, at the second below k; x = -a if falling."""
     low, high = reachable
     if falls:  # code >= k exactly if a < T, so x = -a >= 1 - T
         row, low, high = 1 - row[::-1], -high, -low
-    above, below = list[tuple[int, int]](), list[tuple[int, int]]()
-    start = base + sum(1 for value in row if value <= low)
-    end = base + sum(1 for value in row if value <= high)
-    if start > clip[0]:
-        above.append((low, start))
-    if end < clip[1]:
-        below.append((high, end + 1))
-    for index, value in enumerate(row):
-        if low < value <= high:
-            above.append((int(value), base + index + 1))
-            below.append((int(value) - 1, base + index + 1))
-    return above, below
+    inside = ((low < row) & (row <= high)).astype(bool)
+    x, codes = row[inside], np.arange(base + 1, base + 1 + len(row))[inside]
+    above, below = np.stack([x, codes]), np.stack([x - 1, codes])
+    least, most = base + int((row <= low).sum()), base + int((row <= high).sum())
+    if least > clip[0]:
+        above = np.concatenate([[[low], [least]], above], axis=1)
+    if most < clip[1]:
+        below = np.concatenate([below, [[high], [most + 1]]], axis=1)
+    small = max(-low, high, 0) < _SMALL_INPUT and max(-least, most) < _SMALL_CODE
+    dtype = np.int64 if small else object
+    return above.astype(dtype), below.astype(dtype)
 
 
-def slope_interval(above: Points, below: Points) -> tuple[Fraction, Fraction | None] | None:
+def slope_interval(above: Array, below: Array) -> tuple[Fraction, Fraction | None] | None:
     """The open interval of slopes s >= 0 with which a line `s x + b` is >= k at `above` and < k at `below`.
 
-    A lower end of -1 says that s = 0 will do, an upper end of None that there is no upper bound; None: no such slope.
+    Points are columns (x, k), x ascending. A lower end of -1 says that s = 0 will do, an upper end of None that there
+    is no upper bound; None: no such slope.
     """
-    if not above or not below:
+    if not above.size or not below.size:
         return Fraction(-1), None
     lower = Fraction(0)
     gap, step = _gap(lower, above, below, 1)
@@ -93,10 +93,9 @@ def slope_interval(above: Points, below: Points) -> tuple[Fraction, Fraction | N
             return None
         lower += gap / step
         gap, step = _gap(lower, above, below, 1)
-    first, last = min(above, key=lambda p: (p[0], -p[1])), max(below, key=lambda p: (p[0], -p[1]))
-    if first[0] >= last[0]:
+    upper = _steepest(above, below)
+    if upper is None:
         return lower, None
-    upper = Fraction(last[1] - first[1], last[0] - first[0])
     gap, step = _gap(upper, above, below, -1)
     while gap > 0:
         if step >= 0:
@@ -106,15 +105,25 @@ def slope_interval(above: Points, below: Points) -> tuple[Fraction, Fraction | N
     return (lower, upper) if lower < upper else None
 
 
-def _gap(slope: Fraction, above: Points, below: Points, side: int) -> tuple[Fraction, int]:
+def _steepest(above: Array, below: Array) -> Fraction | None:
+    """An upper bound of the slopes, from the outermost points; None if there is none."""
+    first, last = int(above[0, 0]), int(below[0, -1])
+    if first >= last:
+        return None
+    rise = int(below[1][below[0] == last].min()) - int(above[1][above[0] == first].max())
+    return Fraction(rise, last - first)
+
+
+def _gap(slope: Fraction, above: Array, below: Array, side: int) -> tuple[Fraction, int]:
     """g(s) = max of k - s x over `above` minus min of k - s x over `below`: a line of slope s exists where g < 0.
 
     Also minus the derivative of g, which is convex: to the right (`side` = 1) or to the left (-1) of s.
     """
     p, q = slope.numerator, slope.denominator
-    top, x_top = max((k * q - p * x, -side * x) for x, k in above)
-    bottom, x_bottom = min((k * q - p * x, -side * x) for x, k in below)
-    return Fraction(top - bottom, q), side * (x_bottom - x_top)
+    over, under = above[1] * q - above[0] * p, below[1] * q - below[0] * p
+    top, bottom = over.max(), under.min()
+    x_top, x_bottom = side * above[0][over == top], side * below[0][under == bottom]
+    return Fraction(int(top) - int(bottom), q), side * int(x_top.min() - x_bottom.max())
 
 
 def _simplest_dyadic(lower: Fraction, upper: Fraction | None) -> Fraction | None:

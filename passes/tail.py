@@ -8,7 +8,7 @@ channel, in exact rational numbers; the quantiser behind them makes it a `Tail` 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..qdialect.attrs import Array
 from ..qdialect.formats import BipolarFormat, Overflow, Rounding
 from ..qdialect.q import AddOp, BatchNormOp, ClipOp, DivOp, MulOp, QuantizeOp, ReluOp, SubOp
 from ..qdialect.rounding import as_objects, round_fraction, saturation_range
-from ..qdialect.types import RealType, element_type, integer_format, is_f32, is_integer_type, shape_of
+from ..qdialect.types import BipolarType, RealType, element_type, integer_format, is_f32, is_integer_type, shape_of
 from .interval import Interval
 from .range_analysis import Ranges, analyse
 from .remarks import remark
@@ -45,6 +45,16 @@ class QuantizerTail:
     function: Tail
     amin: Array
     amax: Array
+
+    @property
+    def least_code(self) -> int:
+        """Least code of the result."""
+        return int(self.function.lo.min()) + self.function.start
+
+    @property
+    def num_thresholds(self) -> int:
+        """How many codes above the least it can reach."""
+        return int(self.function.hi.max()) - int(self.function.lo.min())
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,35 @@ def recognise(op: QuantizeOp, ranges: Ranges) -> QuantizerTail:
     function = _Clipped(zero + quantum, zero, amin * quantum, amax * quantum)
     for step in steps:
         function = function.then(step)
-    return QuantizerTail(source, _quantized(op, function), amin, amax)
+    tail = QuantizerTail(source, _quantized(op, function), amin, amax)
+    start = _whole_offset(tail)
+    if start is not None and isinstance(source.owner, QuantizeOp) and source.has_one_use():
+        try:
+            return _joined(recognise(source.owner, ranges), tail.function, start)
+        except NoTail:
+            return tail
+    return tail
+
+
+def _whole_offset(tail: QuantizerTail) -> int | None:
+    """c if the tail only adds the integer c to a code, and clips; as zero points do."""
+    function = tail.function
+    if len(function.slope) > 1 or function.slope[0] != 1 or isinstance(element_type(tail.source), BipolarType):
+        return None
+    offset: Fraction = function.offset[0]
+    nearest = function.rounding in (Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.HALF_DOWN)
+    same_everywhere = function.rounding in (Rounding.FLOOR, Rounding.CEIL) or (nearest and offset.denominator != 2)
+    if offset.denominator == 1 or same_everywhere:
+        return round_fraction(offset, function.rounding)
+    return None
+
+
+def _joined(inner: QuantizerTail, outer: Tail, start: int) -> QuantizerTail:
+    """The quantiser `outer`, which adds `start` and clips, and the quantiser `inner` before it as one."""
+    tail = inner.function
+    start += tail.start
+    lo, hi = (np.clip(ends, outer.lo[0] - start, outer.hi[0] - start) for ends in (tail.lo, tail.hi))
+    return replace(inner, function=replace(tail, lo=lo, hi=hi, start=start))
 
 
 def _chain(value: SSAValue) -> tuple[SSAValue, list[_Step]]:
@@ -208,29 +246,40 @@ def lower_tails(module: ModuleOp, lower: Callable[[QuantizeOp, QuantizerTail], S
     A quantiser without tail, or for which `lower` raises NoTail, is left with a remark; from float32, silently.
     """
     ranges = analyse(module)
-    for op in [op for op in module.walk() if isinstance(op, QuantizeOp)]:
-        if is_f32(element_type(op.input)) or is_f32(element_type(op.result)):
-            continue
-        try:
-            new = lower(op, recognise(op, ranges))
-        except NoTail as reason:
-            remark(op, f"quantiser is left as it is: {reason}")
-            continue
-        if new is not None:
-            _replace(op, new, ranges)
+    for op in reversed([op for op in module.walk() if isinstance(op, QuantizeOp)]):
+        todo: QuantizeOp | None = op
+        while todo is not None and todo.parent is not None:  # else it became part of a later one
+            todo = _lower(todo, ranges, lower)
 
 
-def _replace(op: QuantizeOp, new: Sequence[Operation], ranges: Ranges) -> None:
+def _lower(
+    op: QuantizeOp, ranges: Ranges, lower: Callable[[QuantizeOp, QuantizerTail], Sequence[Operation] | None]
+) -> QuantizeOp | None:
+    """Lower one quantiser; returns the new one if, in its new form, it may join the one before it."""
+    if is_f32(element_type(op.input)) or is_f32(element_type(op.result)):
+        return None
+    try:
+        tail = recognise(op, ranges)
+        new = lower(op, tail)
+    except NoTail as reason:
+        remark(op, f"quantiser is left as it is: {reason}")
+        return None
+    if new is None:
+        return None
+    _replace(op, new)
+    behind_quantizer = isinstance(tail.source.owner, QuantizeOp)
+    return new[-1] if behind_quantizer and isinstance(new[-1], QuantizeOp) else None
+
+
+def _replace(op: QuantizeOp, new: Sequence[Operation]) -> None:
     rewriter, type_ = Rewriter(), element_type(op.result)
     for item in new:
         rewriter.insert_op(at(item, op), InsertPoint.before(op))
     result = new[-1].results[0]
     result.name_hint = op.result.name_hint
-    ranges[result] = ranges[op.result]
     op.result.replace_all_uses_with(result)
     if element_type(result) != type_:
-        for old, renewed in retype(result, element_type(result)).items():
-            ranges[renewed] = ranges[old]
+        retype(result, element_type(result))  # for its views
     _erase_unused(op)
 
 

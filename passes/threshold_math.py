@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quantiser tails as integer thresholds: numbers only, no IR, all exact.
 
-A *tail* maps an integer code `a` to an integer code by `clip(round(slope * a + offset), lo, hi)`, one row a channel.
+A *tail* maps an integer code `a` to a code by `clip(round(slope * a + offset), lo, hi) + start`, one row a channel.
 Scales, biases, batch norms, ReLU and clips between an accumulator and its quantiser all compose into one tail,
 because a clip after an affine map is again an affine map followed by a clip. A tail is monotone, so it equals a count
 of thresholds, and each threshold has a closed form for each rounding, ties included.
@@ -24,7 +24,7 @@ _BEYOND = 1 << 8192  # beyond the codes of any type
 
 @dataclass(frozen=True)
 class Tail:
-    """`clip(round(slope * a + offset), lo, hi)` for each of C channels.
+    """`clip(round(slope * a + offset), lo, hi) + start` for each of C channels.
 
     `slope`, `offset`: object arrays [C] of Fractions; `lo`, `hi`: object arrays [C] of ints. A bipolar quantiser
     (x >= 0 gives +1) is the tail with `FLOOR`, lo = -1, hi = 0: its code 0 stands for +1.
@@ -35,6 +35,7 @@ class Tail:
     lo: Array
     hi: Array
     rounding: Rounding
+    start: int = 0
 
     @property
     def falls(self) -> Array:
@@ -62,7 +63,7 @@ def tail_thresholds(tail: Tail, amin: Array, amax: Array) -> Thresholds:
     low, high = int(tail.lo.min()), int(tail.hi.max())
     levels = np.array(range(low + 1, max(high, low + 1) + 1), dtype=object)
     table = pull_back(tail, np.repeat(levels[None, :], len(tail.lo), axis=0))
-    return _trimmed(np.clip(table, amin[:, None], amax[:, None] + 1), tail.falls, low, amin, amax)
+    return _trimmed(np.clip(table, amin[:, None], amax[:, None] + 1), tail.falls, low + tail.start, amin, amax)
 
 
 def _trimmed(by_level: Array, falls: Array, low: int, amin: Array, amax: Array) -> Thresholds:
@@ -79,7 +80,7 @@ def _trimmed(by_level: Array, falls: Array, low: int, amin: Array, amax: Array) 
 
 
 def pull_back(tail: Tail, levels: Array) -> Array:
-    """For each level k [C, B] the least integer a with f(a) >= k (tail rising) or f(a) < k (falling).
+    """For each level k [C, B] the least integer a with f(a) >= k (tail rising) or f(a) < k (falling); start is 0.
 
     Where there is none, or no least one, the result is beyond all codes. A constant tail counts as rising.
     """
