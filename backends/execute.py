@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from ..qdialect.text import parse_module, verify_module
 from ..qdialect.types import shape_of
 from .host import Host
 from .interface import function, has_function
-from .simulators import simulate
+from .simulators import missing_engines, simulate
 from .simulators.amaranth import simulate_amaranth
 from .simulators.common import SimulationResult, Stimulus
 
@@ -120,6 +121,7 @@ class Request:
     engine: Engine
     stall: float = 0.0
     seed: int = 0
+    warn: Callable[[str], None] = print  # is told where something else is done than was asked for
 
 
 def run_folder(folder: BuildFolder, request: Request) -> Execution:
@@ -184,11 +186,14 @@ def _simulate(folder: BuildFolder, dataflow: ModuleOp, host: Host, codes: Array,
         "stall": request.stall,
         "seed": request.seed,
     }
-    if request.engine == "amaranth":
-        from .hardware import hardware_top
+    if request.engine == "verilog":
+        missing = missing_engines()
+        if missing is None:
+            return simulate(sources=folder.sources, top=host.top, **common)
+        request.warn(f"{missing}; running Amaranth's simulator instead, which is slow")
+    from .hardware import hardware_top
 
-        return simulate_amaranth(hardware_top(dataflow), Stimulus(**common))
-    return simulate(sources=folder.sources, top=host.top, **common)
+    return simulate_amaranth(hardware_top(dataflow), Stimulus(**common))
 
 
 def _timing(result: SimulationResult, frames: int) -> Timing:

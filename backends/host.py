@@ -24,7 +24,8 @@ interface.json, version 1:
                "lanes": 28, "beats": 28,    elements in a beat, beats in a frame (row-major order, lane 0 first)
                "lane_bytes": 1,             bytes of a lane: the word, sign- or zero-extended, little-endian
                "shape": [784],              tensor that the hardware takes, without the frame axis
-               "model_shape": [1, 784]},    tensor that the model takes, without the frame axis
+               "model_shape": [1, 784],     tensor that the model takes, without the frame axis
+               "scale": 0.00392, "offset": 0},   only if the model itself takes codes: number = value * scale + offset
      "output": {... the same ...},
      "host_before": [steps],                model input -> codes
      "host_after": [steps]}                 codes -> model output
@@ -72,6 +73,8 @@ class Port:
     lane_bytes: int
     shape: tuple[int, ...]
     model_shape: tuple[int, ...]
+    scale: float | None = None
+    offset: float = 0.0
 
     @staticmethod
     def of(fields: Mapping[str, Any]) -> Port:
@@ -102,6 +105,13 @@ class Port:
         if self.signed:
             return -(1 << (self.word_length - 1)), (1 << (self.word_length - 1)) - 1
         return 0, (1 << self.word_length) - 1
+
+    def nearest_codes(self, x: Array) -> Array:
+        """The codes whose numbers are nearest to `x`, of any shape."""
+        values = (x.astype(np.float64) - self.offset) / (1.0 if self.scale is None else self.scale)
+        if self.bipolar:
+            return np.where(values >= 0, 1, -1)
+        return np.clip(np.rint(np.ldexp(values, self.fraction_bits)), *self.code_range).astype(np.int64)
 
     def pack(self, codes: Array) -> NDArray[np.uint8]:
         """Codes (frames, *shape) -> bytes [frames * beats, beat_bytes]. Raises ValueError for a code out of range."""
@@ -175,9 +185,12 @@ class Host:
     def before(self, x: Array) -> Array:
         """Model input (frames, *input.model_shape) -> codes (frames, *input.shape).
 
-        A model whose own batch axis is 1 may also be given (frames, *model_shape without that 1).
+        A model whose own batch axis is 1 may also be given (frames, *model_shape without that 1). Where the model takes
+        codes, an array of floats is brought to the nearest codes (ties to even), saturated.
         """
         x = np.asarray(x)
+        if self.input.scale is not None and x.dtype.kind == "f":
+            x = self.input.nearest_codes(x)
         shape = self.input.model_shape
         if shape[:1] == (1,) and x.ndim == len(shape) and x.shape[1:] == shape[1:]:
             x = x[:, np.newaxis]

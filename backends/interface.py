@@ -31,6 +31,7 @@ from ..qdialect.q import (
 )
 from ..qdialect.q.inference import constant_of, narrow_range
 from ..qdialect.reference.boundary import argument_names, result_names
+from ..qdialect.reference.user_inputs import input_scale
 from ..qdialect.types import element_type, integer_format, is_f32, is_integer_type, shape_of
 from . import host
 
@@ -58,13 +59,17 @@ def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
             f"{len(main.function_type.outputs)}; one of each is supported",
             mend="cut the model so that it has one input and one output",
         )
+    port = _port(INPUT_PORT, argument_names(main)[0], sends[0].result, sends[0].input, main.args[0].type)
+    if is_integer_type(element_type(main.args[0])):
+        scale, offset = input_scale(main, 0)
+        port |= {"scale": float(scale), "offset": float(offset)}
     return {
         "version": host.VERSION,
         "name": name,
         "top": top,
         "clock": CLOCK,
         "reset": RESET,
-        "input": _port(INPUT_PORT, argument_names(main)[0], sends[0].result, sends[0].input, main.args[0].type),
+        "input": port,
         "output": _port(
             OUTPUT_PORT,
             result_names(main)[0],

