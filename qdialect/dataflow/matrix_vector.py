@@ -205,7 +205,7 @@ class MatrixVectorOp(FoldableOp):
         if self.input_type.elements % self.columns:
             raise self.fault(
                 f"takes vectors of {self.columns} elements (columns of the weights), but a frame of its input has "
-                f"{self.input_type.elements}"
+                f"{self.input_type.elements}; mend: give the weights as many columns as a vector has elements"
             )
         expected = StreamType(self.result_type.element_type, self.pe, self.vectors * self.rows // self.pe)
         if self.result_type != expected:
@@ -218,7 +218,10 @@ class MatrixVectorOp(FoldableOp):
         if self.bias is None:
             return
         if shape_of(self.bias) != (self.rows,):
-            raise self.fault(f"needs a bias of shape [{self.rows}], got {list(shape_of(self.bias))}")
+            raise self.fault(
+                f"needs a bias of shape [{self.rows}], got {list(shape_of(self.bias))}; "
+                "mend: give one element for each row of the weights"
+            )
         actual = integer_format(element_type(self.bias)).fraction_bits
         if actual != fraction_bits:
             raise self.fault(

@@ -152,9 +152,11 @@ class RequantizeOp(FoldableOp):
             self.constant(operand, name)
             shape = shape_of(operand)
             if len(shape) != 1 or not shape[0]:
-                raise self.fault(f"needs {name} of shape [C or 1], got {list(shape)}")
+                raise self.fault(f"needs {name} of shape [C or 1], got {list(shape)}; mend: reshape it")
             if integer_format(element_type(operand)).fraction_bits:
-                raise self.fault(f"needs {name} without fraction bits, got {element_type(operand)}")
+                raise self.fault(
+                    f"needs {name} without fraction bits, got {element_type(operand)}; mend: count them in shift"
+                )
             lengths.add(shape[0])
         channels = max(lengths)
         if lengths - {1, channels}:
@@ -162,5 +164,5 @@ class RequantizeOp(FoldableOp):
         if self.input_type.elements % channels:
             raise self.fault(
                 f"has constants for {channels} channels, which do not divide the {self.input_type.elements} elements "
-                "of a frame"
+                "of a frame; mend: give one constant, or one for each channel"
             )

@@ -132,7 +132,8 @@ class ThresholdOp(FoldableOp):
         shape, elements = shape_of(self.thresholds), self.input_type.elements
         if len(shape) == 2 and shape[0] and elements % shape[0]:
             raise self.fault(
-                f"has {shape[0]} rows of thresholds, which do not divide the {elements} elements of a frame"
+                f"has {shape[0]} rows of thresholds, which do not divide the {elements} elements of a frame; "
+                "mend: give one row, or one for each channel"
             )
         verify_thresholds(self, self.thresholds, self.descending, shape[:1])
         verify_threshold_codes(self, self.result_type.element_type, self.base, shape[1])

@@ -101,6 +101,9 @@ class FromStreamOp(QOp):
 def _verify_transfer(op: QOp, tensor: SSAValue, stream: SSAValue) -> None:
     type_, elements = stream_type(stream), prod(shape_of(tensor))
     if type_.elements != elements:
-        raise op.fault(f"moves {elements} elements a frame, but the stream has {type_.lanes} x {type_.beats}")
+        raise op.fault(f"moves {elements} elements a frame, but the stream has {type_.elements}; mend: make both equal")
     if type_.element_type != element_type(tensor):
-        raise op.fault(f"keeps the element type {element_type(tensor)}, but the stream has {type_.element_type}")
+        raise op.fault(
+            f"keeps the element type {element_type(tensor)}, but the stream has {type_.element_type}; "
+            "mend: make both equal"
+        )

@@ -54,4 +54,4 @@ class WidthConverterOp(UnitOp):
         self.verify_same_frame()
         before, after = self.input_type.element_type, self.result_type.element_type
         if before != after:
-            raise self.fault(f"keeps the element type {before}, not {after}")
+            raise self.fault(f"keeps the element type {before}, not {after}; mend: write {before}")
