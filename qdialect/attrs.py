@@ -322,7 +322,10 @@ def _unpack(text: str, element_type: Attribute, shape: tuple[int, ...]) -> Array
         width = cast(FormatType[Any], element_type).format.word_length
     expected = count * ((width + 7) // 8) if dtype.hasobject else (count * width + 7) // 8
     if len(data) != expected:
-        raise ValueError(f"{len(data)} bytes of packed codes where {expected} are due")
+        raise ValueError(
+            f"{len(data)} bytes of packed codes where {expected} are due; mend: packed codes keep the type they were "
+            "packed for: change the types of the ops around, not of the constant"
+        )
     if not dtype.hasobject and width == dtype.itemsize * 8:
         return np.frombuffer(data, dtype).reshape(shape)
     return _unpack_bits(data, element_type, width, dtype, count).reshape(shape)
