@@ -139,7 +139,7 @@ class SetFoldingPass(ModulePass):
             raise QoptError("q-set-folding has both fps and cycles", None, "give one of them")
         if self.fps > self.clock:
             mend = f"ask for at most {self._rate(1)}, or a faster clock"
-            raise QoptError(f"{self.fps:g} frames a second need more than one frame a cycle", None, mend)
+            raise QoptError(f"{self.fps:.12g} frames a second need more than one frame a cycle", None, mend)
         return int(self.clock // self.fps)
 
     def _within(self, function: FuncOp, search: list[FoldableUnit], max_lut: int) -> Choice:

@@ -1,0 +1,97 @@
+// RUN: qopt %s -p q-convert-to-dataflow --split-input-file | filecheck %s
+
+// A product with its bias, thresholds, a requantiser and arg-max become units; reshapes vanish; the host sends and receives.
+func.func @main(%x: tensor<1x4x!q.fixed<4, 0>> {q.name = "x"}) -> (tensor<1x!q.ufixed<1, 0>> {q.name = "y"}) {
+  %0 = func.call @hardware(%x) : (tensor<1x4x!q.fixed<4, 0>>) -> tensor<1x!q.ufixed<1, 0>>
+  func.return %0 : tensor<1x!q.ufixed<1, 0>>
+}
+func.func private @hardware(%x: tensor<1x4x!q.fixed<4, 0>> {q.name = "x"}) -> (tensor<1x!q.ufixed<1, 0>> {q.name = "y"}) {
+  %w = q.constant #q.dense<[[1, 2, 3], [0, -1, 1], [1, 1, -1], [0, 0, 1]] : tensor<4x3x!q.fixed<3, 0>>>
+  %b = q.constant #q.dense<[1, 2, 3] : tensor<3x!q.fixed<3, 0>>>
+  %t = q.constant #q.dense<[[-3, 4]] : tensor<1x2x!q.fixed<8, 0>>>
+  %v = q.constant #q.dense<[[1, 2], [0, -1], [1, -1]] : tensor<3x2x!q.fixed<3, 0>>>
+  %m = q.constant #q.dense<[3, 5] : tensor<2x!q.fixed<4, 3>>>
+  %c = q.constant #q.dense<3 : tensor<!q.fixed<4, 1>>>
+  %a = q.matmul %x, %w : tensor<1x4x!q.fixed<4, 0>>, tensor<4x3x!q.fixed<3, 0>> -> tensor<1x3x!q.fixed<7, 0>> loc("MatMul_0")
+  %p = q.add %a, %b : tensor<1x3x!q.fixed<7, 0>>, tensor<3x!q.fixed<3, 0>> -> tensor<1x3x!q.fixed<8, 0>> loc("Add_1")
+  %h = q.threshold %p, %t base -1 : tensor<1x3x!q.fixed<8, 0>>, tensor<1x2x!q.fixed<8, 0>> -> tensor<1x3x!q.fixed<2, 0>> loc("Quant_2")
+  %r = q.reshape %h : tensor<1x3x!q.fixed<2, 0>> -> tensor<3x!q.fixed<2, 0>>
+  %d = q.matmul %r, %v : tensor<3x!q.fixed<2, 0>>, tensor<3x2x!q.fixed<3, 0>> -> tensor<2x!q.fixed<5, 0>> loc("MatMul_3")
+  %e = q.mul %d, %m : tensor<2x!q.fixed<5, 0>>, tensor<2x!q.fixed<4, 3>> -> tensor<2x!q.fixed<8, 3>> loc("Mul_4")
+  %f = q.add %e, %c : tensor<2x!q.fixed<8, 3>>, tensor<!q.fixed<4, 1>> -> tensor<2x!q.fixed<9, 3>> loc("Add_5")
+  %g = q.quantize %f half_even saturate narrow : tensor<2x!q.fixed<9, 3>> -> tensor<2x!q.fixed<4, 1>> loc("Quant_6")
+  %s = q.reshape %g : tensor<2x!q.fixed<4, 1>> -> tensor<1x2x!q.fixed<4, 1>>
+  %i = q.arg_max %s axis 1 : tensor<1x2x!q.fixed<4, 1>> -> tensor<1x!q.ufixed<1, 0>> loc("ArgMax_7")
+  func.return %i : tensor<1x!q.ufixed<1, 0>>
+}
+// CHECK:      func.func @main(%x: tensor<1x4x!q.fixed<4, 0>> {q.name = "x"}) -> (tensor<1x!q.ufixed<1, 0>> {q.name = "y"}) {
+// CHECK-NEXT: %0 = dataflow.send %x lanes 1
+// CHECK-NEXT: %1 = func.call @hardware(%0) : (!dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 4>) -> !dataflow.stream<!q.ufixed<1, 0>, lanes = 1, beats = 1>
+// CHECK-NEXT: %2 = dataflow.receive %1 -> tensor<1x!q.ufixed<1, 0>>
+// CHECK-NEXT: func.return %2
+// CHECK:      func.func private @hardware(%x: !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 4> {q.name = "x"}) -> (!dataflow.stream<!q.ufixed<1, 0>, lanes = 1, beats = 1> {q.name = "y"}) {
+// CHECK-NEXT: %w = q.constant #q.dense<{{\[\[}}1, 0, 1, 0], [2, -1, 1, 0], [3, 1, -1, 1]] : tensor<3x4x!q.fixed<3, 0>>>
+// CHECK-NEXT: %bias = q.constant #q.dense<[1, 2, 3] : tensor<3x!q.ufixed<2, 0>>>
+// CHECK-NEXT: %p = dataflow.matrix_vector %x, %w bias %bias pe 1 simd 1 -> !q.fixed<8, 0> loc("MatMul_0")
+// CHECK-NEXT: %t = q.constant
+// CHECK-NEXT: %h = dataflow.threshold %p, %t base -1 -> !q.fixed<2, 0> loc("Quant_2")
+// CHECK-NEXT: %v = q.constant #q.dense<{{\[\[}}1, 0, 1], [2, -1, -1]] : tensor<2x3x!q.fixed<3, 0>>>
+// CHECK-NEXT: %d = dataflow.matrix_vector %h, %v pe 1 simd 1 -> !q.fixed<5, 0> loc("MatMul_3")
+// CHECK-NEXT: %multiplier = q.constant #q.dense<[3, 5] : tensor<2x!q.ufixed<3, 0>>>
+// CHECK-NEXT: %addend = q.constant #q.dense<[12] : tensor<1x!q.ufixed<4, 0>>>
+// CHECK-NEXT: %g = dataflow.requantize %d, %multiplier, %addend shift 2 half_even clip <-7, 7> -> !q.fixed<4, 1> loc("Quant_6")
+// CHECK-NEXT: %i = dataflow.arg_max %g loc("ArgMax_7")
+// CHECK-NEXT: func.return %i
+
+// -----
+// Bipolar inputs and weights stay bipolar; a proven range that the types do not give goes along.
+func.func private @hardware(%x: tensor<2x2x!q.bipolar>) -> tensor<2x1x!q.fixed<2, 0>> {
+  %w = q.constant #q.dense<[[1], [-1]] : tensor<2x1x!q.bipolar>>
+  %a = q.matmul %x, %w range <-2, 1> : tensor<2x2x!q.bipolar>, tensor<2x1x!q.bipolar> -> tensor<2x1x!q.fixed<2, 0>>
+  func.return %a : tensor<2x1x!q.fixed<2, 0>>
+}
+// CHECK:      func.func private @hardware(%x: !dataflow.stream<!q.bipolar, lanes = 1, beats = 4>)
+// CHECK-NEXT: %w = q.constant #q.dense<{{\[\[}}1, -1]] : tensor<1x2x!q.bipolar>>
+// CHECK-NEXT: %a = dataflow.matrix_vector %x, %w pe 1 simd 1 range <-2, 1> -> !q.fixed<2, 0>
+
+// -----
+// A constant on the left of a column, and a transposition that moves no element.
+func.func private @hardware(%x: tensor<1x2x!q.fixed<2, 0>>) -> tensor<1x1x!q.fixed<3, 0>> {
+  %w = q.constant #q.dense<[[1, -1]] : tensor<1x2x!q.fixed<2, 0>>>
+  %t = q.transpose %x perm [1, 0] : tensor<1x2x!q.fixed<2, 0>> -> tensor<2x1x!q.fixed<2, 0>>
+  %a = q.matmul %w, %t : tensor<1x2x!q.fixed<2, 0>>, tensor<2x1x!q.fixed<2, 0>> -> tensor<1x1x!q.fixed<3, 0>>
+  func.return %a : tensor<1x1x!q.fixed<3, 0>>
+}
+// CHECK:      %w = q.constant #q.dense<{{\[\[}}1, -1]] : tensor<1x2x!q.fixed<2, 0>>>
+// CHECK-NEXT: %a = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<3, 0>
+
+// -----
+// A bias with more fraction bits than the sums goes to the requantiser; without a quantiser it keeps every bit.
+func.func private @hardware(%x: tensor<2x!q.fixed<2, 0>>) -> tensor<1x!q.fixed<4, 1>> {
+  %w = q.constant #q.dense<[[1], [-1]] : tensor<2x1x!q.fixed<2, 0>>>
+  %b = q.constant #q.dense<[1] : tensor<1x!q.fixed<2, 1>>>
+  %a = q.matmul %x, %w : tensor<2x!q.fixed<2, 0>>, tensor<2x1x!q.fixed<2, 0>> -> tensor<1x!q.fixed<3, 0>>
+  %y = q.add %a, %b : tensor<1x!q.fixed<3, 0>>, tensor<1x!q.fixed<2, 1>> -> tensor<1x!q.fixed<4, 1>>
+  func.return %y : tensor<1x!q.fixed<4, 1>>
+}
+// CHECK:      dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<3, 0>
+// CHECK-NEXT: %multiplier = q.constant #q.dense<[2] : tensor<1x!q.ufixed<2, 0>>>
+// CHECK-NEXT: %addend = q.constant #q.dense<[1] : tensor<1x!q.ufixed<1, 0>>>
+// CHECK-NEXT: dataflow.requantize %{{.*}}, %multiplier, %addend shift 0 floor clip <-8, 7> -> !q.fixed<4, 1>
+
+// -----
+// Wrapping that cannot happen is no wrapping.
+func.func private @hardware(%x: tensor<1x!q.fixed<3, 0>>) -> tensor<1x!q.fixed<3, 0>> {
+  %y = q.quantize %x floor wrap : tensor<1x!q.fixed<3, 0>> -> tensor<1x!q.fixed<3, 0>>
+  func.return %y : tensor<1x!q.fixed<3, 0>>
+}
+// CHECK: dataflow.requantize %x, %multiplier, %addend shift 0 floor clip <-4, 3> -> !q.fixed<3, 0>
+
+// -----
+// Hardware that is a chain of units already stays as it is.
+func.func private @hardware(%x: !dataflow.stream<!q.bipolar, lanes = 1, beats = 4>) -> !dataflow.stream<!q.bipolar, lanes = 1, beats = 4> {
+  %y = dataflow.fifo %x depth 2
+  func.return %y : !dataflow.stream<!q.bipolar, lanes = 1, beats = 4>
+}
+// CHECK:      func.func private @hardware(%x: !dataflow.stream<!q.bipolar, lanes = 1, beats = 4>)
+// CHECK-NEXT: dataflow.fifo %x depth 2
