@@ -99,9 +99,9 @@ def _arrivals(best: dict[int, Choice], unit: FoldableUnit, folding: Folding, *, 
 
 @lru_cache(maxsize=1 << 16)
 def _link(elements: int, width: int, made: int, taken: int, buffered: bool) -> UnitCost:
-    """What stands between two units: a converter if lanes differ, and at most a frame in a FIFO on its narrow side."""
+    """What stands between two units: a converter if lanes differ, and at most a frame in a FIFO behind it."""
     converter = converter_cost(elements, width, made, taken)
     if not buffered:
         return converter
-    beats = elements // min(made, taken)
-    return converter + fifo_cost(beats, min(made, taken) * width, beats)
+    beats = elements // taken
+    return converter + fifo_cost(beats, taken * width, beats)

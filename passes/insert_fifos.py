@@ -10,10 +10,10 @@ After:
     %b = dataflow.matrix_vector %f, %v pe 1 simd 1 -> !q.fixed<9, 0>
 
 A matrix-vector unit takes its input in a burst and then works on it; the unit before it goes on meanwhile only if there
-is room. The FIFO stands on the narrow side of a width converter. Depths come from the exact timing simulation: first
-the most beats that a FIFO of two frames holds when a frame comes with every interval of the busiest unit; then each
-depth, widest FIFO first, is lowered as far as the initiation interval lasts. At least 2, so that a beat can pass every
-cycle. A chain of units cannot deadlock, whatever the depths.
+is room. The FIFO stands behind a width converter, where the burst is as fast as the unit can take it. Depths come from
+the exact timing simulation: first the most beats that a FIFO of two frames holds when a frame comes with every interval
+of the busiest unit; then each depth, widest FIFO first, is lowered as far as the initiation interval lasts. At least 2,
+so that a beat can pass every cycle. A chain of units cannot deadlock, whatever the depths.
 
 Exact: values and order stay.   Needs: q-insert-width-converters.   Keeps: folding.
 Leaves: FIFOs that are there already, with their depths.
@@ -37,7 +37,6 @@ from ..qdialect.dataflow import (
     FifoOp,
     MatrixVectorOp,
     UnitOp,
-    WidthConverterOp,
     check_lanes,
     hardware_function,
     unit_chain,
@@ -78,24 +77,17 @@ def _sized(stage: Stage, depth: int | None) -> Stage:
 
 
 def _insert(unit: UnitOp) -> FifoOp:
-    """A FIFO of two frames before `unit`, on the narrow side of a converter there."""
-    converter = unit.input.owner
-    place = unit
-    if isinstance(converter, WidthConverterOp) and converter.input_lanes < converter.result_type.lanes:
-        place = converter
-    fifo = at(FifoOp(place.input, max(LEAST_DEPTH, 2 * place.input_type.beats)), unit)
-    block = place.parent_block()
+    """A FIFO of two frames before `unit`."""
+    fifo = at(FifoOp(unit.input, max(LEAST_DEPTH, 2 * unit.input_type.beats)), unit)
+    block = unit.parent_block()
     assert isinstance(block, Block)
-    block.insert_op_before(fifo, place)
-    place.operands[0] = fifo.result
+    block.insert_op_before(fifo, unit)
+    unit.operands[0] = fifo.result
     return fifo
 
 
-def _has_fifo(unit: UnitOp) -> bool:
-    maker = unit.input.owner
-    if isinstance(maker, WidthConverterOp):
-        maker = maker.input.owner
-    return isinstance(maker, FifoOp) or isinstance(unit.input.owner, FifoOp)
+def _is_fed_directly(unit: UnitOp) -> bool:
+    return isinstance(unit, MatrixVectorOp) and not isinstance(unit.input.owner, FifoOp)
 
 
 @dataclass(frozen=True)
@@ -109,7 +101,7 @@ class InsertFifosPass(ModulePass):
         function = hardware_function(op)
         units = unit_chain(function)
         check_lanes(units)
-        new = [_insert(unit) for unit in units[1:] if isinstance(unit, MatrixVectorOp) and not _has_fifo(unit)]
+        new = [_insert(unit) for unit in units[1:] if _is_fed_directly(unit)]
         if not new:
             return
         units = unit_chain(function)

@@ -12,7 +12,7 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
 // CHECK-NEXT: %b = dataflow.matrix_vector %[[F]], %w pe 1 simd 1
 
 // -----
-// A slow first unit needs no room behind it: the least depth; before a widening converter, where beats are narrow.
+// A slow first unit needs no room behind it: the least depth, behind the converter.
 func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>) -> !dataflow.stream<!q.fixed<6, 0>, lanes = 4, beats = 1> {
   %w = q.constant #q.dense<1 : tensor<4x4x!q.fixed<2, 0>>>
   %a = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<4, 0>
@@ -21,9 +21,9 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
   func.return %b : !dataflow.stream<!q.fixed<6, 0>, lanes = 4, beats = 1>
 }
 // CHECK:      %a = dataflow.matrix_vector
-// CHECK-NEXT: %[[F:.*]] = dataflow.fifo %a depth 2
-// CHECK-NEXT: %c = dataflow.width_converter %[[F]] lanes 4
-// CHECK-NEXT: %b = dataflow.matrix_vector %c
+// CHECK-NEXT: %c = dataflow.width_converter %a lanes 4
+// CHECK-NEXT: %[[F:.*]] = dataflow.fifo %c depth 2
+// CHECK-NEXT: %b = dataflow.matrix_vector %[[F]]
 
 // -----
 // Behind a narrowing converter.

@@ -32,8 +32,8 @@ def every_choice(units: list[FoldableUnit]) -> list[tuple[int, int, tuple[Foldin
                 break
             if number and not unit.follows_input:
                 total += converter_cost(12, unit.width, made, folding[0])
-                narrow = min(made, folding[0])
-                total += fifo_cost(12 // narrow, narrow * unit.width, 12 // narrow) if unit.buffered else UnitCost()
+                taken = folding[0]
+                total += fifo_cost(12 // taken, taken * unit.width, 12 // taken) if unit.buffered else UnitCost()
         else:
             cycles = max(unit.options[folding].cycles for unit, folding in zip(units, foldings, strict=True))
             found.append((cycles, total.lut, foldings))
