@@ -21,6 +21,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
+from ..passes.check_ranges import check_ranges
 from ..passes.pipelines import to_dataflow, to_typed
 from ..passes.runner import parse_passes, run_passes
 from ..qdialect.attrs import Array
@@ -98,6 +99,7 @@ def _write_levels(
             f"--input-format belongs to the graph level, this module is at the {level} level",
             mend="build from the .onnx file or from ir/graph.mlir",
         )
+    check_ranges(module)
     folder.mkdir()
     if level == "graph":
         _write_level(folder, "graph", module)

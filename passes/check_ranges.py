@@ -18,34 +18,47 @@ from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from ..qdialect.attrs import RangeAttr
+from ..qdialect.dataflow import MatrixVectorOp, ToStreamOp, hardware_function, unit_chain
 from ..qdialect.errors import QoptError
+from ..qdialect.formats import IntRange
 from ..qdialect.types import element_type, is_integer_type
 from .range_analysis import analyse
+from .stream_ranges import chain_ranges
 
 
 def check_ranges(module: ModuleOp) -> None:
-    """QoptError for the first `range` of a q op that the range analysis cannot prove."""
-    ranges = None
+    """QoptError for the first `range` that the range analysis cannot prove."""
+    if not any(isinstance(op.properties.get("range"), RangeAttr) for op in module.walk()):
+        return
+    ranges = analyse(module)
     for op in module.walk():
-        stated = op.properties.get("range")
-        if not isinstance(stated, RangeAttr) or not op.name.startswith("q."):
+        if isinstance(op, MatrixVectorOp) or "range" not in op.properties:
             continue
         (result,) = op.results
         if not is_integer_type(element_type(result)):
             raise QoptError(f"{op.name} states a range, but gives {element_type(result)}", op, "remove the range")
-        if ranges is None:
-            ranges = analyse(module)
-        proven = ranges[result].hull
-        if proven not in stated.range:
-            raise QoptError(
-                f"{op.name} states codes from {stated.range.lo} to {stated.range.hi}, "
-                f"but they can be from {proven.lo} to {proven.hi}",
-                op,
-                f"write range <{proven.lo}, {proven.hi}>, or run q-infer-ranges",
-            )
+        _check(op, ranges[result].hull)
+    for send in module.walk():
+        if isinstance(send, ToStreamOp):
+            units = unit_chain(hardware_function(module))
+            sent = ranges[send.input].hull
+            for unit, proven in zip(units, chain_ranges(units, sent), strict=True):
+                _check(unit, proven)
+
+
+def _check(op: Operation, proven: IntRange) -> None:
+    stated = op.properties.get("range")
+    if isinstance(stated, RangeAttr) and proven not in stated.range:
+        raise QoptError(
+            f"{op.name} states codes from {stated.range.lo} to {stated.range.hi}, "
+            f"but they can be from {proven.lo} to {proven.hi}",
+            op,
+            f"write range <{proven.lo}, {proven.hi}>, or run q-infer-ranges",
+        )
 
 
 @dataclass(frozen=True)

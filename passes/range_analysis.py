@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Attribute, Operation, SSAValue
 
@@ -106,6 +106,8 @@ def _take_results(call: CallOp, callee: FuncOp, ranges: Ranges) -> None:
 
 
 def _analyse_op(op: Operation, ranges: Ranges) -> None:
+    if not all(isinstance(result.type, TensorType) for result in op.results):
+        return  # a stream: see stream_ranges.py
     transfer = _TRANSFERS.get(type(op))
     needed = _needed(op)
     exact = all(is_integer_type(type_) or isinstance(type_, RealType) for type_ in map(element_type, op.results))

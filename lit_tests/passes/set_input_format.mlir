@@ -10,7 +10,7 @@ func.func @main(%x: tensor<1x2x2xf32> {q.name = "x"}) -> tensor<1x4x!q.fixed<2, 
   %3 = q.quantize %2 half_even saturate : tensor<1x4xf32> -> tensor<1x4x!q.fixed<2, 0>> loc("Quant_3")
   func.return %3 : tensor<1x4x!q.fixed<2, 0>>
 }
-// CHECK:      func.func @main(%x: tensor<1x2x2x!q.ufixed<2, 0>> {q.name = "x"})
+// CHECK:      func.func @main(%x: tensor<1x2x2x!q.ufixed<2, 0>> {q.name = "x", q.scale = "1/3"})
 // CHECK:      [[R:%.*]] = q.reshape %x : tensor<1x2x2x!q.ufixed<2, 0>> -> tensor<1x4x!q.ufixed<2, 0>>
 // CHECK-NEXT: [[T:%.*]] = q.constant #q.dense<{{\[\[}}1, 3]] : tensor<1x2x!q.ufixed<2, 0>>>
 // CHECK-NEXT: [[Y:%.*]] = q.threshold [[R]], [[T]] base -1 : {{.*}} loc("Quant_3")

@@ -150,7 +150,10 @@ class MatrixVectorOp(FoldableOp):
 
     def result_range(self) -> IntRange:
         """Codes that the result can take by the types and constants alone."""
-        x = self.input_type.format.code_range
+        return self.range_from(self.input_type.format.code_range)
+
+    def range_from(self, x: IntRange) -> IntRange:
+        """Codes that the result can take if the inputs are codes in `x`; each bound is reached."""
         bias = [0] * self.rows if self.bias_codes is None else [int(code) for code in self.bias_codes]
         sums = zip(*signed_sums(self.weight_codes, 1), bias, strict=True)
         corners = [(n * x.lo * -1 + p * x.hi + b, p * x.lo - n * x.hi + b) for p, n, b in sums]
