@@ -38,7 +38,7 @@ func.func @main(%x: tensor<1x2xf32> {q.name = "x"}) -> tensor<1x2x!q.ufixed<2, 0
   %1 = q.quantize %0 half_even saturate : tensor<1x2xf32> -> tensor<1x2x!q.ufixed<2, 0>>
   func.return %1 : tensor<1x2x!q.ufixed<2, 0>>
 }
-// CHECK:     func.func @main(%x: tensor<1x2x!q.ufixed<2, 0>> {q.name = "x"})
+// CHECK:     func.func @main(%x: tensor<1x2x!q.ufixed<2, 0>> {q.name = "x", q.scale = "1/3"})
 // CHECK-NOT: q.quantize
 // CHECK:     func.return %x
 
