@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m benchmarks [OPTIONS]`: every benchmark, one after the other, with the options given."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPTS = ("reference_speed.py", "build_time.py", "synthesis_area.py")
+
+for script in SCRIPTS:
+    subprocess.run([sys.executable, Path(__file__).with_name(script), *sys.argv[1:]], check=True)
