@@ -11,6 +11,7 @@ from .loader import evaluate
 from .model import STANDARD_DOMAIN, Array, NodeDefinition
 from .node import GraphBuilder, Node
 
+LARGEST_COUNT = 1 << 10
 LARGEST_RESULT = 1 << 28  # elements; a larger one is a damaged model, not a constant
 
 # Deterministic ops of tensors. Quantisers are not among them: those of weights stay in the IR.
@@ -36,6 +37,10 @@ def fold(node: NodeDefinition, builder: GraphBuilder) -> list[Array] | None:
         return None
     if _result_size(node, arrays) > LARGEST_RESULT:
         raise Node(node, builder).error("the result is too large for a constant", "export the model again")
+    for name in ("axis", "batch_dims", "num_outputs"):  # onnx's reference makes lists of such lengths
+        value = node.attributes.get(name, 0)
+        if not isinstance(value, int) or abs(value) > LARGEST_COUNT:
+            raise Node(node, builder).error(f"attribute '{name}' is {value}", "export the model again")
     try:
         return evaluate(node, builder.model.opsets, arrays)
     except ValueError as fault:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ...qdialect.errors import QoptError
 from .model import STANDARD_DOMAIN, Array, AttributeValue, Dimension, Model, NodeDefinition, TensorInfo, place
 
 OLDEST_OPSET = 6
+ELEMENTS_PER_ITEM = 4  # elements of two bits in a byte
 _DAMAGED = "export the model again, or fetch the file again: it may be damaged"
 
 
@@ -117,9 +119,17 @@ def _array(tensor: TensorProto, where: str) -> Array:
     try:
         if any(size < 0 for size in tensor.dims):
             raise ValueError(f"negative dimension in {list(tensor.dims)}")
+        if prod(tensor.dims) > ELEMENTS_PER_ITEM * _stored_items(tensor):  # some versions of onnx would invent the rest
+            raise ValueError(f"the file holds less data than shape {list(tensor.dims)} needs")
         return onnx.numpy_helper.to_array(tensor)
     except Exception as fault:
         raise QoptError(f"a tensor cannot be read: {first_line(fault)}", where, _DAMAGED) from None
+
+
+def _stored_items(tensor: TensorProto) -> int:
+    """Bytes, or entries of the lists by type, in which the tensor's elements are stored."""
+    integers = len(tensor.int32_data) + len(tensor.int64_data) + len(tensor.uint64_data)
+    return len(tensor.raw_data) + len(tensor.float_data) + len(tensor.double_data) + integers + len(tensor.string_data)
 
 
 def _node(node: NodeProto, file: str) -> NodeDefinition:

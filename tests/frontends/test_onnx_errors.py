@@ -118,7 +118,7 @@ AT_NODES: dict[str, tuple[str, str, Callable[[], Any]]] = {
     ),
     "quantize scale": ("scale holds -1.0", "positive", lambda: linear("QuantizeLinear", "x s z", s=np.float32(-1))),
     "float8 codes": (
-        "a zero point of type float8",
+        "a zero point of type float",
         "integers",
         lambda: linear("QuantizeLinear", "x s z", z=np.zeros((), onnx.helper.tensor_dtype_to_np_dtype(17)), opset=21),
     ),
@@ -315,6 +315,11 @@ AT_NODES: dict[str, tuple[str, str, Callable[[], Any]]] = {
         "simplify",
         lambda: model([op("Concat", "a b", "c", axis=0), op("Add", "x c")], {"a": ROW, "b": W}),
     ),
+    "large axis": (
+        "attribute 'axis' is 4611686018427387904",
+        "export",
+        lambda: model([op("Concat", "a a", "c", axis=1 << 62), op("Add", "x c")], {"a": ROW}),
+    ),
     "large constant": (
         "the result is too large for a constant",
         "export",
@@ -429,7 +434,9 @@ def test_damaged_tensors() -> None:
     error = refusal(broken(lambda p: setattr(p.graph.initializer[0], "raw_data", b"123")), name="net.onnx")
     assert "a tensor cannot be read" in error.what
     assert error.where == "initialiser 'w' of net.onnx"
-    assert "cannot be read" in refusal(broken(lambda p: p.graph.initializer[0].dims.append(-1))).what
+    assert "negative dimension" in refusal(broken(lambda p: p.graph.initializer[0].dims.append(-1))).what
+    error = refusal(broken(lambda p: p.graph.initializer[0].dims.append(1 << 40)))
+    assert "less data than shape [4, 3, 1099511627776] needs" in error.what
     data = model([op("Relu", "x", name="bad_name")]).SerializeToString().replace(b"bad_name", b"bad\xff\xfeame")
     assert refusal(data).what == "a name in the model is not UTF-8 text"
 
