@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,10 @@ class _Snapshot:
 
     argument_types: tuple[Attribute, ...]
     outputs: list[Array]
-    values: dict[tuple[str, str], tuple[Operation, Array]]  # (op name, node name) -> op, codes
+    values: dict[_Key, tuple[Operation, Array]]
+
+
+_Key = tuple[str, str, int]  # op name, node name, how many such ops came before
 
 
 class EquivalenceChecker:
@@ -53,18 +57,26 @@ class EquivalenceChecker:
         main = next((op for op in module.ops if isinstance(op, FuncOp) and op.sym_name.data == "main"), None)
         if main is None:
             raise QoptError("--verify-each needs a function @main", mend="name the function @main")
-        values: dict[tuple[str, str], tuple[Operation, Array]] = {}
+        chunks: dict[Operation, list[Array]] = {}  # of frames
 
         def trace(op: Operation, codes: Sequence[Codes]) -> None:
-            name = node_name(op)
-            if name is not None and isinstance(codes[0], np.ndarray):
-                earlier = values.get((op.name, name))
-                chunks = [codes[0]] if earlier is None else [earlier[1], codes[0]]
-                values[op.name, name] = (op, np.concatenate(chunks))
+            if node_name(op) is not None and isinstance(codes[0], np.ndarray):
+                chunks.setdefault(op, []).append(codes[0])
 
         inputs = code_values(main, input_codes(main, self._inputs))
         outputs = compile_function(module, "main").run(inputs, trace=trace)
-        return _Snapshot(tuple(main.function_type.inputs.data), outputs, values)
+        return _Snapshot(tuple(main.function_type.inputs.data), outputs, _by_name(chunks))
+
+
+def _by_name(chunks: dict[Operation, list[Array]]) -> dict[_Key, tuple[Operation, Array]]:
+    """Codes of each op, under names by which the op can be found again after a pass."""
+    values: dict[_Key, tuple[Operation, Array]] = {}
+    seen = Counter[tuple[str, str | None]]()
+    for op, parts in chunks.items():
+        names = (op.name, node_name(op))
+        values[op.name, names[1] or "", seen[names]] = (op, np.concatenate(parts))
+        seen[names] += 1
+    return values
 
 
 def _equal(a: Array, b: Array) -> bool:
