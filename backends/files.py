@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def write_file(path: str | Path, text: str) -> None:
 
 
 @contextmanager
-def new_folder(path: str | Path, force: bool) -> Iterator[Path]:
+def new_folder(path: str | Path, force: bool) -> Generator[Path]:
     """A fresh folder to fill; becomes `path` when the block ends without an error, and is removed when it does not.
 
     Raises QoptError if `path` exists and `force` is not set (with `force`, only a folder that a build made, or an

@@ -79,7 +79,9 @@ class Port:
     @staticmethod
     def of(fields: Mapping[str, Any]) -> Port:
         """Read the "input" or "output" object of interface.json. Raises ValueError if it contradicts itself."""
-        port = Port(**{**fields, "shape": tuple(fields["shape"]), "model_shape": tuple(fields["model_shape"])})
+        values: dict[str, Any] = dict(fields)
+        values |= {"shape": tuple(fields["shape"]), "model_shape": tuple(fields["model_shape"])}
+        port = Port(**values)
         if prod(port.shape) != port.lanes * port.beats:
             raise ValueError(
                 f"'{port.name}': shape {list(port.shape)} has {prod(port.shape)} elements, "

@@ -54,14 +54,11 @@ def read_text(path: str) -> str:
 
 
 def load_module(path: str, shapes: dict[str, tuple[int, ...]]) -> ModuleOp:
-    """The module of an `.onnx` file or of textual IR, verified."""
+    """The module of a model (`.onnx`) or of textual IR, verified."""
+    from ..frontends import front_end
     from ..qdialect.text import parse_module, verify_module
 
-    if path.endswith(".onnx"):
-        from ..frontends.onnx import import_onnx
-
-        module = import_onnx(path, shapes=shapes)
-    else:
-        module = parse_module(read_text(path), path)
+    read = front_end(path)
+    module = parse_module(read_text(path), path) if read is None else read(path, shapes=shapes)
     verify_module(module)
     return module

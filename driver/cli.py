@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 COMMANDS = {"build": ".build:main", "run": ".run:main"}  # anything else is the opt tool
@@ -32,10 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _guarded(command: object, arguments: list[str]) -> int:
-    assert callable(command)
+def _guarded(command: Callable[[list[str]], int], arguments: list[str]) -> int:
     try:
-        return int(command(arguments))
+        return command(arguments)
     except Exception as fault:
         from ..qdialect.errors import QoptError
 

@@ -52,9 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--engine", default="reference", choices=["reference", "dataflow", "amaranth", "verilog"], help="what executes")
     add("--expect", metavar="Y", help=".npy or .npz with the outputs to expect")
-    add(
-        "--tolerance", type=float, default=1e-5, help="of --expect, relative to the range of the outputs"
-    )
+    add("--tolerance", type=float, default=1e-5, help="of --expect, relative to the range of the outputs")
     add("--labels", metavar="L", help=".npy with the class of each frame: prints the accuracy")
     add("--samples", type=int, metavar="N", help="use the first N frames only")
     add("--stall", nargs="?", type=float, const=0.3, default=0.0, metavar="P", help="stall both ends at random (0.3)")
@@ -98,7 +96,7 @@ def _save(path: str, outputs: list[Array]) -> None:
     from ..qdialect.errors import QoptError
 
     try:
-        np.savez(path, **{f"output{index}": output for index, output in enumerate(outputs)})
+        np.savez(path, allow_pickle=False, **{f"output{index}": output for index, output in enumerate(outputs)})
     except OSError as fault:
         raise QoptError(
             f"cannot write '{path}': {fault.strerror}", mend="choose a place that can be written to"

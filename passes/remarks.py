@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -15,7 +15,7 @@ _remarks: ContextVar[list[str] | None] = ContextVar("remarks", default=None)
 
 
 @contextmanager
-def collected_remarks() -> Iterator[list[str]]:
+def collected_remarks() -> Generator[list[str]]:
     """Within this context, `remark` adds to the list that is given out."""
     remarks: list[str] = []
     token = _remarks.set(remarks)

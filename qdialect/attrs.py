@@ -6,10 +6,11 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
+from math import prod
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -27,13 +28,14 @@ from .types import FormatType, QTensor, RealType, is_f32, tensor_type
 
 Array: TypeAlias = NDArray[Any]
 
+MAX_ELEMENTS = 1 << 28  # a larger constant is a typing mistake; it must not exhaust the memory
 INLINE_LIMIT = 64  # up to this many elements a constant prints as numbers that a person can read and edit
 
 _elide: ContextVar[bool] = ContextVar("elide_dense_constants", default=False)
 
 
 @contextmanager
-def elided_constants() -> Iterator[None]:
+def elided_constants() -> Generator[None]:
     """Within this context large constants print as a digest: for diagnostics, which must not dump weights."""
     token = _elide.set(True)
     try:
@@ -58,7 +60,7 @@ class Buffer:
             if self.array.dtype == object:
                 hasher.update(" ".join(map(str, self.array.reshape(-1))).encode())
             elif self.array.size:
-                hasher.update(memoryview(self.array.reshape(-1)).cast("B"))
+                hasher.update(self.array.reshape(-1).view(np.uint8).data)
             self._digest = hasher.digest()
         return self._digest
 
@@ -175,7 +177,7 @@ class DenseAttr(TypedAttribute):
             literal = _parse_literal(parser)
             end = parser.pos
             parser.parse_punctuation(":")
-            type_ = tensor_type(parser.parse_type())
+            type_ = _parse_constant_type(parser)
             try:
                 array = _array_of(literal, type_)
                 fault = _fault(array, type_)
@@ -210,9 +212,9 @@ class DenseAttr(TypedAttribute):
     def print_without_type(self, printer: Printer) -> None:
         self.print_parameters(printer)
 
-    @classmethod
-    def parse_with_type(cls, parser: AttrParser, type: Attribute) -> TypedAttribute:
-        return cls.new(cls.parse_parameters(parser))
+    @staticmethod
+    def parse_with_type(parser: AttrParser, type: Attribute) -> TypedAttribute:
+        return DenseAttr.new(DenseAttr.parse_parameters(parser))
 
 
 def _freeze(array: Array, element_type: Attribute) -> Array:
@@ -252,6 +254,21 @@ def _nested_text(array: Array) -> str:
     if array.ndim == 0:
         return _number_text(array[()])
     return "[" + ", ".join(_nested_text(np.asarray(row, dtype=array.dtype)) for row in array) + "]"
+
+
+def _parse_constant_type(parser: AttrParser) -> QTensor:
+    position = parser.pos
+    type_ = parser.parse_type()
+    if not isinstance(type_, TensorType):
+        parser.raise_error(f"a constant is a tensor, not {type_}", position, parser.pos)
+    shape = type_.get_shape()
+    if min(shape, default=0) < 0:
+        parser.raise_error(f"a constant has a fixed shape, not that of {type_}", position, parser.pos)
+    if prod(shape) > MAX_ELEMENTS:
+        parser.raise_error(
+            f"a constant has at most {MAX_ELEMENTS} elements, {type_} has {prod(shape)}", position, parser.pos
+        )
+    return tensor_type(type_)
 
 
 def _parse_literal(parser: AttrParser) -> Any:
@@ -299,11 +316,11 @@ def _fraction(item: Any) -> Fraction:
 def _pack(flat: Array, element_type: Attribute) -> str:
     """Base64 of the elements, little-endian, each cut to its word length in bits."""
     if not isinstance(element_type, FormatType):
-        return base64.b64encode(memoryview(np.ascontiguousarray(flat)).cast("B")).decode()
+        return base64.b64encode(np.ascontiguousarray(flat).tobytes()).decode()
     format_ = cast(FormatType[Any], element_type).format
     width = format_.word_length
     if width in (8, 16, 32, 64):
-        return base64.b64encode(memoryview(np.ascontiguousarray(flat)).cast("B")).decode()
+        return base64.b64encode(np.ascontiguousarray(flat).tobytes()).decode()
     if isinstance(format_, BipolarFormat):
         flat = (flat > 0).astype(np.uint8)
     if flat.dtype == object:
@@ -385,15 +402,16 @@ class RangeAttr(ParametrizedAttribute):
         printer.print_string(f"<{self.lo.data}, {self.hi.data}>")
 
 
+# formats.py knows no xDSL, so its enums are those of the standard library.
 @irdl_attr_definition
-class RoundingAttr(EnumAttribute[Rounding], SpacedOpaqueSyntaxAttribute):
+class RoundingAttr(EnumAttribute[Rounding], SpacedOpaqueSyntaxAttribute):  # pyright: ignore[reportInvalidTypeArguments]
     """How `q.quantize` rounds: half_even, half_up, half_down, ceil, floor, up, down."""
 
     name = "q.rounding"
 
 
 @irdl_attr_definition
-class OverflowAttr(EnumAttribute[Overflow], SpacedOpaqueSyntaxAttribute):
+class OverflowAttr(EnumAttribute[Overflow], SpacedOpaqueSyntaxAttribute):  # pyright: ignore[reportInvalidTypeArguments]
     """What `q.quantize` does with a code that does not fit: saturate, wrap."""
 
     name = "q.overflow"

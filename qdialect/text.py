@@ -7,6 +7,7 @@ node with `loc("node")`. Printing writes node names only, so that text read and 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from io import StringIO
 from typing import IO
@@ -16,14 +17,27 @@ from xdsl.dialects.builtin import Builtin, FileLineColLoc, IntAttr, ModuleOp, Na
 from xdsl.dialects.func import Func
 from xdsl.ir import Attribute, BlockArgument, Operation, Region, SSAValue
 from xdsl.parser import Parser
+from xdsl.parser.generic_parser import ParserState
 from xdsl.printer import Printer
+from xdsl.traits import IsolatedFromAbove
 from xdsl.utils.exceptions import ParseError, VerifyException
+from xdsl.utils.lexer import Input, Span
+from xdsl.utils.mlir_lexer import MLIRLexer
 
 from .attrs import elided_constants
 from .errors import QoptError
 
 MEND = "; mend: "  # splits the text of a verifier's exception into what is wrong and how to mend it
 _MAX_SHOWN = 160  # characters of a source line shown in an error
+_XDSL_MENDS = {  # part of a message of xDSL's verifiers -> how to mend
+    "should be of base attribute tensor": "write a tensor type: tensor<...>",
+    "operand type mismatch": "give the operands of the call the types of the function's arguments",
+    "result type mismatch": "give the results of the call the types of the function's results",
+    "must be the last operation": "end each function with one func.return",
+    "is not a terminator": "end each function with one func.return",
+    "expects parent op": "move it into the op that is expected",
+}
+_OTHER_MEND = "correct the operands, attributes or types of the op"
 
 
 def new_context() -> Context:
@@ -37,19 +51,29 @@ def new_context() -> Context:
     return context
 
 
+class _Lexer(MLIRLexer):
+    """xDSL's lexer; a string without an end takes linear time here, exponential time there."""
+
+    _unescaped_characters_regex = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
+
+
 class PositionParser(Parser):
     """Parser that keeps the file position of every op in its location."""
 
     def __init__(self, context: Context, text: str, name: str, first_line: int = 1):
-        super().__init__(context, text, name)
+        super().__init__(context, "", name)
+        self._parser_state = ParserState(_Lexer(Input(text, name)))
         self._file_name = name
         self._first_line = first_line
         self._line_starts = [0, *(i + 1 for i, character in enumerate(text) if character == "\n")]
 
     def parse_operation(self) -> Operation:
-        position = self._current_token.span.start
-        op = super().parse_operation()
-        here = self._location(position)
+        span = self._current_token.span
+        here = self._location(span.start)
+        try:
+            op = super().parse_operation()
+        except VerifyException as fault:
+            raise verify_error(fault, _place(span, self._file_name, self._first_line)) from None
         if isinstance(op.location, UnknownLoc):
             op.location = here
         elif isinstance(op.location, NameLoc):
@@ -75,7 +99,13 @@ def parse_module(text: str, name: str, context: Context | None = None, first_lin
 
 
 def _syntax_error(fault: ParseError, name: str, first_line: int) -> QoptError:
-    start, source = fault.span.start, fault.span.input
+    what, mend = split_mend(fault.msg.strip())
+    return QoptError(what, _place(fault.span, name, first_line), mend or "correct the text at the caret")
+
+
+def _place(span: Span, name: str, first_line: int) -> str:
+    """`net.mlir:41:3`, and the line with a caret."""
+    start, source = span.start, span.input
     content = source.content if isinstance(source.content, str) else source.content.decode(errors="replace")
     line_start = content.rfind("\n", 0, start) + 1
     line = content.count("\n", 0, start) + first_line
@@ -84,9 +114,7 @@ def _syntax_error(fault: ParseError, name: str, first_line: int) -> QoptError:
     shown = content[line_start : len(content) if line_end < 0 else line_end]
     offset = max(0, column - _MAX_SHOWN // 2)
     shown = shown[offset : offset + _MAX_SHOWN]
-    what, mend = split_mend(fault.msg.strip())
-    place = f"{name}:{line}:{column}\n    {shown}\n    {' ' * (column - 1 - offset)}^"
-    return QoptError(what, place, mend or "correct the text at the caret")
+    return f"{name}:{line}:{column}\n    {shown}\n    {' ' * (column - 1 - offset)}^"
 
 
 def split_mend(text: str) -> tuple[str, str | None]:
@@ -96,20 +124,22 @@ def split_mend(text: str) -> tuple[str, str | None]:
 
 
 def verify_error(fault: VerifyException, where: str | Operation | None) -> QoptError:
-    """A verifier's exception as the error that a user sees."""
+    """A verifier's exception as the error that a user sees; xDSL's own verifiers do not say how to mend."""
     what, mend = split_mend(str(fault).strip())
+    if mend is None:
+        mend = next((mend for part, mend in _XDSL_MENDS.items() if part in what), _OTHER_MEND)
     return QoptError(what, where, mend)
 
 
 def verify_module(module: ModuleOp) -> None:
     """Verify every op, and that every value is defined before it is used. Raises QoptError at the first fault."""
     with elided_constants():
+        _verify_dominance(module.body, set())
         for op in module.walk():
             try:
                 op.verify(verify_nested_ops=False)
             except VerifyException as fault:
                 raise verify_error(fault, op) from None
-        _verify_dominance(module.body, set())
 
 
 def _verify_dominance(region: Region, outer: set[SSAValue]) -> None:
@@ -119,14 +149,17 @@ def _verify_dominance(region: Region, outer: set[SSAValue]) -> None:
         for op in block.ops:
             for operand in op.operands:
                 if operand not in defined:
-                    raise QoptError(
-                        f"{op.name} uses {_name_of(operand)} before it is defined",
-                        op,
-                        "move the definition above this op",
-                    )
+                    raise _dominance_error(op, operand)
             for inner in op.regions:
-                _verify_dominance(inner, defined)
+                _verify_dominance(inner, set() if op.has_trait(IsolatedFromAbove) else defined)
             defined.update(op.results)
+
+
+def _dominance_error(op: Operation, operand: SSAValue) -> QoptError:
+    name, region = _name_of(operand), operand.owner.parent_region()
+    if region is None or not region.is_ancestor(op):
+        return QoptError(f"{op.name} uses {name} of another function", op, "pass it to this function as an argument")
+    return QoptError(f"{op.name} uses {name} before it is defined", op, "move the definition above this op")
 
 
 def _name_of(value: SSAValue) -> str:

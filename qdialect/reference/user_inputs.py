@@ -6,6 +6,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import ArrayLike
 from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import FuncOp
 
@@ -96,9 +97,9 @@ def _number(main: FuncOp, index: int, key: str, default: int) -> Fraction:
     return Fraction(text.data) if isinstance(text, StringAttr) else Fraction(default)
 
 
-def code_values(main: FuncOp, codes: list[Array]) -> dict[int, Array]:
+def code_values(main: FuncOp, codes: list[Array]) -> dict[str | int, ArrayLike]:
     """Codes of @main's inputs as the values that they stand for, by index."""
-    values: dict[int, Array] = {}
+    values: dict[str | int, ArrayLike] = {}
     for index, array in enumerate(codes):
         type_ = element_type(main.args[index])
         fraction_bits = integer_format(type_).fraction_bits if is_integer_type(type_) else 0
