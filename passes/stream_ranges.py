@@ -18,7 +18,7 @@ from ..qdialect.formats import BipolarFormat, IntRange
 
 
 def chain_ranges(units: Sequence[UnitOp], sent: IntRange) -> list[IntRange]:
-    """Codes that each unit can make if the first is sent codes in `sent`; ranges that the IR states are not believed."""
+    """Codes that each unit can make if the first is sent codes in `sent`; no range that the IR states is believed."""
     ranges: list[IntRange] = []
     for unit in units:
         sent = _result_range(unit, sent)
