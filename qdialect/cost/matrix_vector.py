@@ -67,7 +67,7 @@ def _datapath(op: MatrixVectorOp, simd: int, stored: int) -> tuple[int, int, int
     width = input_format.word_length
     if width + stored <= TABLE_INPUTS:
         group = lanes_per_table(width, op.weight_format.word_length)
-        bits = width + stored - 1 + (group - 1).bit_length()
+        bits = group.bit_length() if width == stored == 1 else width + stored - 1 + (group - 1).bit_length()
         terms = ceil_div(simd, group)
         lut, ff = adder_tree(terms, bits)
         return lut + terms * bits, ff, 0
@@ -76,7 +76,7 @@ def _datapath(op: MatrixVectorOp, simd: int, stored: int) -> tuple[int, int, int
         return lut + simd * stored, ff, 0
     lut, ff = adder_tree(simd, width + stored)
     if stored <= DIGIT_WEIGHT_WIDTH and isinstance(input_format, FixedFormat):
-        digits = ceil_div(stored + 1, 2)
-        return lut + simd * (digits * (width + 2) + (digits - 1) * (width + 2)), ff, 0
+        digits = ceil_div(stored, 2)
+        return lut + simd * digits * (width + 1), ff, 0
     product_lut, product_dsp = product_cost(width, stored)
     return lut + simd * product_lut, ff, simd * product_dsp

@@ -24,11 +24,11 @@ def cost(op: RequantizeOp, lanes: int, _: int) -> UnitCost:
     multiplier, addend = _width(op.multiplier_codes), _width(op.addend_codes)
     factors, addends = table_cost(groups, multiplier), table_cost(groups, addend)
     lut, dsp = product_cost(x, multiplier)
-    total = max(x + multiplier, addend) + 1
+    total = 0 if dsp else max(x + multiplier, addend) + 1  # a DSP block has the adder and the registers
     return UnitCost(
         cycles=op.input_type.elements // lanes,
         latency=requantize_latency(channel_groups=groups),
-        lut=lanes * (lut + 2 * total + 2 * result + factors.lut + addends.lut) + counter_lut(groups) + 2,
+        lut=lanes * (lut + total + 3 * result + factors.lut + addends.lut) + counter_lut(groups) + 2,
         ff=lanes * (2 * total + result + factors.ff + addends.ff) + counter_lut(groups) + 4,
         dsp=lanes * dsp,
         bram18=lanes * (factors.bram18 + addends.bram18),

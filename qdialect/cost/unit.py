@@ -2,7 +2,8 @@
 """What a unit costs, and the estimates that several units share.
 
 Cycles, latency and memory bits are exact. LUT, FF, DSP and BRAM are estimates for six-input look-up tables, 18-kbit
-memories and wide multipliers (AMD 7 series and later), to compare foldings with and to answer a budget.
+memories and wide multipliers (AMD 7 series and later), to compare foldings with and to answer a budget. They were
+fitted to what `backends/synthesis.py` counts: most units are within a third.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 
 # A product whose factors have together at least so many bits goes to a DSP block (yosys synth_xilinx).
 DSP_PRODUCT_WIDTH = 9
-# A constant table that is deeper than this is put into block memory where nothing else is asked for.
-BLOCK_MEMORY_DEPTH = 128
+# Bits of an 18-kbit memory; where nothing else is asked for, a memory that fills half of those it needs goes there.
+BRAM18_BITS = 18 * 1024
 # What a DSP block and an 18-kbit memory weigh against look-up tables: about their ratio on mid-range devices.
 DSP_AREA = 100
 BRAM18_AREA = 100
@@ -88,21 +89,21 @@ def table_cost(depth: int, width: int, block: bool | None = None) -> MemoryCost:
     if depth <= 1:
         return MemoryCost()
     if block is None:
-        block = depth > BLOCK_MEMORY_DEPTH
+        block = _fills_blocks(depth, width)
     if block:
         return MemoryCost(bram18=bram18(depth, width), bits=depth * width)
-    return MemoryCost(lut=_distributed(depth, width), ff=width, bits=depth * width)
+    return MemoryCost(lut=width * ceil_div(depth, 64), ff=width, bits=depth * width)
 
 
 def buffer_cost(depth: int, width: int) -> MemoryCost:
     """A buffer that is written and read, in distributed memory (two 32-row columns a look-up table) or blocks."""
-    if depth > BLOCK_MEMORY_DEPTH:
+    if _fills_blocks(depth, width):
         return MemoryCost(bram18=bram18(depth, width), bits=depth * width)
     return MemoryCost(lut=ceil_div(depth, 32) * ceil_div(width, 2) + 2 * ceil_log2(max(depth, 2)), bits=depth * width)
 
 
-def _distributed(depth: int, width: int) -> int:
-    return width * ceil_div(depth, 64)
+def _fills_blocks(depth: int, width: int) -> bool:
+    return 2 * depth * width >= bram18(depth, width) * BRAM18_BITS
 
 
 def counter_lut(bound: int) -> int:
@@ -123,8 +124,8 @@ def adder_tree(terms: int, width: int) -> tuple[int, int]:
     """(LUT, FF) of a tree that adds `terms` numbers of `width` bits, every level registered, the first numbers too."""
     lut, ff = 0, terms * width
     while terms > 1:
-        width += 1
         lut += terms // 2 * width
+        width += 1
         terms = ceil_div(terms, 2)
         ff += terms * width
     return lut, ff
