@@ -97,7 +97,7 @@ def main() -> None:
         for row in found[-len(speeds) * 2 + 2 :]:
             print(*row, sep="\t", file=sys.stderr)
     titles = ["model", "batch", "qopt ms/frame", "judge", "ms/frame", "judge / qopt", "goal", "met"]
-    text = "Typed reference, whole network, one thread; medians."
+    text = "Typed reference, whole network, one thread; medians of processor time."
     publish(__file__, "Speed of the reference", [text, table(titles, found)], options.write)
 
 
