@@ -31,6 +31,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
+from ..qdialect.errors import QoptError
 from ..qdialect.q import (
     AddOp,
     ArgMaxOp,
@@ -107,7 +108,11 @@ class _Conversion:
         if value in self.exact:
             return self.exact[value]
         attribute = constant_of(value)
-        if attribute is None or not is_f32(element_type(value)) or isinstance(op, BatchNormOp):
+        if attribute is None or not is_f32(element_type(value)):
+            return value
+        if not np.isfinite(attribute.array).all():
+            raise QoptError(f"{op.name} has a constant that is infinite or NaN", op, "give it finite constants")
+        if isinstance(op, BatchNormOp):
             return value  # the parameters of a batch normalisation are exact numbers as they are
         if (offset := self._whole_offset(op, value)) is not None:
             Rewriter.insert_op(offset, InsertPoint.before(op))

@@ -16,6 +16,7 @@ from xdsl.utils.exceptions import ArgSpecParseError, VerifyException
 
 from ..qdialect.attrs import elided_constants
 from ..qdialect.errors import QoptError
+from ..qdialect.formats import NoCodeError
 from ..qdialect.text import verify_error, verify_module
 from . import PASSES
 from .pipelines import PIPELINES
@@ -77,6 +78,8 @@ def run_passes(
                 pass_.apply(context, module)
         except VerifyException as fault:
             raise verify_error(fault, f"pass '{pass_.name}'") from None
+        except NoCodeError as fault:
+            raise QoptError(str(fault), f"pass '{pass_.name}'", "give finite constants") from None
         verify_module(module)
         if after is not None:
             after(pass_, module)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import QoptError
+from .formats import NoCodeError
 
 Array: TypeAlias = NDArray[Any]
 
@@ -52,8 +53,11 @@ def batch_norm_affine(
 
 
 def as_fractions(numbers: Array) -> Array:
-    """The same numbers as an object array of Fractions (floats exactly)."""
-    return _map(Fraction, np.asarray(numbers))
+    """The same numbers as an object array of Fractions (floats exactly). Raises NoCodeError for NaN and infinities."""
+    array = np.asarray(numbers)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise NoCodeError("an infinity or NaN is no exact number")
+    return _map(Fraction, array)
 
 
 def _map(function: Any, numbers: Array) -> Array:

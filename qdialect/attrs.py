@@ -294,7 +294,10 @@ def _array_of(literal: Any, type_: QTensor) -> Array:
     if isinstance(element_type, RealType):
         converted = _map_objects(_fraction, items)
     elif is_f32(element_type):
-        converted = items.astype(np.float32)
+        with np.errstate(over="ignore"):
+            converted = items.astype(np.float32)
+        if np.isinf(converted).any() and not np.isinf(items.astype(np.float64)).any():
+            raise ValueError("a number is too large for f32")
     else:
         if any(not isinstance(item, int) for item in items.reshape(-1)):
             raise ValueError("codes are whole numbers")

@@ -121,6 +121,10 @@ class BipolarType(ParametrizedAttribute, FormatType[BipolarFormat], TypeAttribut
 
     name = "q.bipolar"
 
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        return ()  # so that parameters are refused: xDSL would read and then trip over them
+
     @property
     def format(self) -> BipolarFormat:
         return BipolarFormat()
@@ -221,6 +225,10 @@ class RealType(ParametrizedAttribute, TypeAttribute):
     """`!q.real`: an exact rational number. It has no hardware form: scales and offsets on their way out of the net."""
 
     name = "q.real"
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        return ()
 
 
 IntegerType: TypeAlias = FixedType | UFixedType | BipolarType

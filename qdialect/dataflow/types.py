@@ -13,6 +13,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from ..attrs import MAX_ELEMENTS
 from ..formats import IntegerFormat
 from ..types import integer_format, is_integer_type
 
@@ -117,6 +118,8 @@ def _stream_fault(element_type: Attribute, lanes: int, beats: int) -> str | None
         return fault
     if lanes < 1 or beats < 1:
         return f"!dataflow.stream needs at least 1 lane and 1 beat, got lanes = {lanes}, beats = {beats}"
+    if lanes * beats > MAX_ELEMENTS:
+        return f"!dataflow.stream has at most {MAX_ELEMENTS} elements a frame, got lanes = {lanes}, beats = {beats}"
     return None
 
 

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from ..attrs import RangeAttr
 from ..errors import QoptError
-from ..formats import IntRange
+from ..formats import IntRange, NoCodeError
 from ..q import ConstantOp
 from ..types import integer_format, is_integer_type
 from . import dataflow, q
@@ -27,6 +28,7 @@ from .q.constant import constant_numbers
 from .registry import Compiled, Kernel, meaning_of
 from .values import Array, Numbers, range_of
 
+FINITE = "give the op finite constants"
 _FAMILIES = (q, dataflow)  # importing them registers the meanings
 
 
@@ -132,7 +134,11 @@ class _Builder:
     def _fold(self, call: Call, results: Sequence[Numbers], kernel: Kernel, first: Numbers) -> None:
         """Run an op on constants, as on a single frame."""
         assert first.constant is not None
-        stored = kernel(first.constant[None])
+        try:
+            with np.errstate(all="ignore"):
+                stored = kernel(first.constant[None])
+        except NoCodeError as reason:
+            raise QoptError(f"{call.op.name}: {reason}", call.op, FINITE) from None
         for slot, numbers, array in zip(call.results, results, (stored,) if len(results) == 1 else stored, strict=True):
             range_ = None if numbers.range is None else range_of(array)
             self.numbers[slot] = replace(numbers, constant=array[0], range=range_, reusable=False)
@@ -162,7 +168,10 @@ def _compile(op: Operation, operands: Sequence[Numbers]) -> Compiled:
     meaning = meaning_of(op)
     if meaning is None:
         raise QoptError(f"the reference cannot execute {op.name}", op, "lower it to ops of the q or dataflow dialect")
-    results, kernel = meaning.build(op, operands)
+    try:
+        results, kernel = meaning.build(op, operands)
+    except NoCodeError as reason:
+        raise QoptError(f"{op.name}: {reason}", op, FINITE) from None
     if len(results) != 1 or not is_integer_type(results[0].element_type):
         return [replace(result, reusable=False) for result in results], kernel
     numbers = replace(results[0], reusable=False)

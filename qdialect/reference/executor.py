@@ -131,7 +131,8 @@ class Plan:
         step = None
         try:
             for step in self.steps:
-                result = step.kernel(*[slots[source] for source in step.sources])
+                with np.errstate(all="ignore"):  # float32 ops do as IEEE 754 says, infinities and NaN included
+                    result = step.kernel(*[slots[source] for source in step.sources])
                 if len(step.targets) == 1:
                     slots[step.targets[0]] = result
                 else:
