@@ -28,9 +28,9 @@ from ..qdialect.attrs import Array
 from ..qdialect.errors import QoptError
 from ..qdialect.text import module_text
 from . import host
+from .amaranth.emit import sanitised
 from .execute import run_hardware
 from .files import new_folder
-from .hardware import identifier
 from .interface import describe
 from .report import report_data, report_text
 from .testbench import write_testbench
@@ -63,7 +63,7 @@ def build(context: Context, module: ModuleOp, out: Path, options: BuildOptions, 
     with new_folder(out, options.force) as folder:
         typed = _write_levels(context, module, folder / "ir", options, progress)
         progress("writing Verilog")
-        top = identifier(options.name)
+        top = sanitised(options.name)
         sources = verilog_files(module, top)
         _write_texts(folder / "rtl", sources)
         interface = describe(module, options.name, top)

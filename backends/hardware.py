@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +23,7 @@ from ..qdialect.dataflow import (
 from ..qdialect.errors import QoptError, node_name
 from ..qdialect.formats import BipolarFormat
 from .amaranth.arg_max import ArgMaxUnit
+from .amaranth.emit import unique_names
 from .amaranth.fifo import StreamFifo
 from .amaranth.matrix_vector import MatrixVectorUnit
 from .amaranth.requantize import RequantizeUnit
@@ -114,21 +114,9 @@ def component(op: UnitOp) -> StreamUnit:
 
 def unit_names(units: list[UnitOp]) -> list[str]:
     """Instance names: ONNX node (or the value's name) and kind of unit, as Verilog identifiers, all different."""
-    names: list[str] = []
-    for unit in units:
-        kind = unit.name.removeprefix("dataflow.")
-        base = identifier(f"{node_name(unit) or unit.result.name_hint or 'unit'}_{kind}")
-        name, number = base, 2
-        while name in names:
-            name, number = f"{base}_{number}", number + 1
-        names.append(name)
-    return names
-
-
-def identifier(text: str) -> str:
-    """`text` as a Verilog identifier."""
-    name = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_]", "_", text)).strip("_") or "unit"
-    return name if name[0].isalpha() else f"n{name}"
+    kinds = [unit.name.removeprefix("dataflow.") for unit in units]
+    owners = [node_name(unit) or unit.result.name_hint or "unit" for unit in units]
+    return unique_names([f"{owner}_{kind}" for owner, kind in zip(owners, kinds, strict=True)])
 
 
 def hardware_top(module: ModuleOp) -> AxiStreamTop:

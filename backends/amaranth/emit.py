@@ -42,9 +42,9 @@ def emit_verilog(*, name: str, units: Sequence[tuple[str, StreamUnit]], output_b
 
 
 def sanitised(name: str) -> str:
-    """`name` as a Verilog identifier: letters, digits and `_`, not starting with a digit."""
-    legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    return legal if re.match(r"[A-Za-z_]", legal) else f"_{legal}"
+    """`name` as a Verilog identifier: letters, digits and single `_`, starting with a letter."""
+    legal = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_]", "_", name)).strip("_") or "unit"
+    return legal if legal[0].isalpha() else f"n{legal}"
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

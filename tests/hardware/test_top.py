@@ -144,7 +144,7 @@ def test_emission_is_stable_and_names_no_path() -> None:
 
 def test_equal_units_share_a_module() -> None:
     texts = emit_verilog(name="net", units=network(), output_beats=2)
-    modules = ["net", "net__fc_0_MatMul", "net_act", "net_fifo_0", "net__2to3", "net_hidden"]
+    modules = ["net", "net_fc_0_MatMul", "net_act", "net_fifo_0", "net_n2to3", "net_hidden"]
     assert list(texts) == [f"{module}.v" for module in modules]
     for module in modules:
         assert re.findall(r"^module (\w+)", texts[f"{module}.v"], re.MULTILINE) == [module]
@@ -174,10 +174,10 @@ def test_yosys_reads_without_warning(tmp_path: Path) -> None:
 
 
 def test_names() -> None:
-    assert sanitised("/a b.c") == "_a_b_c"
-    assert sanitised("1x") == "_1x"
-    assert sanitised("") == "_"
-    assert unique_names(["a", "a", "a_1", "a", "b/"]) == ["a", "a_1", "a_1_1", "a_2", "b_"]
+    assert sanitised("/a b..c") == "a_b_c"
+    assert sanitised("1x") == "n1x"
+    assert sanitised("//") == "unit"
+    assert unique_names(["a", "a", "a_1", "a", "b/"]) == ["a", "a_1", "a_1_1", "a_2", "b"]
 
 
 def test_refused_chains() -> None:
