@@ -259,6 +259,13 @@ def test_multi_threshold(
     assert ("threshold" in op_names(module)) == (on_integers and (rows == 1 or len(shape) == 2))
 
 
+def test_multi_threshold_of_zeros() -> None:
+    x = np.array([[-1, 0, 1, 2]], np.float32)
+    nodes = [op("MultiThreshold", "x t", domain=QONNX, out_scale=1.0, out_bias=0.0, out_dtype="UINT4")]
+    module = imported(model(nodes, {"t": np.zeros((1, 3))}, x=x.shape))
+    np.testing.assert_array_equal(run(module, x)[0], [[0, 3, 3, 3]])
+
+
 def test_finn_datatypes() -> None:
     """FINN writes which integers a float tensor holds; constants that hold others stay float32."""
     proto = model([op("MatMul", "x w", "a"), op("MatMul", "a v")], {"w": np.eye(4), "v": np.eye(4) / 2})

@@ -91,7 +91,7 @@ def _sum_of_steps(node: Node, x: SSAValue, thresholds: Array, axis: int) -> SSAV
     else:
         x = node.emit(ReshapeOp(x, (*shape, 1)))
         spread = spread.reshape(count) if len(thresholds) == 1 else spread
-    difference = node.emit(SubOp(x, node.add_constant(spread))) if spread.any() else x
+    difference = node.emit(SubOp(x, node.add_constant(spread))) if count > 1 or spread.any() else x
     steps = node.emit(QuantizeOp(difference, BipolarType()))
     if count == 1:
         return steps
