@@ -37,7 +37,7 @@ from ..qdialect.attrs import RangeAttr
 from ..qdialect.errors import QoptError, describe_location
 from ..qdialect.formats import IntRange
 from ..qdialect.q import BinaryOp, ConstantOp, MatMulOp, ReluOp, ReshapeOp, TransposeOp
-from ..qdialect.q.inference import code_range, elementwise_range, matmul_range
+from ..qdialect.q.inference import elementwise_range, matmul_range, relu_range
 from ..qdialect.types import element_type, is_integer_type
 from .hardware_support import SUPPORTED, Refusal, argument_name, refusal, result_name
 from .rewriting import at, function_named
@@ -161,12 +161,11 @@ def _with_proof(op: Operation, clone: Operation) -> Operation:
     """State the range that an integer result has, if it followed from an operand that is now a bare argument."""
     if not isinstance(op, BinaryOp | MatMulOp | ReluOp) or op.range is not None:
         return clone
-    pairs = list(zip(op.operands, clone.operands, strict=True))
-    if all(is_integer_type(element_type(value)) for value in (*op.operands, op.result)) and any(
-        code_range(old) != code_range(new) for old, new in pairs
-    ):
+    assert isinstance(clone, BinaryOp | MatMulOp | ReluOp)
+    if all(is_integer_type(element_type(value)) for value in (*op.operands, op.result)):
         codes = _derived_range(op)
-        clone.properties["range"] = RangeAttr(codes.lo, codes.hi)
+        if codes != _derived_range(clone):
+            clone.properties["range"] = RangeAttr(codes.lo, codes.hi)
     return clone
 
 
@@ -174,7 +173,9 @@ def _derived_range(op: BinaryOp | MatMulOp | ReluOp) -> IntRange:
     """The codes that an integer result can have, from what is known at its operands."""
     if isinstance(op, MatMulOp):
         return matmul_range(op.lhs, op.rhs)[0]
-    return code_range(op.result) if isinstance(op, ReluOp) else elementwise_range(op.name, op.lhs, op.rhs)[0]
+    if isinstance(op, ReluOp):
+        return relu_range(op.input)
+    return elementwise_range(op.name, op.lhs, op.rhs)[0]
 
 
 def _clone_constants(values: Iterable[SSAValue], block: Block, mapping: dict[SSAValue, SSAValue]) -> None:

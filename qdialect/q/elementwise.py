@@ -10,7 +10,6 @@ from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, result_def,
 from xdsl.traits import Pure
 
 from ..attrs import RangeAttr
-from ..formats import IntRange
 from ..types import (
     FixedType,
     QTensor,
@@ -23,7 +22,7 @@ from ..types import (
     shape_of,
 )
 from .base import AnyTensor, QOp, broadcast_shape, tensor
-from .inference import code_range, constant_of, elementwise_element_type, elementwise_range, verify_holds
+from .inference import constant_of, elementwise_element_type, elementwise_range, relu_range, verify_holds
 
 
 class BinaryOp(QOp, ABC):
@@ -138,7 +137,7 @@ class ReluOp(QOp):
         if result_type is None:
             type_ = element_type(input)
             if is_integer_type(type_):
-                type_ = fixed_type(_relu_range(input), integer_format(type_).fraction_bits)
+                type_ = fixed_type(relu_range(input), integer_format(type_).fraction_bits)
             result_type = tensor(_real_if_float(type_), shape_of(input))
         super().__init__(operands=[input], result_types=[result_type], properties={"range": range})
 
@@ -148,14 +147,9 @@ class ReluOp(QOp):
         type_ = element_type(self.input)
         if is_integer_type(type_):
             fraction_bits = integer_format(type_).fraction_bits
-            verify_holds(self.name, element_type(self.result), _relu_range(self.input), fraction_bits, self.range)
+            verify_holds(self.name, element_type(self.result), relu_range(self.input), fraction_bits, self.range)
         elif element_type(self.result) != _real_if_float(type_):
             raise self.fault(f"of {type_} gives {_real_if_float(type_)}, not {element_type(self.result)}")
-
-
-def _relu_range(value: SSAValue) -> IntRange:
-    range_ = code_range(value)
-    return IntRange(max(range_.lo, 0), max(range_.hi, 0))
 
 
 def _real_if_float(type_: Attribute) -> Attribute:

@@ -98,6 +98,12 @@ def elementwise_range(name: str, lhs: SSAValue, rhs: SSAValue) -> tuple[IntRange
     return IntRange(a.lo + b.lo, a.hi + b.hi), fraction_bits
 
 
+def relu_range(value: SSAValue) -> IntRange:
+    """Codes of `max(value, 0)`."""
+    range_ = code_range(value)
+    return IntRange(max(range_.lo, 0), max(range_.hi, 0))
+
+
 def elementwise_element_type(name: str, lhs: SSAValue, rhs: SSAValue) -> Attribute:
     """Element type of an elementwise result: real wins, then f32, then the smallest exact fixed type."""
     a, b = element_type(lhs), element_type(rhs)
