@@ -56,12 +56,14 @@ class ThresholdUnit(StreamUnit):
         kept = reachable_thresholds(table, codes)
         # x >= T is x > T - 1; the limit is the largest code if none reaches T, the least - 1 if all do
         self._limits = np.clip(table[:, kept], codes.lo, codes.hi + 1) - 1
-        ends = (int(self._limits.min()), int(self._limits.max())) if self._limits.size else (0, 0)
-        self._limit_format = smallest_fixed(IntRange(*ends))
+        self._stages = threshold_stages(self._limits.shape[1])
+        ends = [int(self._limits.min()), int(self._limits.max())] if self._limits.size else [0]
+        if self._stages > 1 and self._limits.shape[1] + 1 < 1 << self._stages:
+            ends.append(codes.hi)  # stands for the columns that a search asks for and the table has not
+        self._limit_format = smallest_fixed(IntRange(min(ends), max(ends)))
         self._descending = np.broadcast_to(flags, (rows,))
         self._lowest = base + kept.start  # output code if no kept threshold is reached, ascending
         self._highest = base + count - kept.start  # the same, descending
-        self._stages = threshold_stages(self._limits.shape[1])
         self._groups = lcm(rows, lanes) // lanes
         self.latency = threshold_latency(num_thresholds=self._limits.shape[1], channel_groups=self._groups)
 

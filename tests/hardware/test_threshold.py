@@ -91,6 +91,15 @@ def test_eight_bit_quantiser() -> None:
 
 
 @pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("count", [4, 5, 6])
+def test_small_thresholds_of_wide_inputs(count: int, descending: bool) -> None:
+    """The binary search asks for columns that are not there; no input may reach them."""
+    thresholds = np.arange(count)[None] - 2
+    check(thresholds, FixedFormat(8), 20, 1, descending=descending, stall=0)
+    check(thresholds + 3, FixedFormat(8, signed=False), 20, 1, descending=descending, stall=0)
+
+
+@pytest.mark.parametrize("descending", [False, True])
 def test_unreachable_thresholds_cost_no_stage(descending: bool) -> None:
     never, always = [50, 60, 70, 80], [-90, -80, -17, -16]
     thresholds = np.array([[*always, -3, 4, *never], [*always, -16, 15, *never]])
