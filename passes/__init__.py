@@ -9,6 +9,7 @@ PASSES: dict[str, str] = {
     "q-lower-sub-div": ".lower_sub_div:LowerSubDivPass",
     "q-collapse-affine": ".collapse_affine:CollapseAffinePass",
     "q-move-affine-past-linear": ".move_affine_past_linear:MoveAffinePastLinearPass",
+    "q-lower-top-k": ".lower_top_k:LowerTopKPass",
     "q-infer-ranges": ".infer_ranges:InferRangesPass",
     "q-check-ranges": ".check_ranges:CheckRangesPass",
     "q-lower-quantizers-to-thresholds": ".lower_quantizers_to_thresholds:LowerQuantizersToThresholdsPass",

@@ -16,6 +16,7 @@ _STREAMLINE = [
     "q-collapse-affine",
     "q-move-affine-past-linear",
     "q-collapse-affine",
+    "q-lower-top-k",
 ]
 _TO_HARDWARE = ["q-infer-ranges", "q-lower-quantizers", "q-infer-ranges", "q-partition"]
 
