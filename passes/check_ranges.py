@@ -22,12 +22,11 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from ..qdialect.attrs import RangeAttr
-from ..qdialect.dataflow import MatrixVectorOp, ToStreamOp, hardware_function, unit_chain
+from ..qdialect.dataflow import StreamType
 from ..qdialect.errors import QoptError
 from ..qdialect.formats import IntRange
 from ..qdialect.types import element_type, is_integer_type
 from .range_analysis import analyse
-from .stream_ranges import chain_ranges
 
 
 def check_ranges(module: ModuleOp) -> None:
@@ -36,18 +35,13 @@ def check_ranges(module: ModuleOp) -> None:
         return
     ranges = analyse(module)
     for op in module.walk():
-        if isinstance(op, MatrixVectorOp) or "range" not in op.properties:
+        if "range" not in op.properties:
             continue
         (result,) = op.results
-        if not is_integer_type(element_type(result)):
-            raise QoptError(f"{op.name} states a range, but gives {element_type(result)}", op, "remove the range")
+        type_ = result.type.element_type if isinstance(result.type, StreamType) else element_type(result)
+        if not is_integer_type(type_):
+            raise QoptError(f"{op.name} states a range, but gives {type_}", op, "remove the range")
         _check(op, ranges[result].hull)
-    for send in module.walk():
-        if isinstance(send, ToStreamOp):
-            units = unit_chain(hardware_function(module))
-            sent = ranges[send.input].hull
-            for unit, proven in zip(units, chain_ranges(units, sent), strict=True):
-                _check(unit, proven)
 
 
 def _check(op: Operation, proven: IntRange) -> None:

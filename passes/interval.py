@@ -189,3 +189,14 @@ def _clip(codes: Array, range_: IntRange) -> Array:
     if codes.dtype != object:
         range_ = IntRange(max(range_.lo, -INT64_LIMIT), min(range_.hi, INT64_LIMIT - 1))
     return np.asarray(np.clip(codes, range_.lo, range_.hi))
+
+
+def threshold(x: Interval, thresholds: Array, falls: Array, base: int, step: int) -> Interval:
+    """`base + step * #{k : x >= T[c][k]}`, c along the last axis; where `falls`, the thresholds not reached count.
+
+    thresholds: integers [C or 1, B], in units of `x.scale`; falls: bool [C or 1]. Codes, in units of 1.
+    """
+    low, high = ((bound[..., None] >= thresholds).sum(axis=-1) for bound in (x.lo, x.hi))
+    levels = thresholds.shape[-1]
+    low, high = np.where(falls, levels - high, low), np.where(falls, levels - low, high)
+    return Interval(np.asarray(base + step * low), np.asarray(base + step * high), Fraction(1))

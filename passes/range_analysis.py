@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Attribute, Operation, SSAValue
 
@@ -50,6 +50,7 @@ from ..qdialect.types import (
 from . import interval
 from .interval import Interval
 from .rewriting import exact_values
+from .stream_ranges import stream_interval
 
 Ranges: TypeAlias = dict[SSAValue, Interval]
 OpT = TypeVar("OpT", bound=Operation)
@@ -106,11 +107,15 @@ def _take_results(call: CallOp, callee: FuncOp, ranges: Ranges) -> None:
 
 
 def _analyse_op(op: Operation, ranges: Ranges) -> None:
-    if not all(isinstance(result.type, TensorType) for result in op.results):
-        return  # a stream: see stream_ranges.py
+    if op.operands and op.operands[0] in ranges:
+        moved = stream_interval(op, [ranges[op.operands[0]]])
+        if moved is not None:
+            ranges[op.results[0]] = moved
+            return
     transfer = _TRANSFERS.get(type(op))
     needed = _needed(op)
-    exact = all(is_integer_type(type_) or isinstance(type_, RealType) for type_ in map(element_type, op.results))
+    types = [getattr(result.type, "element_type", None) for result in op.results]
+    exact = all(type_ is not None and (is_integer_type(type_) or isinstance(type_, RealType)) for type_ in types)
     if transfer is not None and exact and all(operand in ranges for operand in needed):
         results = transfer(op, [ranges[operand] for operand in needed])
         ranges.update(zip(op.results, [results] if isinstance(results, Interval) else results, strict=True))
@@ -249,14 +254,10 @@ def _threshold(op: ThresholdOp, operands: Sequence[Interval]) -> Interval:
     x, thresholds = operands[:2]
     scale = common_scale(x.scale, thresholds.scale)
     x, thresholds = interval.rescaled(x, scale), interval.rescaled(thresholds, scale)
-    counts = [(np.atleast_1d(bound)[..., None] >= thresholds.lo).sum(axis=-1) for bound in (x.lo, x.hi)]
-    if len(operands) > 2:
-        falls, levels = operands[2].lo.astype(bool), shape_of(op.thresholds)[1]
-        low, high = counts
-        counts = [np.where(falls, levels - high, low), np.where(falls, levels - low, high)]
+    falls = np.zeros(1) if len(operands) < 3 else operands[2].lo
     step = 2 if isinstance(element_type(op.result), BipolarType) else 1
-    low, high = (np.asarray(op.base + step * count) for count in counts)
-    return Interval(low, high, _quantum(element_type(op.result)))
+    codes = interval.threshold(x, thresholds.lo, falls.astype(bool), op.base, step)
+    return Interval(codes.lo, codes.hi, _quantum(element_type(op.result)))
 
 
 def _quantum(type_: Attribute) -> Fraction:

@@ -1,42 +1,91 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which codes the units of a chain can make: one walk down the chain, from what the first unit is sent."""
+"""Which codes the units of a chain can make, element by element; bounds of a stream are those of its frame in a row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from math import prod
+
+import numpy as np
+from xdsl.ir import Operation
 
 from ..qdialect.dataflow import (
     ArgMaxOp,
     FifoOp,
+    FromStreamOp,
     MatrixVectorOp,
     RequantizeOp,
     ThresholdOp,
-    UnitOp,
+    ToStreamOp,
     WidthConverterOp,
 )
-from ..qdialect.formats import BipolarFormat, IntRange
+from ..qdialect.formats import FixedFormat, IntRange, Overflow
+from ..qdialect.types import BipolarType, shape_of
+from . import interval
+from .interval import Array, Interval
+
+ONE = Fraction(1)
 
 
-def chain_ranges(units: Sequence[UnitOp], sent: IntRange) -> list[IntRange]:
-    """Codes that each unit can make if the first is sent codes in `sent`; no range that the IR states is believed."""
-    ranges: list[IntRange] = []
-    for unit in units:
-        sent = _result_range(unit, sent)
-        ranges.append(sent)
-    return ranges
-
-
-def _result_range(unit: UnitOp, taken: IntRange) -> IntRange:
-    match unit:
+def stream_interval(op: Operation, operands: Sequence[Interval]) -> Interval | None:
+    """The interval of the result of a unit or transfer; None for other ops. No range that the IR states is believed."""
+    match op:
+        case ToStreamOp():
+            return _spread(operands[0], shape_of(op.input), (-1,))
+        case FromStreamOp():
+            return _spread(operands[0], (prod(shape_of(op.result)),), shape_of(op.result))
         case FifoOp() | WidthConverterOp():
-            return taken
+            return operands[0]
         case MatrixVectorOp():
-            return unit.range_from(taken)
-        case ThresholdOp() if not isinstance(unit.result_type.format, BipolarFormat):
-            return IntRange(unit.base, unit.base + unit.threshold_codes.shape[1])
+            return _matrix_vector(op, operands[0])
+        case ThresholdOp():
+            return _threshold(op, operands[0])
         case RequantizeOp():
-            return unit.clip.range
+            return _requantize(op, operands[0])
         case ArgMaxOp():
-            return IntRange(0, unit.input_type.elements - 1)
+            return interval.whole(IntRange(0, op.input_type.elements - 1), ONE)
         case _:
-            return unit.result_type.format.code_range
+            return None
+
+
+def _spread(x: Interval, shape: tuple[int, ...], new_shape: tuple[int, ...]) -> Interval:
+    """Bounds that broadcast to `shape`, reshaped; one bound for all stays one."""
+
+    def move(bound: Array) -> Array:
+        return bound.reshape(1) if bound.size == 1 else np.broadcast_to(bound, shape).reshape(new_shape)
+
+    return x.map(move)
+
+
+def _matrix_vector(op: MatrixVectorOp, x: Interval) -> Interval:
+    vectors = _spread(x, (op.input_type.elements,), (op.vectors, op.columns))
+    weights = interval.points(op.weight_codes.T, Fraction(2) ** -op.weight_format.fraction_bits)
+    sums = interval.matmul(vectors, weights, (op.vectors, op.columns), (op.columns, op.rows))
+    if op.bias_codes is not None:
+        sums = interval.add(sums, interval.points(op.bias_codes, sums.scale))
+    return _spread(sums, (op.vectors, op.rows), (-1,))
+
+
+def _threshold(op: ThresholdOp, x: Interval) -> Interval:
+    rows = _spread(x, (op.input_type.elements,), (-1, op.channels))
+    step = 2 if isinstance(op.result_type.element_type, BipolarType) else 1
+    flags = np.zeros(1) if op.descending_flags is None else op.descending_flags
+    counted = interval.threshold(rows, op.threshold_codes, flags.astype(bool), op.base, step)
+    quantum = Fraction(2) ** -op.result_type.format.fraction_bits
+    codes = Interval(counted.lo, counted.hi, quantum)
+    return _spread(codes, (op.input_type.elements // op.channels, op.channels), (-1,))
+
+
+def _requantize(op: RequantizeOp, x: Interval) -> Interval:
+    rows = _spread(x, (op.input_type.elements,), (-1, op.channels))
+    product = interval.multiply(replace(rows, scale=ONE), interval.points(op.multiplier_codes, ONE))
+    total = interval.add(product, interval.points(op.addend_codes, ONE))
+    format_ = op.result_type.format
+    assert isinstance(format_, FixedFormat), "the verifier asks for it"
+    shifted = replace(total, scale=total.scale / (1 << op.shift))
+    codes = interval.quantize(shifted, replace(format_, fraction_bits=0), op.rounding, Overflow.SATURATE, False)
+    low, high = (interval.whole(IntRange(end, end), ONE) for end in (op.clip.range.lo, op.clip.range.hi))
+    clipped = replace(interval.clamp(codes, low, high), scale=Fraction(2) ** -format_.fraction_bits)
+    return _spread(clipped, (op.input_type.elements // op.channels, op.channels), (-1,))

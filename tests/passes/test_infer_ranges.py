@@ -60,3 +60,17 @@ def test_a_range_too_tight_is_refused(seed: int, typed: Callable[[int], ModuleOp
             with pytest.raises(QoptError, match=f"states codes from {wrong.lo} to {wrong.hi}"):
                 check_ranges(after)
         op.properties["range"] = stated
+
+
+def test_ranges_of_the_typed_level_follow_at_the_dataflow_level(
+    graph: Callable[[int], ModuleOp], run_passes: Callable[[ModuleOp, str], ModuleOp]
+) -> None:
+    stated = 0
+    for seed in range(120):
+        try:
+            module = run_passes(graph(seed), "q-to-typed,q-to-dataflow")
+        except QoptError:
+            continue
+        stated += sum("range" in op.properties for op in module.walk())
+        check_ranges(module)
+    assert stated >= 10
