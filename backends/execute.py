@@ -71,6 +71,8 @@ def run_module(module: ModuleOp, inputs: dict[str, Array]) -> Execution:
 
 def _run_main(module: ModuleOp, inputs: dict[str, Array]) -> list[Array]:
     main = function(module, "main")
+    if not main.function_type.outputs.data:
+        raise QoptError("@main has no outputs", main, "return what the network computes")
     return compile_function(module, "main").run(code_values(main, input_codes(main, inputs)))
 
 

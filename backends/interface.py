@@ -45,7 +45,8 @@ def function(module: ModuleOp, name: str) -> FuncOp:
     for op in module.ops:
         if isinstance(op, FuncOp) and op.sym_name.data == name:
             return op
-    raise QoptError(f"the module has no function @{name}", mend="run the pipeline q-to-dataflow first")
+    mend = "name the network's function @main" if name == "main" else "run the pipeline q-to-dataflow first"
+    raise QoptError(f"the module has no function @{name}", mend=mend)
 
 
 def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
@@ -111,6 +112,7 @@ def host_steps(func: FuncOp) -> list[Step]:
     """The steps of a host function: a chain of ops with one operand that is not constant."""
     steps: list[Step] = []
     value: SSAValue = func.args[0]
+    holds_codes = is_integer_type(element_type(value))  # what the steps so far have made of it: codes or numbers
     for op in func.body.block.ops:
         if isinstance(op, ConstantOp):
             continue
@@ -123,17 +125,20 @@ def host_steps(func: FuncOp) -> list[Step]:
                 op,
                 f"the host can do {', '.join(sorted(class_.name for class_ in _STEPS))}, one after the other",
             )
-        if steps_dequantizes(op, value):
-            steps.append({"op": "dequantize", "fraction_bits": integer_format(element_type(value)).fraction_bits})
+        if holds_codes and not isinstance(op, ReshapeOp | TransposeOp | ArgMaxOp):
+            steps += _dequantize(value)
+            holds_codes = False
         steps += _STEPS[type(op)](op)
         value = op.results[0]
+        if isinstance(op, QuantizeOp | ArgMaxOp):
+            holds_codes = is_integer_type(element_type(value))
+    if holds_codes and func.sym_name.data == "host_after" and integer_format(element_type(value)).fraction_bits:
+        steps += _dequantize(value)
     return steps
 
 
-def steps_dequantizes(op: Operation, value: SSAValue) -> bool:
-    """Codes become numbers where the first op needs numbers."""
-    keeps_codes = isinstance(op, ReshapeOp | TransposeOp | ArgMaxOp)
-    return is_integer_type(element_type(value)) and not keeps_codes
+def _dequantize(value: SSAValue) -> list[Step]:
+    return [{"op": "dequantize", "fraction_bits": integer_format(element_type(value)).fraction_bits}]
 
 
 def _arithmetic(name: str, swapped: Callable[[Array], list[Step]] | None = None) -> Callable[[Operation], list[Step]]:

@@ -46,7 +46,7 @@ def read_text(path: str) -> str:
     try:
         if path == "-":
             return sys.stdin.read()
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except OSError as fault:
         raise QoptError(f"cannot read '{path}': {fault.strerror}", mend="check the path") from None
     except UnicodeDecodeError:

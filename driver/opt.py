@@ -121,7 +121,8 @@ class _Tool:
                 self._process(context, module, output)
             except QoptError as fault:
                 status = self._report(fault, output, status)
-        self._write(output.getvalue())
+        if status == 0 or self.options.output is None:  # a file is written whole or not at all
+            self._write(output.getvalue())
         return status
 
     def _chunks(self) -> list[tuple[str | None, int]]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from math import isqrt
 from typing import Any, TypeAlias
@@ -58,6 +59,22 @@ def as_fractions(numbers: Array) -> Array:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise NoCodeError("an infinity or NaN is no exact number")
     return _map(Fraction, array)
+
+
+_NUMBER = re.compile(r"\s*[-+]?(\d+/\d+|(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?)\s*", re.ASCII | re.IGNORECASE)
+_MAX_CHARACTERS = 4000  # of a number; Python refuses to read more than 4300 digits
+
+
+def parse_fraction(text: str) -> Fraction:
+    """`1/3`, `-0.25`, `1e-3`, exactly. Raises ValueError for anything else, and for what would fill the memory."""
+    if len(text) > _MAX_CHARACTERS:
+        raise ValueError(f"a number of {len(text)} characters is too long")
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"'{text}' is no number such as 1/3, 0.25 or 1e-3")
+    try:
+        return Fraction(text)
+    except ZeroDivisionError:
+        raise ValueError(f"{text} divides by zero") from None
 
 
 def _map(function: Any, numbers: Array) -> Array:

@@ -23,6 +23,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from .affine import parse_fraction
 from .formats import BipolarFormat, FixedFormat, FloatFormat, IntRange, Overflow, Rounding
 from .types import FormatType, QTensor, RealType, is_f32, tensor_type
 
@@ -310,10 +311,7 @@ def _is_special_float(text: str) -> bool:
 
 
 def _fraction(item: Any) -> Fraction:
-    try:
-        return Fraction(item)
-    except ZeroDivisionError:
-        raise ValueError(f"{item} divides by zero") from None
+    return parse_fraction(item) if isinstance(item, str) else Fraction(item)
 
 
 def _pack(flat: Array, element_type: Attribute) -> str:

@@ -21,14 +21,16 @@ from xdsl.parser.generic_parser import ParserState
 from xdsl.printer import Printer
 from xdsl.traits import IsolatedFromAbove
 from xdsl.utils.exceptions import ParseError, VerifyException
-from xdsl.utils.lexer import Input, Span
-from xdsl.utils.mlir_lexer import MLIRLexer
+from xdsl.utils.lexer import Input, Span, Token
+from xdsl.utils.mlir_lexer import MLIRLexer, MLIRToken, MLIRTokenKind, StringLiteral
 
 from .attrs import elided_constants
 from .errors import QoptError
+from .functions import verify_functions
 
 MEND = "; mend: "  # splits the text of a verifier's exception into what is wrong and how to mend it
 _MAX_SHOWN = 160  # characters of a source line shown in an error
+_MAX_DIGITS = 4000  # of a number; Python refuses to read more than 4300
 _XDSL_MENDS = {  # part of a message of xDSL's verifiers -> how to mend
     "should be of base attribute tensor": "write a tensor type: tensor<...>",
     "operand type mismatch": "give the operands of the call the types of the function's arguments",
@@ -36,6 +38,8 @@ _XDSL_MENDS = {  # part of a message of xDSL's verifiers -> how to mend
     "must be the last operation": "end each function with one func.return",
     "is not a terminator": "end each function with one func.return",
     "expects parent op": "move it into the op that is expected",
+    "Redefinition of symbol": "rename or remove one of the two",
+    "could not be found in symbol table": "define the function, or correct the name in the call",
 }
 _OTHER_MEND = "correct the operands, attributes or types of the op"
 
@@ -52,9 +56,30 @@ def new_context() -> Context:
 
 
 class _Lexer(MLIRLexer):
-    """xDSL's lexer; a string without an end takes linear time here, exponential time there."""
+    """xDSL's lexer, mended.
+
+    A string without an end takes linear time, not exponential; a string with escapes may hold any UTF-8; a number that
+    is too long for Python is a syntax error.
+    """
 
     _unescaped_characters_regex = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
+
+    def _lex_string_literal(self, start_pos: int) -> MLIRToken:
+        token = super()._lex_string_literal(start_pos)
+        if token.kind is not MLIRTokenKind.BYTES_LIT:
+            return token
+        literal = StringLiteral(start_pos, self.pos, self.input)
+        try:
+            literal.bytes_contents.decode()
+        except UnicodeDecodeError:
+            return token
+        return Token(MLIRTokenKind.STRING_LIT, literal)
+
+    def _lex_number(self, start_pos: int) -> MLIRToken:
+        token = super()._lex_number(start_pos)
+        if len(token.span) > _MAX_DIGITS:
+            raise ParseError(token.span, f"a number of {len(token.span)} digits is too long")
+        return token
 
 
 class PositionParser(Parser):
@@ -88,6 +113,8 @@ class PositionParser(Parser):
 
 def parse_module(text: str, name: str, context: Context | None = None, first_line: int = 1) -> ModuleOp:
     """Read a module; `name` (a file's) and `first_line` serve messages. Raises QoptError with line, column, caret."""
+    if not text.strip():
+        raise QoptError("there is no text to read", name, "give textual IR, or a model as .onnx")
     try:
         return PositionParser(context or new_context(), text, name, first_line).parse_module()
     except ParseError as fault:
@@ -113,7 +140,7 @@ def _place(span: Span, name: str, first_line: int) -> str:
     line_end = content.find("\n", start)
     shown = content[line_start : len(content) if line_end < 0 else line_end]
     offset = max(0, column - _MAX_SHOWN // 2)
-    shown = shown[offset : offset + _MAX_SHOWN]
+    shown = "".join(c if c.isprintable() else " " for c in shown[offset : offset + _MAX_SHOWN])
     return f"{name}:{line}:{column}\n    {shown}\n    {' ' * (column - 1 - offset)}^"
 
 
@@ -140,6 +167,7 @@ def verify_module(module: ModuleOp) -> None:
                 op.verify(verify_nested_ops=False)
             except VerifyException as fault:
                 raise verify_error(fault, op) from None
+        verify_functions(module)
 
 
 def _verify_dominance(region: Region, outer: set[SSAValue]) -> None:
