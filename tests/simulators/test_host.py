@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from qopt_mlir.backends import host as host_module
 from qopt_mlir.backends.host import Host, Port, run_steps
+from qopt_mlir.backends.interface import function, host_steps
 from qopt_mlir.qdialect.formats import Rounding
+from qopt_mlir.qdialect.reference import compile_function
+from qopt_mlir.qdialect.text import parse_module, verify_module
 
 
 def port(**changes: Any) -> dict[str, Any]:
@@ -218,3 +221,30 @@ def test_the_module_stands_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {program}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout == "1\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("ops", "result"),
+    [
+        ("", "tensor<1x2x!q.fixed<4, 1>>"),
+        ("%y = q.reshape %x : {input} -> tensor<2x1x!q.fixed<4, 1>>", "tensor<2x1x!q.fixed<4, 1>>"),
+        (
+            "%r = q.relu %x : {input} -> tensor<1x2x!q.ufixed<3, 1>>\n"
+            "%y = q.relu %r : tensor<1x2x!q.ufixed<3, 1>> -> tensor<1x2x!q.ufixed<3, 1>>",
+            "tensor<1x2x!q.ufixed<3, 1>>",
+        ),
+        (
+            "%a = q.arg_max %x axis 1 keep_dims : {input} -> tensor<1x1x!q.ufixed<1, 0>>\n"
+            "%y = q.relu %a : tensor<1x1x!q.ufixed<1, 0>> -> tensor<1x1x!q.ufixed<1, 0>>",
+            "tensor<1x1x!q.ufixed<1, 0>>",
+        ),
+    ],
+)
+def test_codes_with_fraction_bits_become_numbers_once(ops: str, result: str) -> None:
+    input_ = "tensor<1x2x!q.fixed<4, 1>>"
+    body = ops.format(input=input_) + f"\nfunc.return %{'y' if ops else 'x'} : {result}"
+    module = parse_module(f"func.func @host_after(%x: {input_}) -> {result} {{\n{body}\n}}", "host.mlir")
+    verify_module(module)
+    codes = np.array([[[-8, 7]], [[3, 1]], [[0, -1]]])
+    (expected,) = compile_function(module, "host_after").run({0: codes / 2})
+    np.testing.assert_array_equal(run_steps(host_steps(function(module, "host_after")), codes), expected)
