@@ -71,12 +71,24 @@ def build(context: Context, module: ModuleOp, out: Path, options: BuildOptions, 
         (folder / "host.py").write_text(Path(host.__file__).read_text(encoding="utf-8"), encoding="utf-8")
         progress("predicting cycles")
         report = report_data(module, options.name, options.clock)
+        _check_rate(report, options.fps)
         _write_json(folder / "report.json", report)
         text = report_text(report)
         (folder / "report.txt").write_text(text, encoding="utf-8")
         progress("writing golden vectors")
         _write_golden(folder, host.Host(interface), typed or module, sorted(sources))
     return text
+
+
+def _check_rate(report: dict[str, Any], fps: float | None) -> None:
+    """A build keeps the frame rate that was asked for, or says so."""
+    timing = report["timing"]
+    if fps is not None and timing["initiation_interval_cycles"] > report["clock_hz"] / fps:
+        raise QoptError(
+            f"the network takes a frame every {timing['initiation_interval_cycles']} cycles, which is "
+            f"{timing['frames_per_second']:g} frames/s, not {fps:g}; {timing['bottleneck']} is the bottleneck",
+            mend="ask for a higher --fps, or raise --clock",
+        )
 
 
 def level_of(module: ModuleOp) -> Level:
