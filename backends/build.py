@@ -111,6 +111,11 @@ def _write_levels(
             f"--input-format belongs to the graph level, this module is at the {level} level",
             mend="build from the .onnx file or from ir/graph.mlir",
         )
+    if level == "dataflow" and (options.fps is not None or options.max_lut is not None):
+        raise QoptError(
+            "--fps and --max-lut choose a folding, this module is folded already",
+            mend="edit PE and SIMD in the file, or build from ir/typed.mlir",
+        )
     check_ranges(module)
     folder.mkdir()
     if level == "graph":
