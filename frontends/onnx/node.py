@@ -15,7 +15,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from ...qdialect.attrs import DenseAttr
 from ...qdialect.errors import QoptError
-from ...qdialect.q import BinaryOp, ClipOp, ConstantOp, QuantizeOp, TransposeOp
+from ...qdialect.q import BinaryOp, ClipOp, ConstantOp, QuantizeOp, ReshapeOp, TransposeOp
 from ...qdialect.text import split_mend
 from ...qdialect.types import element_type, is_f32, shape_of
 from .datatypes import annotated_type, integer_type
@@ -249,9 +249,18 @@ class Node:
         raise self.error(f"{what} of type {array.dtype.name} is not supported", mend)
 
     def transposed(self, value: SSAValue, permutation: Sequence[int]) -> SSAValue:
-        """`value` with its axes permuted. Weights behind a quantiser are permuted before it, to stay constants."""
+        """`value` with its axes permuted. Weights behind a quantiser are permuted before it, to stay constants.
+
+        Where only axes of size 1 change places, no element moves: a reshape.
+        """
         weights = self._permuted_weights(value, tuple(permutation), _MAX_DEPTH)
-        return weights or self.emit_moved(TransposeOp(value, permutation))
+        if weights is not None:
+            return weights
+        shape = shape_of(value)
+        moved = [axis for axis in permutation if shape[axis] != 1]
+        if moved == sorted(moved):
+            return self.emit_moved(ReshapeOp(value, [shape[axis] for axis in permutation]))
+        return self.emit_moved(TransposeOp(value, permutation))
 
     def _permuted_weights(self, value: SSAValue, permutation: tuple[int, ...], depth: int) -> SSAValue | None:
         """The transposition of a value that constants, arithmetic and quantisers make; None for other values."""

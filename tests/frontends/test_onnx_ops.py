@@ -33,7 +33,7 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, Any], str]] = {
     "gemm transA": (
         [op("Gemm", "x w", transA=1)],
         {"w": W},
-        {"x": (4, 1), "shapes": {"x": (4, 1)}},
+        {"x": (4, 2), "shapes": {"x": (4, 2)}},
         "transpose matmul",
     ),
     "gemm alpha beta": ([op("Gemm", "x w c", alpha=0.5, beta=3.0)], {"w": W, "c": C[:3]}, {}, "matmul mul add"),
@@ -62,6 +62,7 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, Any], str]] = {
     "dropout 10": ([op("Dropout", "x", "a mask", ratio=0.5), op("Relu", "a")], {}, {"opset": 10}, "relu"),
     "transpose": ([op("Transpose", "x", perm=[0, 2, 1])], {}, {"x": (1, 2, 3)}, "transpose"),
     "transpose all": ([op("Transpose", "x")], {}, {"x": (1, 2, 3)}, "transpose"),
+    "transpose of ones": ([op("Transpose", "x", perm=[1, 0, 2])], {}, {"x": (1, 2, 3)}, "reshape"),
     "reshape": ([op("Reshape", "x s")], {"s": np.array([0, -1], INT)}, {"x": (1, 2, 3)}, "reshape"),
     "flatten": ([op("Flatten", "x")], {}, {"x": (1, 2, 3)}, "reshape"),
     "flatten -1": ([op("Flatten", "x", axis=-1)], {}, {"x": (1, 2, 3)}, "reshape"),
