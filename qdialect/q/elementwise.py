@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Sequence
+from fractions import Fraction
 
+from xdsl.interfaces import HasFolderInterface
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, result_def, traits_def
 from xdsl.traits import Pure
@@ -12,6 +15,7 @@ from xdsl.traits import Pure
 from ..attrs import RangeAttr
 from ..types import (
     FixedType,
+    FloatType,
     QTensor,
     RealType,
     element_type,
@@ -60,7 +64,7 @@ class BinaryOp(QOp, ABC):
 
 
 @irdl_op_definition
-class AddOp(BinaryOp):
+class AddOp(BinaryOp, HasFolderInterface):
     """Sum of two tensors, elementwise.
 
     ```mlir
@@ -69,6 +73,22 @@ class AddOp(BinaryOp):
     """
 
     name = "q.add"
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        """x + 0 is x, where the types agree."""
+        return _without_neutral(self, 0)
+
+
+def _without_neutral(op: BinaryOp, neutral: int) -> Sequence[SSAValue] | None:
+    for kept, other in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
+        constant, type_ = constant_of(other), element_type(other)
+        if constant is None or kept.type != op.result.type or isinstance(type_, FloatType):
+            continue
+        fraction_bits = integer_format(type_).fraction_bits if is_integer_type(type_) else 0
+        code = neutral << fraction_bits if fraction_bits >= 0 else neutral * Fraction(1, 1 << -fraction_bits)
+        if not is_f32(type_) and (constant.array == code).all():
+            return (kept,)
+    return None
 
 
 @irdl_op_definition
@@ -84,7 +104,7 @@ class SubOp(BinaryOp):
 
 
 @irdl_op_definition
-class MulOp(BinaryOp):
+class MulOp(BinaryOp, HasFolderInterface):
     """Product of two tensors, elementwise; fraction bits add.
 
     ```mlir
@@ -93,6 +113,10 @@ class MulOp(BinaryOp):
     """
 
     name = "q.mul"
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        """x * 1 is x, where the types agree."""
+        return _without_neutral(self, 1)
 
 
 @irdl_op_definition

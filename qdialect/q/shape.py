@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects.builtin import DenseArrayBase, i64
-from xdsl.ir import SSAValue
+from xdsl.interfaces import HasCanonicalizationPatternsInterface, HasFolderInterface
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.traits import Pure
 
-from ..types import QTensor, element_type, shape_of
+from ..attrs import DenseAttr
+from ..types import QTensor, element_type, shape_of, tensor_type
 from .base import AnyTensor, QOp, tensor
+from .inference import constant_of
 
 
 @irdl_op_definition
-class ReshapeOp(QOp):
+class ReshapeOp(QOp, HasFolderInterface, HasCanonicalizationPatternsInterface):
     """The same elements in row-major order under another shape.
 
     ```mlir
@@ -33,6 +37,19 @@ class ReshapeOp(QOp):
     def __init__(self, input: SSAValue, shape: Sequence[int]):
         super().__init__(operands=[input], result_types=[tensor(element_type(input), shape)])
 
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        return (MergeReshapes(),)
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        """No change of shape is nothing; a reshaped constant is a constant."""
+        if self.input.type == self.result.type:
+            return (self.input,)
+        constant = constant_of(self.input)
+        if constant is None:
+            return None
+        return (DenseAttr(constant.array.reshape(shape_of(self.result)), tensor_type(self.result)),)
+
     def verify_(self) -> None:
         before, after = shape_of(self.input), shape_of(self.result)
         if prod(before) != prod(after):
@@ -41,8 +58,20 @@ class ReshapeOp(QOp):
             raise self.fault(f"keeps the element type {element_type(self.input)}, not {element_type(self.result)}")
 
 
+class MergeReshapes(RewritePattern):
+    """reshape(reshape(x))   =>   reshape(x)."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ReshapeOp, rewriter: PatternRewriter, /) -> None:
+        inner = op.input.owner
+        if isinstance(inner, ReshapeOp):
+            merged = ReshapeOp(inner.input, shape_of(op.result))
+            merged.location = op.location
+            rewriter.replace(op, merged)
+
+
 @irdl_op_definition
-class TransposeOp(QOp):
+class TransposeOp(QOp, HasFolderInterface):
     """Permuted axes: axis `i` of the result is axis `permutation[i]` of the input.
 
     ```mlir
@@ -65,6 +94,15 @@ class TransposeOp(QOp):
     @property
     def permutation(self) -> tuple[int, ...]:
         return tuple(self.permutation_attr.get_values())
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        """Axes in their order are nothing; a transposed constant is a constant."""
+        if self.permutation == tuple(range(len(self.permutation))):
+            return (self.input,)
+        constant = constant_of(self.input)
+        if constant is None:
+            return None
+        return (DenseAttr(constant.array.transpose(self.permutation), tensor_type(self.result)),)
 
     def verify_(self) -> None:
         before, permutation = shape_of(self.input), self.permutation
