@@ -139,6 +139,9 @@ def table_thresholds(table: Array, codes: Array, bipolar: bool, op: Operation) -
         raise QoptError("the quantiser behind the input neither rises nor falls throughout", op, mend)
     rising = np.where(descending, table[::-1], table)
     base = -1 if bipolar else int(table.min())
+    highest = integer_format(element_type(op.results[0])).code_range.hi
+    if base == highest and not bipolar:  # a constant; the one threshold must not count beyond the type
+        base -= 1
     levels = np.array([1]) if bipolar else np.arange(base + 1, max(int(table.max()), base + 1) + 1)
     # rising: first code that reaches the level; falling: first code that does no longer
     reached = np.array([np.searchsorted(channel, levels) for channel in rising.T])

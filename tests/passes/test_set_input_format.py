@@ -11,6 +11,7 @@ from qopt_mlir.passes.runner import parse_passes
 from qopt_mlir.passes.set_input_format import SetInputFormatPass
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.q import QuantizeOp, ThresholdOp
+from qopt_mlir.qdialect.reference import compile_function
 from qopt_mlir.qdialect.text import parse_module
 from qopt_mlir.qdialect.types import element_type, is_f32
 from xdsl.dialects.builtin import ModuleOp
@@ -119,3 +120,19 @@ def test_the_build_pipeline_carries_any_name() -> None:
     text = 'a "b"\\c: uint<8> scale 1/255'
     passes = parse_passes(to_typed([text, "d: bipolar"]).partition(",q-convert-to-typed")[0])
     assert [getattr(pass_, "input_format", None) for pass_ in passes] == [None, text, "d: bipolar"]
+
+
+@pytest.mark.parametrize("result", ["ufixed<2, 0>", "fixed<3, 0>", "bipolar"])
+@pytest.mark.parametrize("offset", [-90, 90])
+def test_every_code_may_saturate(offset: int, result: str, run_passes: Callable[[ModuleOp, str], ModuleOp]) -> None:
+    text = f"""
+    func.func @main(%x: tensor<1x3xf32> {{q.name = "x"}}) -> tensor<1x3x!q.{result}> {{
+      %0 = q.quantize %x half_even saturate : tensor<1x3xf32> -> tensor<1x3x!q.{result}>
+      func.return %0 : tensor<1x3x!q.{result}>
+    }}"""
+    before = parse_module(text, "net.mlir")
+    passes = f'q-set-input-format{{input-format="x: fixed<4, 0> offset {offset}"}}'
+    codes = np.arange(-8, 7).reshape(5, 1, 3)
+    (expected,) = compile_function(before, "main").run({0: (codes + offset).astype(np.float32)})
+    (actual,) = compile_function(run_passes(before, passes), "main").run({0: codes})
+    np.testing.assert_array_equal(actual, expected)
