@@ -12,6 +12,9 @@ from pathlib import Path
 
 from ..qdialect.errors import QoptError
 
+# what `qopt build` writes to its folder, all of it replaced by --force
+BUILD_ENTRIES = {"ir", "rtl", "sim", "interface.json", "host.py", "report.json", "report.txt", "__pycache__"}
+
 
 def write_file(path: str | Path, text: str) -> None:
     """Write `text` to `path`, replacing a file that is there."""
@@ -34,37 +37,63 @@ def new_folder(path: str | Path, force: bool) -> Generator[Path]:
     """
     path = Path(path)
     check_replaceable(path, force)
+    path = path.resolve()  # of a link to a folder, the folder is replaced
     try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as fault:
         raise _cannot_write(path, fault) from None
     try:
-        yield aside
-        aside.chmod(0o777 & ~_umask())
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(aside, path)
+        new = aside / "new"
+        new.mkdir()
+        yield new
+        _exchange(new, path, aside / "old")
     except OSError as fault:
         raise _cannot_write(path, fault) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _exchange(new: Path, path: Path, old: Path) -> None:
+    """Put `new` at `path`; what is there goes to `old`, and comes back if that fails."""
+    if not path.exists():
+        os.replace(new, path)
+        return
+    os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        os.replace(old, path)
+        raise
+
+
 def check_replaceable(path: Path, force: bool) -> None:
     """Raise QoptError unless a build may be written to `path`."""
+    try:
+        _check_replaceable(path, force)
+    except OSError as fault:
+        raise _cannot_write(path, fault) from None
+
+
+def _check_replaceable(path: Path, force: bool) -> None:
+    if path.is_symlink() and not path.exists():
+        raise QoptError(f"'{path}' is a link to nothing", mend="remove the link, or name another output folder")
     if not path.exists():
         return
+    if path.is_dir() and Path.cwd().is_relative_to(path.resolve()):
+        raise QoptError(f"'{path}' is the current folder, or above it", mend="name a folder in it: -o build")
     if not path.is_dir():
         raise QoptError(f"'{path}' exists and is not a folder", mend="name another output folder")
     if not any(path.iterdir()):
         return
     if not force:
         raise QoptError(f"the output folder '{path}' exists", mend="give --force to replace it, or name another")
-    if not (path / "interface.json").exists():
+    entries = set(os.listdir(path))
+    foreign = sorted(entries if "interface.json" not in entries else entries - BUILD_ENTRIES)
+    if foreign:
         raise QoptError(
-            f"'{path}' holds other files than a build, and is not replaced even with --force",
-            mend="name another output folder, or remove it yourself",
+            f"'{path}' holds '{foreign[0]}', which no build made, and is not replaced even with --force",
+            mend="name another output folder, or move that away",
         )
 
 

@@ -82,6 +82,12 @@ def _positive(text: str) -> float:
     return value
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or len(text) > 18 or not int(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no positive whole number")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qopt build", description="From a model or IR of any level to Verilog, testbench, interface and report."
@@ -92,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--name", help="of the top module (default: the file's name)")
     add("--fps", type=_positive, help="fold for this many frames a second")
     add("--clock", type=_clock, default=200e6, help="clock: 200e6 (default), 100MHz")
-    add("--max-lut", type=int, metavar="N", help="fold for at most about N LUTs")
+    add("--max-lut", type=_count, metavar="N", help="fold for at most about N LUTs")
     add(
         "--input-format",
         action="append",

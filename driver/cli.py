@@ -7,7 +7,9 @@ Exit codes: 0 done, 1 input refused, 2 wrong usage.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
@@ -22,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         target, rest = ".opt:main", arguments
     module, function = target.split(":")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         return _guarded(import_module(module, __package__).__dict__[function], rest)
     except BrokenPipeError:  # the reader of our output has gone: not our fault, and nothing to say
@@ -30,6 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _terminate(number: int, _: object) -> None:
+    """End by an exception, so that files half written are removed."""
+    sys.exit(128 + number)
 
 
 def _guarded(command: Callable[[list[str]], int], arguments: list[str]) -> int:

@@ -14,6 +14,7 @@ from itertools import chain, count
 from amaranth.back import rtlil
 from amaranth.back.verilog import _convert_rtlil_text  # pyright: ignore[reportPrivateUsage]  # one yosys call for all
 
+from ...qdialect.errors import QoptError
 from .stream_unit import StreamUnit
 from .top import AxiStreamTop
 
@@ -38,6 +39,8 @@ def emit_verilog(*, name: str, units: Sequence[tuple[str, StreamUnit]], output_b
     sources = [text.replace(f"\\{_PLACEHOLDER}", f"\\{module}") for text, module in texts.items()]
     sources.append(rtlil.convert(top, name=top_name, emit_src=False))
     verilog = _split_modules(_convert_rtlil_text("\n".join(sources), strip_internal_attrs=True))
+    if top_name not in verilog:
+        raise QoptError(f"'{name}' is a Verilog keyword, no name of a module", mend="give another --name")
     return {f"{module}.v": verilog[module] for module in [top_name, *texts.values()]}
 
 
