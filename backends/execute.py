@@ -217,7 +217,10 @@ def _compare(what: str, actual: Array, expected: Array) -> Comparison:
 def compare_with_expected(outputs: list[Array], expected: list[Array], tolerance: float) -> list[Comparison]:
     """Outputs against a file's; numbers may differ by `tolerance` times the range of the expected values."""
     if len(outputs) != len(expected):
-        raise QoptError(f"the model has {len(outputs)} outputs, the file of expected values {len(expected)}")
+        raise QoptError(
+            f"the model has {len(outputs)} outputs, the file of expected values {len(expected)}",
+            mend="give one array for each output",
+        )
     return [
         _compare_close(f"output {index} and expected", actual, wanted, tolerance)
         for index, (actual, wanted) in enumerate(zip(outputs, expected, strict=True))
@@ -230,8 +233,11 @@ def _compare_close(what: str, actual: Array, expected: Array, tolerance: float) 
             f"{what}: {list(actual.shape)} against {list(expected.shape)}", mend="give expected values for each frame"
         )
     values, wanted = actual.astype(np.float64), expected.reshape(actual.shape).astype(np.float64)
-    span = float(wanted.max() - wanted.min()) or float(np.abs(wanted).max()) or 1.0
-    close = np.abs(values - wanted) <= tolerance * span
+    finite = wanted[np.isfinite(wanted)] if not np.isfinite(wanted).all() else wanted
+    span = float(np.ptp(finite)) if finite.size else 0.0
+    span = span or float(np.abs(finite).max(initial=0.0)) or 1.0
+    with np.errstate(invalid="ignore"):
+        close = (np.abs(values - wanted) <= tolerance * span) | (values == wanted)
     first = None
     if not close.all():
         index = tuple(int(i) for i in np.argwhere(~close)[0])
@@ -241,6 +247,11 @@ def _compare_close(what: str, actual: Array, expected: Array, tolerance: float) 
 
 def accuracy(output: Array, labels: Array) -> tuple[int, int]:
     """(correct, frames): by arg-max of each frame's scores; by the value itself (or its sign) if there is only one."""
+    if labels.size != len(labels) or not (labels == np.rint(labels)).all():
+        raise QoptError(
+            f"labels of shape {list(labels.shape)} are not one whole number a frame",
+            mend="save the class of each frame",
+        )
     if len(labels) < len(output):
         raise QoptError(f"{len(labels)} labels for {len(output)} frames", mend="give a label for each frame")
     scores = output.reshape(len(output), -1)

@@ -39,6 +39,14 @@ def parse_shapes(options: list[str]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def refuse_shapes(path: str, shapes: dict[str, tuple[int, ...]]) -> None:
+    """QoptError if shapes are given to what is no ONNX model."""
+    from ..qdialect.errors import QoptError
+
+    if shapes:
+        raise QoptError(f"--shape is for .onnx models, '{path}' states its shapes", mend="leave --shape out")
+
+
 def read_text(path: str) -> str:
     """Text of a file, or of standard input for `-`."""
     from ..qdialect.errors import QoptError
@@ -59,6 +67,8 @@ def load_module(path: str, shapes: dict[str, tuple[int, ...]]) -> ModuleOp:
     from ..qdialect.text import parse_module, verify_module
 
     read = front_end(path)
+    if read is None:
+        refuse_shapes(path, shapes)
     module = parse_module(read_text(path), path) if read is None else read(path, shapes=shapes)
     verify_module(module)
     return module

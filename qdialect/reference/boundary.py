@@ -19,7 +19,7 @@ from ..float_formats import decode, encode_float, fits_float64
 from ..formats import BipolarFormat, FloatFormat, IntegerFormat, Overflow, Rounding
 from ..rounding import as_integers, as_objects
 from ..types import FloatType, RealType, integer_format, is_f32, is_integer_type, tensor_type
-from .values import FLOAT32, INT64, OBJECT, Array, ExactReal, Numbers, as_codes, carrier, cast
+from .values import FLOAT32, INT64, OBJECT, Array, ExactReal, Numbers, as_codes, carrier, cast, holds_nan
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ class Boundary:
         array = self._with_frames(np.asarray(given))
         element_type = self.numbers.element_type
         if is_f32(element_type):
-            return array.astype(np.float32, copy=False)
+            if array.dtype == FLOAT32:
+                return array
+            with np.errstate(over="ignore"):  # beyond float32 is infinite, as in any float32 engine
+                return array.astype(np.float32)
         if is_integer_type(element_type):
             return self._integer_codes(array, integer_format(element_type), as_codes)
         assert isinstance(element_type, FloatType), element_type
@@ -42,7 +45,7 @@ class Boundary:
 
     def check(self, frames: Array) -> None:
         """QoptError if a float32 input holds NaN."""
-        if frames.dtype == FLOAT32 and np.isnan(np.vdot(frames, frames)):
+        if frames.dtype == FLOAT32 and holds_nan(frames):
             first = np.argwhere(np.isnan(frames))[0].tolist()
             raise QoptError(f"input '{self.name}' is NaN at {first[1:]}", mend="give numbers only")
 

@@ -13,6 +13,7 @@ from xdsl.dialects.func import FuncOp
 from ..attrs import Array
 from ..errors import QoptError
 from ..formats import BipolarFormat, IntegerFormat
+from ..rounding import as_integers
 from ..types import element_type, integer_format, is_integer_type, shape_of
 from .boundary import argument_names
 
@@ -47,11 +48,11 @@ def _input_codes(main: FuncOp, index: int, name: str, array: Array) -> Array:
         return frames
     format_ = integer_format(type_)
     if frames.dtype.kind in "iub":
-        codes = frames.astype(np.int64)
+        codes = as_integers(frames) if frames.dtype == np.uint64 else frames.astype(np.int64)
     else:
         codes = _nearest_codes(frames, format_, *input_scale(main, index))
     low, high = format_.code_range.lo, format_.code_range.hi
-    wrong = (codes < low) | (codes > high)
+    wrong = np.asarray((codes < low) | (codes > high), dtype=bool)
     if isinstance(format_, BipolarFormat):
         wrong |= codes == 0
     if wrong.any():
