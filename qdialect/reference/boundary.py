@@ -16,8 +16,8 @@ from xdsl.ir import Attribute
 from ..dataflow.types import StreamType
 from ..errors import QoptError
 from ..float_formats import decode, encode_float, fits_float64
-from ..formats import BipolarFormat, FloatFormat, IntegerFormat, Overflow, Rounding
-from ..rounding import as_integers, as_objects
+from ..formats import BipolarFormat, FloatFormat, IntegerFormat, IntRange, Overflow, Rounding
+from ..rounding import as_integers, as_objects, in_quanta
 from ..types import FloatType, RealType, integer_format, is_f32, is_integer_type, tensor_type
 from .values import FLOAT32, INT64, OBJECT, Array, ExactReal, Numbers, as_codes, carrier, cast, holds_nan
 
@@ -85,16 +85,20 @@ class Boundary:
 
     def _integer_codes(self, array: Array, format_: IntegerFormat, given_codes: bool) -> Array:
         codes = array if given_codes else _in_quanta(array, format_.fraction_bits)
-        whole = codes is not None and (codes.dtype.kind != "f" or bool((codes == np.rint(codes)).all()))
         range_ = format_.code_range
-        inside = whole and codes is not None and bool((codes >= range_.lo).all() and (codes <= range_.hi).all())
-        if codes is None or not inside or (isinstance(format_, BipolarFormat) and bool((codes == 0).any())):
+        if (
+            codes is None
+            or not _are_integers(codes, range_)
+            or (isinstance(format_, BipolarFormat) and bool((codes == 0).any()))
+        ):
             what = "codes" if given_codes else "values"
             held = "-1 and 1" if isinstance(format_, BipolarFormat) else f"{range_.lo} to {range_.hi}"
             raise QoptError(
                 f"input '{self.name}' holds {what} that {self.numbers.element_type} cannot hold",
                 mend=f"its codes are {held}, its quantum is 2^{-format_.fraction_bits}",
             )
+        if codes.dtype.kind == "f" and self.numbers.dtype.kind == "f":
+            return np.add(codes, 0, dtype=self.numbers.dtype, casting="unsafe")  # turns -0.0 to 0.0
         return cast(as_integers(codes), self.numbers.dtype)
 
     def _float_codes(self, array: Array, format_: FloatFormat, given_codes: bool) -> Array:
@@ -109,10 +113,24 @@ class Boundary:
         return cast(codes, self.numbers.dtype)
 
 
+def _are_integers(numbers: Array, range_: IntRange) -> bool:
+    """Whether all numbers are integers within the range."""
+    if not numbers.size:
+        return True
+    low, high = np.minimum.reduce(numbers, axis=None), np.maximum.reduce(numbers, axis=None)
+    if numbers.dtype.kind == "f":
+        low, high = float(low), float(high)  # Python compares floats with integers exactly
+    if not range_.lo <= low <= high <= range_.hi:  # false for NaN
+        return False
+    return numbers.dtype.kind != "f" or bool((numbers == np.rint(numbers)).all())
+
+
 def _in_quanta(array: Array, fraction_bits: int) -> Array | None:
     """Values as multiples of 2^-fraction_bits, or None if an integer is none."""
     if fraction_bits == 0:
         return array
+    if array.dtype == FLOAT32 and 0 < fraction_bits < 100:
+        return in_quanta(array, fraction_bits)  # no number gets too small
     if array.dtype.kind == "f":
         return np.ldexp(array.astype(np.float64), fraction_bits)
     integers = as_objects(array)

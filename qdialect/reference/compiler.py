@@ -23,7 +23,7 @@ from ..q import ConstantOp
 from ..types import integer_format, is_integer_type
 from . import dataflow, q
 from .boundary import Boundary, argument_boundaries, result_names
-from .executor import Plan, Step
+from .executor import Plan, Step, keep_freed_memory
 from .q.constant import constant_numbers
 from .registry import Compiled, Kernel, meaning_of
 from .values import Array, Numbers, range_of
@@ -43,6 +43,7 @@ class Call:
 
 def compile_function(module: ModuleOp, name: str = "main") -> Plan:
     """Prepare the function `name` of a verified module; QoptError if it has an op that has no meaning here."""
+    keep_freed_memory()
     function = _function(module, name, None)
     inputs = argument_boundaries(function)
     flat = _Flattener(module)
@@ -190,7 +191,9 @@ def _checked(op: Operation, kernel: Kernel, promised: IntRange) -> Kernel:
 
     def run(*arrays: Array) -> Array:
         result = kernel(*arrays)
-        low, high = (int(result.min()), int(result.max())) if result.size else (promised.lo, promised.hi)
+        if not result.size:
+            return result
+        low, high = int(np.minimum.reduce(result, axis=None)), int(np.maximum.reduce(result, axis=None))
         if low < promised.lo or high > promised.hi:
             raise QoptError(
                 f"{op.name} gives the code {low if low < promised.lo else high}, outside its range "

@@ -101,6 +101,13 @@ def common_scale(first: Fraction, second: Fraction) -> Fraction:
     return Fraction(numerator, first.denominator * second.denominator)
 
 
+def holds_nan(numbers: Array) -> bool:
+    """Whether a float array holds NaN: only then is the sum of the squares NaN."""
+    flat = numbers.reshape(-1)
+    total = float(flat.dot(flat))
+    return total != total
+
+
 def range_of(numbers: Array) -> IntRange:
     """Range of an array of integers."""
     return IntRange(int(numbers.min()), int(numbers.max())) if numbers.size else IntRange(0, 0)

@@ -100,8 +100,9 @@ def softmax(op: SoftmaxOp, operands: Sequence[Numbers]) -> Compiled:
     axis = op.axis + 1
 
     def kernel(x: Array) -> Array:
-        powers = np.exp(x - x.max(axis=axis, keepdims=True))
-        return np.divide(powers, powers.sum(axis=axis, keepdims=True), out=powers)
+        powers = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+        np.exp(powers, out=powers)
+        return np.divide(powers, np.add.reduce(powers, axis=axis, keepdims=True), out=powers)
 
     return _float_function(operands[0], kernel)
 

@@ -72,8 +72,8 @@ def _times_matrix(lhs: Operand, weights: Array, shape: tuple[int, ...]) -> Kerne
     weights = np.ascontiguousarray(weights)
     depth, convert = weights.shape[0], lhs.convert
     if convert is None:
-        return lambda x: np.matmul(x.reshape(-1, depth), weights).reshape(len(x), *shape)
-    return lambda x: np.matmul(convert(x).reshape(-1, depth), weights).reshape(len(x), *shape)
+        return lambda x: x.reshape(-1, depth).dot(weights).reshape(len(x), *shape)
+    return lambda x: convert(x).reshape(-1, depth).dot(weights).reshape(len(x), *shape)
 
 
 def _as_matrices(operand: Operand, new_axis: int) -> Operand:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...float_formats import enclosing_float64, encode_exact, encode_float, is_near_float64
+from ...float_formats import encode_exact, encode_float, is_near_float64
 from ...formats import FLOAT32 as FLOAT32_FORMAT
 from ...formats import BipolarFormat, FloatFormat, IntegerFormat, IntRange, NoCodeError, Overflow, Rounding
 from ...q import QuantizeOp, ThresholdOp
@@ -25,7 +25,7 @@ from ...types import BipolarType, FloatType, element_type, format_of, integer_fo
 from ..operands import exact
 from ..registry import Compiled, Kernel, meaning
 from ..thresholds import threshold_kernel
-from ..values import FLOAT32, INT64, OBJECT, Array, DType, Numbers, bound, carrier, cast
+from ..values import FLOAT32, INT64, OBJECT, Array, DType, Numbers, bound, carrier, cast, holds_nan
 
 
 @meaning(ThresholdOp)
@@ -60,17 +60,38 @@ def quantize(op: QuantizeOp, operands: Sequence[Numbers]) -> Compiled:
 def _to_float32(op: QuantizeOp, x: Numbers) -> Kernel:
     operand, rounding, overflow = exact(x), op.rounding, op.overflow
     largest, scale = bound(operand.range), operand.scale
+    if operand.numbers.dtype == FLOAT32 and _is_float32_factor(scale):
+        return _after(operand.convert, _times_kernel(np.float32(float(scale))))
+    # the product below has a relative error under 2^-51: the exact number is between these two
+    inner, outer = float(scale) * (1 - 2.0**-50), float(scale) * (1 + 2.0**-50)
 
     def kernel(x: Array) -> Array:
         codes = encode_exact(x, scale, FLOAT32_FORMAT, rounding, overflow)
         return codes.astype(np.uint32).view(np.float32)
 
     def nearest(x: Array) -> Array:
-        low, high = (values.astype(np.float32) for values in enclosing_float64(x, scale))
-        return low if np.array_equal(low, high) else kernel(x)
+        numbers = x.astype(np.float64) + 0.0  # turns -0.0 to 0.0
+        low, high = (numbers * inner).astype(np.float32), (numbers * outer).astype(np.float32)
+        return low if low.tobytes() == high.tobytes() else kernel(x)
 
     quick = rounding is Rounding.HALF_EVEN and is_near_float64(scale, largest) and largest * scale < 1 << 127
     return _after(operand.convert, nearest if quick else kernel)
+
+
+def _is_float32_factor(scale: Fraction) -> bool:
+    """Whether all integers below 2^24 times `scale` are float32 values: it is a power of two far from the ends."""
+    power = scale.numerator & (scale.numerator - 1) == 0 == scale.denominator & (scale.denominator - 1)
+    return power and Fraction(1, 1 << 100) < scale < 1 << 100
+
+
+def _times_kernel(factor: np.float32) -> Kernel:
+    zero = np.float32(0)
+
+    def kernel(x: Array) -> Array:
+        result = x * factor
+        return np.add(result, zero, out=result)  # turns -0.0 to 0.0
+
+    return kernel
 
 
 def _to_custom_float(op: QuantizeOp, x: Numbers, format_: FloatFormat) -> Compiled:
@@ -97,8 +118,16 @@ def _from_float32(op: QuantizeOp, x: Numbers, format_: IntegerFormat) -> Compile
     fast = op.rounding is Rounding.HALF_EVEN and op.overflow is Overflow.SATURATE and dtype == FLOAT32
     if fast and not isinstance(format_, BipolarFormat):
         return [result], _nearest_kernel(format_.fraction_bits, range_, x.reusable)
+    if isinstance(format_, BipolarFormat):
+        return [result], _sign_kernel
     rounding, overflow, narrow = op.rounding, op.overflow, op.narrow
     return [result], lambda x: cast(quantize_float(x, format_, rounding, overflow, narrow), dtype)
+
+
+def _sign_kernel(x: Array) -> Array:
+    if holds_nan(x):
+        raise NoCodeError("NaN has no code")
+    return _sign(x)
 
 
 def _nearest_kernel(fraction_bits: int, range_: IntRange, reusable: bool) -> Kernel:
@@ -106,7 +135,7 @@ def _nearest_kernel(fraction_bits: int, range_: IntRange, reusable: bool) -> Ker
     low, high = np.float32(range_.lo), np.float32(range_.hi)
 
     def kernel(x: Array) -> Array:
-        if np.isnan(np.vdot(x, x)):  # a sum of squares is NaN only if an element is
+        if holds_nan(x):
             raise NoCodeError("NaN has no code")
         scaled = in_quanta(x, fraction_bits)
         codes = np.rint(scaled, out=scaled if reusable or fraction_bits else None)
@@ -141,7 +170,11 @@ def working_dtype(range_: IntRange, ratio: Fraction, limits: IntRange) -> DType:
 
 
 def _sign(x: Array) -> Array:
-    return np.where(x >= 0, np.float32(1), np.float32(-1))
+    """-1 and 1 as float32, made of bytes: several times as fast as np.where."""
+    signs = np.greater_equal(x, 0).astype(np.int8)
+    np.add(signs, signs, out=signs)
+    np.subtract(signs, 1, out=signs)
+    return signs.astype(np.float32)
 
 
 def _image(rounded: IntRange, held: IntRange, overflow: Overflow) -> IntRange:
@@ -168,7 +201,7 @@ def rounding_kernel(ratio: Fraction, rounding: Rounding, limits: IntRange | None
     every integer and half integer as the true one, and is a half integer only if that is.
     """
     up, down = dtype.type(ratio.numerator), dtype.type(ratio.denominator)
-    steps: list[Callable[[Array], Array]] = []
+    steps: list[Callable[[Array], Array]] = []  # the first makes a new array, which the others may overwrite
     if ratio.denominator & (ratio.denominator - 1) == 0:
         if ratio != 1:
             factor = dtype.type(float(ratio))
@@ -176,10 +209,11 @@ def rounding_kernel(ratio: Fraction, rounding: Rounding, limits: IntRange | None
     else:
         steps.append((lambda x: x / down) if ratio.numerator == 1 else (lambda x: x * up / down))
     if ratio.denominator != 1:
-        steps.append(lambda x: round_exact_float(x, rounding))
+        nearest = rounding is Rounding.HALF_EVEN and steps
+        steps.append((lambda x: np.rint(x, out=x)) if nearest else (lambda x: round_exact_float(x, rounding)))
     if limits is not None:
         low, high = dtype.type(limits.lo), dtype.type(limits.hi)
-        steps.append(lambda x: x.clip(low, high))
+        steps.append((lambda x: x.clip(low, high, out=x)) if steps else (lambda x: x.clip(low, high)))
     if not steps:
         return lambda x: x.copy()
 
