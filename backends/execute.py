@@ -16,7 +16,7 @@ from ..qdialect.attrs import Array
 from ..qdialect.dataflow import StreamType
 from ..qdialect.errors import QoptError
 from ..qdialect.reference import code_values, compile_function, input_codes
-from ..qdialect.text import parse_module, verify_module
+from ..qdialect.text import parse_module, read_file, verify_module
 from ..qdialect.types import shape_of
 from .host import Host
 from .interface import function, has_function
@@ -98,7 +98,10 @@ class BuildFolder:
 
     @property
     def sources(self) -> list[Path]:
-        return sorted((self.path / "rtl").glob("*.v"))
+        sources = sorted((self.path / "rtl").glob("*.v"))
+        if not sources:
+            raise QoptError(f"the build has no '{self.path / 'rtl'}/*.v'", mend="build again, or use another engine")
+        return sources
 
     @property
     def highest_level(self) -> str:
@@ -110,7 +113,7 @@ class BuildFolder:
         path = self.path / "ir" / f"{level}.mlir"
         if not path.is_file():
             raise QoptError(f"the build has no '{path}'", mend="build again, or use another engine")
-        module = parse_module(path.read_text(encoding="utf-8"), str(path))
+        module = parse_module(read_file(path), str(path))
         verify_module(module)
         return module
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,13 +49,10 @@ def refuse_shapes(path: str, shapes: dict[str, tuple[int, ...]]) -> None:
 def read_text(path: str) -> str:
     """Text of a file, or of standard input for `-`."""
     from ..qdialect.errors import QoptError
+    from ..qdialect.text import read_file
 
     try:
-        if path == "-":
-            return sys.stdin.read()
-        return Path(path).read_text(encoding="utf-8-sig")
-    except OSError as fault:
-        raise QoptError(f"cannot read '{path}': {fault.strerror}", mend="check the path") from None
+        return sys.stdin.read() if path == "-" else read_file(path)
     except UnicodeDecodeError:
         raise QoptError(f"'{path}' is not text", mend="give an .onnx model or textual IR (.mlir)") from None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from io import StringIO
+from pathlib import Path
 from typing import IO
 
 from xdsl.context import Context
@@ -109,6 +110,16 @@ class PositionParser(Parser):
         line = bisect_right(self._line_starts, position)
         column = position - self._line_starts[line - 1] + 1
         return FileLineColLoc(StringAttr(self._file_name), IntAttr(line + self._first_line - 1), IntAttr(column))
+
+
+def read_file(path: str | Path) -> str:
+    """The text of a file; QoptError if it cannot be read or is no text."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as fault:
+        raise QoptError(f"cannot read '{path}': {fault.strerror}", mend="check the path") from None
+    except ValueError as fault:  # no UTF-8; a path with a null character
+        raise QoptError(f"'{path}' is no text: {fault}", mend="give an .onnx model or textual IR (.mlir)") from None
 
 
 def parse_module(text: str, name: str, context: Context | None = None, first_line: int = 1) -> ModuleOp:

@@ -165,3 +165,12 @@ def test_a_function_without_outputs(run: Runner) -> None:
     code, text = run()
     assert code == 1
     assert "error: @main has no outputs" in text
+
+
+def test_damaged_ir_of_a_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ir").mkdir()
+    (tmp_path / "interface.json").write_text("{}")
+    (tmp_path / "ir" / "typed.mlir").write_bytes(b"\xff\xfe")
+    np.save(tmp_path / "x", FRAMES)
+    assert main(["run", str(tmp_path), "--inputs", str(tmp_path / "x.npy")]) == 1
+    assert "typed.mlir' is no text: " in capsys.readouterr().err
