@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import inf
+
 import numpy as np
 
 from ..formats import IntRange, Rounding
@@ -10,8 +13,10 @@ from ..rounding import as_integers, round_quotient
 from .registry import Kernel
 from .values import OBJECT, Array, DType, Numbers, carrier, cast
 
-FEW = 3  # so many thresholds are compared one after the other
+# nanoseconds a call and an input, as measured: each comparison, a look-up in a table, a search
+COMPARE_NS, TABLE_NS, SEARCH_NS = (1400, 0.2), (3000, 2.1), (6000, 25)
 TABLE_ENTRIES = 1 << 20  # largest table of codes by channel and input
+INT8 = np.dtype(np.int8)
 
 
 def threshold_kernel(
@@ -42,19 +47,39 @@ def _kernel(x: Numbers, rows: Array, factors: Array, offsets: Array) -> Kernel:
     _, range_ = x.exact
     if not levels:
         return lambda x: np.zeros_like(x, dtype=offsets.dtype) + offsets
+    compare = _compare_kernel([cast(rows[:, k].copy(), x.dtype) for k in range(levels)], factors, offsets)
     # one below the lowest and the highest threshold stand for all inputs beyond them
     seen = IntRange(max(range_.lo, int(rows.min()) - 1), min(range_.hi, int(rows.max())))
-    if levels <= FEW or x.dtype == OBJECT or channels * (seen.hi - seen.lo + 1) >= 1 << 53:
-        count = _compare_kernel([cast(rows[:, k].copy(), x.dtype) for k in range(levels)])
-    else:
-        keys, size = _key_kernel(x, seen, channels), seen.hi - seen.lo + 1
-        if channels * size <= TABLE_ENTRIES:
-            inputs = np.arange(seen.lo, seen.hi + 1)
-            counts = np.stack([np.searchsorted(row, inputs, side="right") for row in rows])
-            table = (counts.astype(factors.dtype) * factors[:, None] + offsets[:, None]).reshape(-1)
-            return lambda x: table.take(keys(x))
-        sorted_rows = (rows - seen.lo + np.arange(channels)[:, None] * size).reshape(-1)
-        count = _search_kernel(keys, sorted_rows, np.arange(channels) * levels)
+    size = seen.hi - seen.lo + 1
+    if x.dtype == OBJECT or channels * size >= 1 << 53:
+        return compare
+    has_table = channels * size <= TABLE_ENTRIES
+    least = _least_to_compare(levels, TABLE_NS if has_table else SEARCH_NS)
+    if least == 0:
+        return compare
+    keys = _key_kernel(x, seen, channels)
+    other = (_table_kernel if has_table else _search_kernel)(keys, rows, seen, factors, offsets)
+    return lambda x: compare(x) if x.size >= least else other(x)
+
+
+def _least_to_compare(levels: int, other: tuple[float, float]) -> float:
+    """Number of inputs from which comparisons are quicker than the other way."""
+    call, each = levels * COMPARE_NS[0] - other[0], other[1] - levels * COMPARE_NS[1]
+    if call <= 0:
+        return 0
+    return call / each if each > 0 else inf
+
+
+def _table_kernel(keys: Kernel, rows: Array, seen: IntRange, factors: Array, offsets: Array) -> Kernel:
+    """The codes of all inputs that are told apart, channel after channel."""
+    inputs = np.arange(seen.lo, seen.hi + 1)
+    counts = np.stack([np.searchsorted(row, inputs, side="right") for row in rows])
+    table = (counts.astype(factors.dtype) * factors[:, None] + offsets[:, None]).reshape(-1)
+    return lambda x: table.take(keys(x))
+
+
+def _code_kernel(count: Kernel, factors: Array, offsets: Array) -> Kernel:
+    """`factor * count + offset` in the dtype of the codes."""
     if (factors == 1).all():
         return lambda x: np.add(count(x), offsets, dtype=offsets.dtype, casting="unsafe")
     return lambda x: np.add(np.multiply(count(x), factors, dtype=factors.dtype, casting="unsafe"), offsets)
@@ -80,22 +105,42 @@ def _key_kernel(x: Numbers, seen: IntRange, channels: int) -> Kernel:
     return lambda x: (x.clip(low, high) + offset).astype(np.int64)
 
 
-def _search_kernel(keys: Kernel, sorted_rows: Array, already: Array) -> Kernel:
-    """One search over the thresholds of all channels; `already`: those of the channels before."""
-    return lambda x: np.searchsorted(sorted_rows, keys(x), side="right") - already
+def _search_kernel(keys: Kernel, rows: Array, seen: IntRange, factors: Array, offsets: Array) -> Kernel:
+    """One search over the thresholds of all channels, brought to disjoint intervals as the keys are."""
+    channels, levels = rows.shape
+    channel = np.arange(channels)
+    sorted_rows = (rows - seen.lo + channel[:, None] * (seen.hi - seen.lo + 1)).reshape(-1)
+    before = channel * levels  # thresholds of the channels before
+    return _code_kernel(lambda x: np.searchsorted(sorted_rows, keys(x), side="right") - before, factors, offsets)
 
 
-def _compare_kernel(columns: list[Array]) -> Kernel:
-    if len(columns) == 1:
-        only = columns[0]
-        return lambda x: np.greater_equal(x, only).view(np.int8)
-    if len(columns) > 127:
-        return lambda x: sum((np.greater_equal(x, column).astype(np.int64) for column in columns), start=np.int64(0))
+def _compare_kernel(columns: list[Array], factors: Array, offsets: Array) -> Kernel:
+    """Comparisons with one threshold of each channel after the other, added as bytes if they suffice."""
+    if len(columns) * int(abs(factors).max()) + int(abs(offsets).max()) > 127:
+        return _code_kernel(lambda x: _count(x, columns, np.dtype(np.int64)), factors, offsets)
+    dtype, times, plus = offsets.dtype, _as_bytes(factors), _as_bytes(offsets)
+    scales, shifts = bool((times != 1).any()), bool(plus.any())
 
     def kernel(x: Array) -> Array:
-        count = np.greater_equal(x, columns[0]).view(np.int8)
-        for column in columns[1:]:
-            count += np.greater_equal(x, column).view(np.int8)
-        return count
+        codes = _count(x, columns, INT8)
+        if scales:
+            np.multiply(codes, times, out=codes)
+        if shifts:
+            np.add(codes, plus, out=codes)
+        return codes.astype(dtype)
 
     return kernel
+
+
+def _as_bytes(numbers: Array) -> Array:
+    """As int8; only one where all are the same, which numpy adds and multiplies quicker."""
+    return numbers[: 1 if (numbers == numbers[0]).all() else None].astype(np.int8)
+
+
+def _count(x: Array, columns: Sequence[Array], dtype: DType) -> Array:
+    """How many of the columns each input reaches; dtype int8 or int64, which holds their number."""
+    reached = np.greater_equal(x, columns[0])
+    count = reached.view(INT8) if dtype == INT8 else reached.astype(dtype)
+    for column in columns[1:]:
+        np.add(count, np.greater_equal(x, column).view(INT8), out=count)
+    return count
