@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ from .boundary import Boundary
 from .registry import Kernel
 from .values import Array, ExactReal, Numbers
 
-CHUNK_BYTES = 1 << 20  # of the largest array of a chunk: it stays in a second-level cache between two ops
+CHUNK_BYTES = 1 << 21  # of the largest array of a chunk: it stays in the caches between two ops
 
 KEPT_BYTES = 8 * CHUNK_BYTES  # more than the arrays that live at one time in the runs of most networks
 
@@ -103,25 +104,29 @@ class Plan:
 
     def _frames(self, inputs: Mapping[str | int, ArrayLike], codes: bool) -> list[Array]:
         """The stored numbers of all inputs, checked to be for one number of frames."""
-        unknown = [key for key in inputs if key not in self.input_names and key not in range(len(self.inputs))]
-        if unknown:
-            raise QoptError(f"there is no input '{unknown[0]}'", mend=f"the inputs are {', '.join(self.input_names)}")
+        self._check_keys(inputs)
         arrays: list[Array] = []
         for index, boundary in enumerate(self.inputs):
             given = inputs.get(boundary.name, inputs.get(index))
             if given is None:
                 raise QoptError(f"input '{boundary.name}' is missing", mend=f"give an array under '{boundary.name}'")
             arrays.append(boundary.frames(given, codes))
-        counts = {len(array) for array in arrays}
-        if len(counts) > 1:
+        if any(len(array) != len(arrays[0]) for array in arrays):
+            counts = {len(array) for array in arrays}
             raise QoptError(f"the inputs have {sorted(counts)} frames", mend="give every input as many")
         return arrays
+
+    def _check_keys(self, inputs: Mapping[str | int, ArrayLike]) -> None:
+        names = self.input_names
+        for key in inputs:
+            if key not in names and key not in range(len(names)):
+                raise QoptError(f"there is no input '{key}'", mend=f"the inputs are {', '.join(names)}")
 
     @np.errstate(all="ignore")  # float32 ops do as IEEE 754 says, infinities and NaN included
     def _run(self, arrays: list[Array], trace: Trace | None, traced: Container[Operation] | None) -> list[Array]:
         frames = len(arrays[0]) if arrays else 1
         results = [np.empty((frames, *b.numbers.shape), dtype=b.numbers.dtype) for b in self.outputs]
-        size = self._chunk_frames()
+        size = self._chunk_frames
         for start in range(0, frames, size):
             stop = min(start + size, frames)
             slots: list[Any] = [None] * self.num_slots
@@ -133,6 +138,7 @@ class Plan:
                 result[start:stop] = boundary.numbers.constant if slot < 0 else slots[slot]
         return results
 
+    @cached_property
     def _chunk_frames(self) -> int:
         largest = max(
             (numbers.dtype.itemsize * prod(numbers.shape) for step in self.steps for numbers in step.results), default=1
