@@ -171,7 +171,7 @@ def _quantize_integers(
     numerators: Array, ratio: Fraction, format_: FixedFormat, rounding: Rounding, overflow: Overflow, narrow: bool
 ) -> Array:
     """`quantize_exact` of int64 or object integers, `ratio` quanta each."""
-    if magnitude(numerators) * ratio.numerator >= INT64_LIMIT:
+    if max(magnitude(numerators), 1) * ratio.numerator >= INT64_LIMIT:
         numerators = numerators.astype(object)
     codes = round_quotient(numerators * ratio.numerator, ratio.denominator, rounding)
     if overflow is Overflow.WRAP:

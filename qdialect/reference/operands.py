@@ -21,11 +21,13 @@ from .values import (
     Array,
     DType,
     Numbers,
+    bound,
     carrier,
     cast,
     exact_from_fractions,
     range_of,
     scaled,
+    with_axes,
 )
 
 # Every finite float32 is a multiple of 2^-149 below 2^128.
@@ -75,8 +77,9 @@ class Operand:
         operand = self.as_dtype(dtype)
         if factor == 1:
             return operand
-        number = factor.numerator if dtype == OBJECT else dtype.type(factor.numerator)
-        return operand.then(lambda x: x * number, scale=scale, range=scaled(self.range, factor.numerator))
+        times = factor.numerator if bound(self.range) else 1  # for zeros, the factor may be more than dtype holds
+        number = times if dtype == OBJECT else dtype.type(times)
+        return operand.then(lambda x: x * number, scale=scale, range=scaled(self.range, times))
 
     def with_rank(self, rank: int) -> Operand:
         """Axes of size 1 put in front (behind the frames) up to `rank` axes, as broadcasting means them."""
@@ -173,15 +176,17 @@ def elementwise(ufunc: Any, first: Operand, second: Operand, result: Numbers) ->
     first, second = first.with_rank(rank), second.with_rank(rank)
     before, after = first.convert, second.convert
     if second.constant is not None:
-        kernel = _with_constant(lambda x, out: ufunc(x, second.constant, out=out), first, result)
+        right = with_axes(second.constant, rank + 1)
+        kernel = _with_constant(lambda x, out: ufunc(x, right, out=out), first, result)
         return kernel if before is None else lambda x: kernel(before(x))
     if first.constant is not None:
-        kernel = _with_constant(lambda x, out: ufunc(first.constant, x, out=out), second, result)
+        left = with_axes(first.constant, rank + 1)
+        kernel = _with_constant(lambda x, out: ufunc(left, x, out=out), second, result)
         return kernel if after is None else lambda x: kernel(after(x))
     if before is None and after is None:
         return ufunc
-    left, right = before or _same, after or _same
-    return lambda x, y: ufunc(left(x), right(y))
+    one, other = before or _same, after or _same
+    return lambda x, y: ufunc(one(x), other(y))
 
 
 def _with_constant(apply: Any, operand: Operand, result: Numbers) -> Kernel:

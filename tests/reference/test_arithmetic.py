@@ -6,6 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from qopt_mlir.qdialect.q import AddOp, ClipOp, DivOp, MatMulOp, MulOp, ReluOp, SubOp
+from qopt_mlir.qdialect.reference import compile_function
+from qopt_mlir.qdialect.text import parse_module
 from qopt_mlir.qdialect.types import BipolarType, FixedType, FloatType, UFixedType
 from xdsl.dialects.builtin import TensorType, f32
 from xdsl.ir import SSAValue
@@ -225,3 +227,25 @@ def test_matmul_float32_by_fixed_weights() -> None:
     x, w = rng.normal(size=(FRAMES, 3, 4)).astype(np.float32), rng.integers(-3, 4, (4, 5))
     plan = compiled([TensorType(f32, [3, 4])], lambda x: [MatMulOp(x, constant(w, FixedType(3, 1))).result])
     assert np.allclose(plan.run({0: x})[0], x.astype(np.float64) @ (w / 2), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("huge", ["1e12", "1e25", "1e45"])
+@pytest.mark.parametrize("tiny", ["1", "1e-15", "1e-40"])
+@pytest.mark.parametrize("rounding", ["half_even", "floor"])
+def test_zeros_of_a_huge_scale(huge: str, tiny: str, rounding: str) -> None:
+    """Factors between scales may be more than the integers' dtype holds, where all integers are zero."""
+    huge, tiny = (str(Fraction(number)) for number in (huge, tiny))
+    text = f"""
+    func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> (tensor<1x1x!q.fixed<4, 0>>, tensor<1x1x!q.fixed<4, 0>>) {{
+      %w = q.constant #q.dense<[[0], [0]] : tensor<2x1x!q.fixed<2, 0>>>
+      %s = q.constant #q.dense<"{huge}" : tensor<!q.real>>
+      %t = q.constant #q.dense<"{tiny}" : tensor<!q.real>>
+      %0 = q.matmul %x, %w : tensor<1x2x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<2, 0>> -> tensor<1x1x!q.ufixed<1, 0>>
+      %1 = q.mul %0, %s : tensor<1x1x!q.ufixed<1, 0>>, tensor<!q.real> -> tensor<1x1x!q.real>
+      %2 = q.add %1, %t : tensor<1x1x!q.real>, tensor<!q.real> -> tensor<1x1x!q.real>
+      %y = q.quantize %1 {rounding} saturate : tensor<1x1x!q.real> -> tensor<1x1x!q.fixed<4, 0>>
+      %z = q.quantize %2 {rounding} saturate : tensor<1x1x!q.real> -> tensor<1x1x!q.fixed<4, 0>>
+      func.return %y, %z : tensor<1x1x!q.fixed<4, 0>>, tensor<1x1x!q.fixed<4, 0>>
+    }}"""
+    y, z = compile_function(parse_module(text, "zeros.mlir"), "main").run({0: np.ones((3, 1, 2))})
+    assert (y.tolist(), z.tolist()) == ([[[0]]] * 3, [[[round(Fraction(tiny))]]] * 3)
