@@ -122,7 +122,7 @@ def _are_integers(numbers: Array, range_: IntRange) -> bool:
         low, high = float(low), float(high)  # Python compares floats with integers exactly
     if not range_.lo <= low <= high <= range_.hi:  # false for NaN
         return False
-    return numbers.dtype.kind != "f" or bool((numbers == np.rint(numbers)).all())
+    return numbers.dtype.kind != "f" or bool(np.logical_and.reduce(numbers == np.rint(numbers), axis=None))
 
 
 def _in_quanta(array: Array, fraction_bits: int) -> Array | None:

@@ -70,6 +70,11 @@ class Plan:
     def input_names(self) -> list[str]:
         return [boundary.name for boundary in self.inputs]
 
+    @cached_property
+    def _keys(self) -> frozenset[str | int]:
+        """What an input may be given under."""
+        return frozenset(self.input_names).union(range(len(self.inputs)))
+
     @property
     def output_names(self) -> list[str]:
         return [boundary.name for boundary in self.outputs]
@@ -104,7 +109,9 @@ class Plan:
 
     def _frames(self, inputs: Mapping[str | int, ArrayLike], codes: bool) -> list[Array]:
         """The stored numbers of all inputs, checked to be for one number of frames."""
-        self._check_keys(inputs)
+        if not inputs.keys() <= self._keys:
+            unknown = [key for key in inputs if key not in self._keys]
+            raise QoptError(f"there is no input '{unknown[0]}'", mend=f"the inputs are {', '.join(self.input_names)}")
         arrays: list[Array] = []
         for index, boundary in enumerate(self.inputs):
             given = inputs.get(boundary.name, inputs.get(index))
@@ -115,12 +122,6 @@ class Plan:
             counts = {len(array) for array in arrays}
             raise QoptError(f"the inputs have {sorted(counts)} frames", mend="give every input as many")
         return arrays
-
-    def _check_keys(self, inputs: Mapping[str | int, ArrayLike]) -> None:
-        names = self.input_names
-        for key in inputs:
-            if key not in names and key not in range(len(names)):
-                raise QoptError(f"there is no input '{key}'", mend=f"the inputs are {', '.join(names)}")
 
     @np.errstate(all="ignore")  # float32 ops do as IEEE 754 says, infinities and NaN included
     def _run(self, arrays: list[Array], trace: Trace | None, traced: Container[Operation] | None) -> list[Array]:

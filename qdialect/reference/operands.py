@@ -176,11 +176,11 @@ def elementwise(ufunc: Any, first: Operand, second: Operand, result: Numbers) ->
     first, second = first.with_rank(rank), second.with_rank(rank)
     before, after = first.convert, second.convert
     if second.constant is not None:
-        right = with_axes(second.constant, rank + 1)
+        right = second.constant if np.size(second.constant) == 1 else with_axes(second.constant, rank + 1)
         kernel = _with_constant(lambda x, out: ufunc(x, right, out=out), first, result)
         return kernel if before is None else lambda x: kernel(before(x))
     if first.constant is not None:
-        left = with_axes(first.constant, rank + 1)
+        left = first.constant if np.size(first.constant) == 1 else with_axes(first.constant, rank + 1)
         kernel = _with_constant(lambda x, out: ufunc(left, x, out=out), second, result)
         return kernel if after is None else lambda x: kernel(after(x))
     if before is None and after is None:

@@ -11,7 +11,7 @@ import numpy as np
 from ..formats import IntRange, Rounding
 from ..rounding import as_integers, round_quotient
 from .registry import Kernel
-from .values import OBJECT, Array, DType, Numbers, carrier, cast
+from .values import OBJECT, Array, DType, Numbers, carrier, cast, with_axes
 
 # nanoseconds a call and an input, as measured: each comparison, a look-up in a table, a search
 COMPARE_NS, TABLE_NS, SEARCH_NS = (1400, 0.2), (3000, 2.1), (6000, 25)
@@ -25,7 +25,7 @@ def threshold_kernel(
     """Range and dtype of the codes, and the kernel; the channel is the last axis of the kernel's argument.
 
     Args:
-        x: the input; its codes are within `x.range`.
+        x: the kernel's argument, of the shape [..., C]; its codes are within `x.range`.
         thresholds: constant [C or 1, B], rows ascending.
         descending: flags [C or 1] or None.
         base: code below all thresholds.
@@ -47,7 +47,9 @@ def _kernel(x: Numbers, rows: Array, factors: Array, offsets: Array) -> Kernel:
     _, range_ = x.exact
     if not levels:
         return lambda x: np.zeros_like(x, dtype=offsets.dtype) + offsets
-    compare = _compare_kernel([cast(rows[:, k].copy(), x.dtype) for k in range(levels)], factors, offsets)
+    rank = len(x.shape) + 1
+    times, plus = with_axes(factors, rank), with_axes(offsets, rank)
+    compare = _compare_kernel([with_axes(cast(rows[:, k].copy(), x.dtype), rank) for k in range(levels)], times, plus)
     # one below the lowest and the highest threshold stand for all inputs beyond them
     seen = IntRange(max(range_.lo, int(rows.min()) - 1), min(range_.hi, int(rows.max())))
     size = seen.hi - seen.lo + 1
@@ -58,7 +60,10 @@ def _kernel(x: Numbers, rows: Array, factors: Array, offsets: Array) -> Kernel:
     if least == 0:
         return compare
     keys = _key_kernel(x, seen, channels)
-    other = (_table_kernel if has_table else _search_kernel)(keys, rows, seen, factors, offsets)
+    if has_table:
+        other = _table_kernel(keys, rows, seen, factors, offsets)
+    else:
+        other = _search_kernel(keys, rows, seen, times, plus)
     return lambda x: compare(x) if x.size >= least else other(x)
 
 
@@ -98,7 +103,7 @@ def _key_kernel(x: Numbers, seen: IntRange, channels: int) -> Kernel:
     """A kernel that puts the channels on disjoint intervals, one after the other from 0."""
     size = seen.hi - seen.lo + 1
     work = carrier(x.exact[1], IntRange(0, channels * size), seen)
-    offset = cast(np.arange(channels) * size - seen.lo, work)
+    offset = with_axes(cast(np.arange(channels) * size - seen.lo, work), len(x.shape) + 1)
     low, high = work.type(seen.lo), work.type(seen.hi)
     if x.exact[1] == seen:
         return lambda x: (x + offset).astype(np.int64)
@@ -118,7 +123,7 @@ def _compare_kernel(columns: list[Array], factors: Array, offsets: Array) -> Ker
     """Comparisons with one threshold of each channel after the other, added as bytes if they suffice."""
     if len(columns) * int(abs(factors).max()) + int(abs(offsets).max()) > 127:
         return _code_kernel(lambda x: _count(x, columns, np.dtype(np.int64)), factors, offsets)
-    dtype, times, plus = offsets.dtype, _as_bytes(factors), _as_bytes(offsets)
+    dtype, times, plus = offsets.dtype, factors.astype(INT8), offsets.astype(INT8)
     scales, shifts = bool((times != 1).any()), bool(plus.any())
 
     def kernel(x: Array) -> Array:
@@ -130,11 +135,6 @@ def _compare_kernel(columns: list[Array], factors: Array, offsets: Array) -> Ker
         return codes.astype(dtype)
 
     return kernel
-
-
-def _as_bytes(numbers: Array) -> Array:
-    """As int8; only one where all are the same, which numpy adds and multiplies quicker."""
-    return numbers[: 1 if (numbers == numbers[0]).all() else None].astype(np.int8)
 
 
 def _count(x: Array, columns: Sequence[Array], dtype: DType) -> Array:

@@ -279,3 +279,18 @@ def test_frames_do_not_mix_over_all_roundings() -> None:
         codes = np.arange(-40, 40).reshape(40, 2)
         whole = plan.run_codes({0: codes})[0]
         assert np.array_equal(whole, np.concatenate([plan.run_codes({0: row})[0] for row in codes]))
+
+
+def test_values_at_the_ends_of_an_input() -> None:
+    """No float type may round an input's ends: 2^(n-1) does not fit n bits, nor do infinities, NaN and halves."""
+    for bits, number in ((8, np.float32), (32, np.float32), (32, np.float64), (64, np.float64)):
+        plan = compiled([TensorType(FixedType(bits, 3), [1])], lambda x: [x])
+        top = 2.0 ** (bits - 4)
+        assert plan.run({0: np.array([[-top], [-0.0], [0.125]], dtype=number)})[0].reshape(-1).tolist() == [
+            -top,
+            0,
+            0.125,
+        ]
+        for wrong in (top, np.inf, -np.inf, np.nan, 0.0625):
+            with pytest.raises(QoptError, match="cannot hold"):
+                plan.run({0: np.array([[0], [wrong]], dtype=number)})

@@ -301,3 +301,20 @@ def test_overflow_to_infinity() -> None:
         lambda x: [QuantizeOp(x, target, Rounding.HALF_EVEN, Overflow.INFINITY).result],
     )
     assert plan.run({0: np.float32([[1e9, -np.inf, 57344]])})[0].tolist() == [[np.inf, -np.inf, 57344]]
+
+
+@pytest.mark.parametrize("levels", [2, 7, 12, 40])
+@pytest.mark.parametrize("word_length", [12, 22])
+def test_thresholds_of_few_and_of_many_frames(levels: int, word_length: int) -> None:
+    """One frame is looked up in a table or searched; of many, fewer thresholds than that is worth are compared."""
+    rng = np.random.default_rng(levels)
+    type_ = FixedType(word_length, 0)
+    thresholds = np.sort(random_codes(rng, type_, (64, levels)), axis=1)
+    codes = random_codes(rng, type_, (400, 1, 64))
+    plan = compiled(
+        [TensorType(type_, [1, 64])],
+        lambda x: [ThresholdOp(x, constant(thresholds, type_), FixedType(10, 0), -3).result],
+    )
+    expected = (codes[..., None] >= thresholds).sum(axis=-1) - 3
+    assert np.array_equal(plan.run_codes({0: codes})[0], expected)
+    assert np.array_equal(np.concatenate([plan.run_codes({0: frame[None]})[0] for frame in codes]), expected)

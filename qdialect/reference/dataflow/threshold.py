@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...dataflow import ThresholdOp
 from ...types import BipolarType
@@ -17,6 +18,7 @@ from .streams import stream_numbers
 def threshold(op: ThresholdOp, operands: Sequence[Numbers]) -> Compiled:
     flags = operands[2].constant if len(operands) > 2 else None
     bipolar = isinstance(op.result_type.element_type, BipolarType)
-    range_, dtype, count = threshold_kernel(operands[0], operands[1], flags, op.base, bipolar)
+    vectors = replace(operands[0], shape=(op.channels,))
+    range_, dtype, count = threshold_kernel(vectors, operands[1], flags, op.base, bipolar)
     result, by_channel = stream_numbers(op.result_type, dtype, range_), (-1, op.channels)
     return [result], lambda x: count(x.reshape(by_channel)).reshape(len(x), *result.shape)
