@@ -10,6 +10,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.target import Target
 
+from ..qdialect.errors import QoptError
+
 
 @dataclass(frozen=True)
 class EstimateTarget(Target):
@@ -21,4 +23,6 @@ class EstimateTarget(Target):
     def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
         from .report import report_data, report_text
 
+        if not self.clock > 0:
+            raise QoptError(f"the target 'estimate' has clock={self.clock}", mend="give a positive number of hertz")
         output.write(report_text(report_data(module, "network", float(self.clock))))

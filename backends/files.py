@@ -18,13 +18,17 @@ BUILD_ENTRIES = {"ir", "rtl", "sim", "interface.json", "host.py", "report.json",
 
 def write_file(path: str | Path, text: str) -> None:
     """Write `text` to `path`, replacing a file that is there."""
-    path = Path(path)
+    path, aside = Path(path), None
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as aside:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
+        ) as aside:
             aside.write(text)
         os.chmod(aside.name, 0o666 & ~_umask())
         os.replace(aside.name, path)
     except OSError as fault:
+        if aside is not None:
+            Path(aside.name).unlink(missing_ok=True)
         raise _cannot_write(path, fault) from None
 
 

@@ -11,7 +11,7 @@ from io import StringIO
 from time import perf_counter
 from typing import IO, TYPE_CHECKING
 
-from .arguments import add_shape_option, load_module, parse_shapes, read_text
+from .arguments import add_shape_option, load_module, parse_shapes, read_text, refuse_shapes
 
 if TYPE_CHECKING:
     from xdsl.context import Context
@@ -115,6 +115,7 @@ class _Tool:
                 if text is None:
                     module = load_module(self.options.input, shapes)
                 else:
+                    refuse_shapes(self.options.input, shapes)
                     name = "<stdin>" if self.options.input == "-" else self.options.input
                     module = parse_module(text, name, context, first_line)
                     verify_module(module)

@@ -297,7 +297,7 @@ def _array_of(literal: Any, type_: QTensor) -> Array:
     elif is_f32(element_type):
         with np.errstate(over="ignore"):
             converted = items.astype(np.float32)
-        if np.isinf(converted).any() and not np.isinf(items.astype(np.float64)).any():
+        if any(not isinstance(item, str) for item in items[np.isinf(converted)]):
             raise ValueError("a number is too large for f32")
     else:
         if any(not isinstance(item, int) for item in items.reshape(-1)):

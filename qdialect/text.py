@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from typing import IO
@@ -31,6 +32,7 @@ from .functions import verify_functions
 
 MEND = "; mend: "  # splits the text of a verifier's exception into what is wrong and how to mend it
 _MAX_SHOWN = 160  # characters of a source line shown in an error
+_UNKNOWN_OP = re.compile(r"\s*Operation (\S+) is not registered\s*")  # xDSL's message
 _MAX_DIGITS = 4000  # of a number; Python refuses to read more than 4300
 _XDSL_MENDS = {  # part of a message of xDSL's verifiers -> how to mend
     "should be of base attribute tensor": "write a tensor type: tensor<...>",
@@ -100,11 +102,21 @@ class PositionParser(Parser):
             op = super().parse_operation()
         except VerifyException as fault:
             raise verify_error(fault, _place(span, self._file_name, self._first_line)) from None
+        except ParseError as fault:
+            match = _UNKNOWN_OP.fullmatch(fault.msg)
+            if match is None:
+                raise
+            raise ParseError(span, self._unknown_op(match[1])) from None  # xDSL points behind the op
         if isinstance(op.location, UnknownLoc):
             op.location = here
         elif isinstance(op.location, NameLoc):
             op.location = NameLoc(op.location.desc, here)
         return op
+
+    def _unknown_op(self, name: str) -> str:
+        close = get_close_matches(name, [op.name for op in self.ctx.loaded_ops], n=1)
+        hint = f"did you mean '{close[0]}'?" if close else "docs/dialects.md lists the ops"
+        return f"there is no op '{name}'{MEND}{hint}"
 
     def _location(self, position: int) -> FileLineColLoc:
         line = bisect_right(self._line_starts, position)
