@@ -71,7 +71,7 @@ def check_graph(seed: int, generator: Generator, proto: onnx.ModelProto, graph: 
         a, b = actual.reshape(expected.shape)[clear].astype(float), expected[clear].astype(float)
         strict = generator.dyadic and proto.graph.node[-1].op_type != "Softmax"
         tolerance = 0 if strict else 1e-4 * np.abs(b).max(initial=0)
-        wrong = (np.abs(a - b) > tolerance).reshape(len(a), -1).any(axis=1).sum()
+        wrong = (np.abs(a - b) > tolerance).any(axis=tuple(range(1, a.ndim))).sum()
         # sums that cancel leave float32 noise, which depends on their order; what it shifts is seldom
         assert wrong <= (0 if generator.dyadic else len(a) / 10), f"seed {seed}: graph level and ONNX"
     return exact
@@ -183,7 +183,7 @@ def check_hardware(seed: int, folder: Path, engine: Engine) -> bool:
 
 
 def test_hardware_agrees(tmp_path: Path) -> None:
-    assert sum(check_hardware(seed, tmp_path / str(seed), "amaranth") for seed in range(200, 204)) >= 1
+    assert sum(check_hardware(seed, tmp_path / str(seed), "amaranth") for seed in range(200, 203)) >= 1
 
 
 @pytest.mark.slow
