@@ -22,7 +22,7 @@ from common import DATA, Model, arguments, present_models, publish, run, table
 ENGINES = Path(__file__).with_name("engines.py")
 GOALS = {("qonnx", "1"): 20.0, ("qonnx", "1000"): 3.0, ("onnxruntime", "1"): 0.5, ("onnxruntime", "1000"): 0.5}
 WHY_MISSED = """\
-One frame alone takes as long as the calls of numpy that a run makes: 35 to 60, each 0.4 to 1 us however small the array.
+One frame alone takes as long as the calls of numpy that a run makes: 35 to 60, each 0.4 to 1 us for any size.
 The smallest networks still feel these in batches, with the checks of codes against proven ranges. Of the batch time of
 kwsmlp_w3a3 three quarters are float32 matrix products of OpenBLAS, which alone take longer than all of onnxruntime."""
 TOLERANCE = 1e-4  # of the outputs' range
