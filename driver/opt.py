@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import textwrap
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ class _Tool:
         if not self.options.split_input_file:
             return [(text, 1)]
         chunks, line = list[tuple[str | None, int]](), 1
-        for part in text.split(SEPARATOR):
+        for part in re.split(rf"^[ \t]*{SEPARATOR}[ \t]*$", text, flags=re.MULTILINE):
             chunks.append((part, line))
             line += part.count("\n")
         return chunks

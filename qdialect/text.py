@@ -32,6 +32,7 @@ from .functions import verify_functions
 
 MEND = "; mend: "  # splits the text of a verifier's exception into what is wrong and how to mend it
 _MAX_SHOWN = 160  # characters of a source line shown in an error
+_NOTHING = re.compile(r"(?:\s++|//[^\n]*+)*+\Z")  # blanks and comments alone
 _UNKNOWN_OP = re.compile(r"\s*Operation (\S+) is not registered\s*")  # xDSL's message
 _MAX_DIGITS = 4000  # of a number; Python refuses to read more than 4300
 _XDSL_MENDS = {  # part of a message of xDSL's verifiers -> how to mend
@@ -136,8 +137,8 @@ def read_file(path: str | Path) -> str:
 
 def parse_module(text: str, name: str, context: Context | None = None, first_line: int = 1) -> ModuleOp:
     """Read a module; `name` (a file's) and `first_line` serve messages. Raises QoptError with line, column, caret."""
-    if not text.strip():
-        raise QoptError("there is no text to read", name, "give textual IR, or a model as .onnx")
+    if _NOTHING.match(text):
+        raise QoptError("there is no IR to read", name, "give textual IR, or a model as .onnx")
     try:
         return PositionParser(context or new_context(), text, name, first_line).parse_module()
     except ParseError as fault:
@@ -153,7 +154,7 @@ def _syntax_error(fault: ParseError, name: str, first_line: int) -> QoptError:
     return QoptError(what, _place(fault.span, name, first_line), mend or "correct the text at the caret")
 
 
-def _place(span: Span, name: str, first_line: int) -> str:
+def _place(span: Span[str] | Span[bytes], name: str, first_line: int) -> str:
     """`net.mlir:41:3`, and the line with a caret."""
     start, source = span.start, span.input
     content = source.content if isinstance(source.content, str) else source.content.decode(errors="replace")

@@ -12,8 +12,8 @@ func.func @a() {
 }
 
 // -----
-// The part behind it is processed all the same.
-// OUT: // -----
+// The part behind it is processed all the same; a separator in a comment, // -----, divides nothing.
+// OUT: {{^// -----$}}
 // OUT-NEXT: builtin.module {
 // OUT-NEXT: func.func @b()
 func.func @b() {

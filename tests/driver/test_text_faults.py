@@ -94,7 +94,8 @@ CASES = {
         with_type(T).replace(f"%x: {T}", f'%x: {T} {{q.scale = "abc"}}'),
         ["q.scale of @main: 'abc' is no number"],
     ),
-    "nothing": (" \n", ["there is no text to read"]),
+    "nothing": (" \n", ["there is no IR to read"]),
+    "comments alone": ("// RUN: qopt %s\n  // %x\n//", ["there is no IR to read"]),
 }
 
 
