@@ -204,9 +204,9 @@ def test_damaged_models(command: Command, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_much_mutated_text(command: Command, tmp_path: Path, level: str) -> None:
-    fuzz_text(command, tmp_path, level, range(1000, 4000))
+    fuzz_text(command, tmp_path, level, range(1000, 2500))
 
 
 @pytest.mark.slow
 def test_many_damaged_models(command: Command, tmp_path: Path) -> None:
-    fuzz_onnx(command, tmp_path, range(1000, 4000))
+    fuzz_onnx(command, tmp_path, range(1000, 2500))
