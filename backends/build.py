@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from xdsl.dialects.func import FuncOp
 
 from ..passes.check_ranges import check_ranges
 from ..passes.pipelines import to_dataflow, to_typed
+from ..passes.range_analysis import analyse
 from ..passes.runner import parse_passes, run_passes
 from ..qdialect.attrs import Array
 from ..qdialect.errors import QoptError
@@ -31,7 +33,7 @@ from . import host
 from .amaranth.emit import sanitised
 from .execute import run_hardware
 from .files import new_folder
-from .interface import describe
+from .interface import describe, function
 from .report import report_data, report_text
 from .testbench import write_testbench
 from .verilog import verilog_files
@@ -149,18 +151,24 @@ def _write_json(path: Path, data: dict[str, Any]) -> None:
 
 def _write_golden(folder: Path, interface: host.Host, module: ModuleOp, sources: list[str]) -> None:
     """Random input codes and the codes that @hardware makes of them in the reference."""
-    codes = random_codes(interface.input, GOLDEN_FRAMES)
+    sent = analyse(module)[function(module, "hardware").args[0]]
+    codes = random_codes(interface.input, GOLDEN_FRAMES, sent.lo, sent.hi)
     expected = run_hardware(module, codes).reshape(-1, *interface.output.shape)
     write_testbench(folder / "sim", interface, codes, expected, [f"../rtl/{name}" for name in sources])
 
 
-def random_codes(port: host.Port, frames: int) -> Array:
-    """Seeded codes of a port's format; the first two frames hold its least and its greatest code."""
+def random_codes(port: host.Port, frames: int, low: Array, high: Array) -> Array:
+    """Seeded codes between bounds that broadcast to a frame; the first two frames hold the least and the greatest."""
     generator = np.random.default_rng(GOLDEN_SEED)
-    low, high = port.code_range
+    least, greatest = (_as_frame(np.clip(bound, -(1 << 62), 1 << 62), port.shape) for bound in (low, high))
+    codes = generator.integers(least, greatest, (frames, *port.shape), endpoint=True)
     if port.bipolar:
-        codes = generator.integers(0, 2, (frames, *port.shape)) * 2 - 1
-    else:
-        codes = generator.integers(low, high, (frames, *port.shape), endpoint=True)
-    codes[0], codes[1] = low, high
+        codes = np.where(codes > 0, greatest, least)
+    codes[0], codes[1] = least, greatest
     return codes
+
+
+def _as_frame(bound: Array, shape: tuple[int, ...]) -> Array:
+    """Bounds that broadcast to a tensor, or those of all its elements in a row, for each element."""
+    codes = bound.astype(np.int64)
+    return codes.reshape(shape) if codes.size == prod(shape) else np.broadcast_to(codes, shape)

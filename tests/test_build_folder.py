@@ -100,3 +100,23 @@ def test_a_wrong_edit_is_refused_with_its_place(
     assert f"net.mlir:{number}:" in message
     assert f"mend: {mend}" in message or mend in message.partition("mend: ")[2]
     assert not (tmp_path / "out").exists()
+
+
+NARROW = """
+func.func @main(%x: tensor<1x8xf32> {q.name = "x"}) -> (tensor<1x1x!q.fixed<7, 0>> {q.name = "y"}) {
+  %w = q.constant #q.dense<[[1], [1], [1], [1], [1], [1], [1], [2]] : tensor<8x1x!q.ufixed<2, 0>>>
+  %q = q.quantize %x half_even saturate narrow : tensor<1x8xf32> -> tensor<1x8x!q.fixed<4, 0>>
+  %y = q.matmul %q, %w range <-63, 63> : tensor<1x8x!q.fixed<4, 0>>, tensor<8x1x!q.ufixed<2, 0>>
+      -> tensor<1x1x!q.fixed<7, 0>>
+  func.return %y : tensor<1x1x!q.fixed<7, 0>>
+}
+"""
+
+
+def test_golden_vectors_hold_what_the_host_sends(tmp_path: Path) -> None:
+    """The lowest code of a narrow quantiser is never sent; accumulators have no room for it."""
+    source, folder = tmp_path / "narrow.mlir", tmp_path / "narrow"
+    source.write_text(NARROW)
+    assert main(["build", str(source), "-o", str(folder)]) == 0
+    assert main(["build", str(folder / "ir" / "dataflow.mlir"), "-o", str(tmp_path / "again")]) == 0
+    assert contents(folder / "sim") == contents(tmp_path / "again" / "sim")
