@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Named pipelines: lists of passes that `-p` accepts under one name; and the pipelines of a build, which take options.
 
-Each can run twice: the second run changes nothing.
+Run twice, a pipeline changes no value the second time; the text may change where two forms cost about the same.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 """What a user says of a network's input: `NAME: FORMAT [scale NUMBER] [offset NUMBER]`.
 
 FORMAT is `uint<W>`, `int<W>`, `fixed<W, F>`, `ufixed<W, F>` (W bits in all, F of them right of the point) or
-`bipolar`; NUMBER is an integer, a decimal or a fraction, like `-3`, `0.5`, `1/255`. A code c on the wire stands for the
-number `c * 2^-F * scale + offset`, rounded once to float32, that the network sees.
+`bipolar`; NUMBER is an integer, a decimal or a fraction, like `-3`, `0.5`, `1e-6`, `1/255`. A code c on the wire
+stands for the number `c * 2^-F * scale + offset`, rounded once to float32, that the network sees.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from .errors import QoptError
 from .types import MAX_WORD_LENGTH, BipolarType, FixedType, IntegerType, UFixedType
 
 SYNTAX = "write 'NAME: FORMAT [scale NUMBER] [offset NUMBER]', as in 'x: uint<8> scale 1/255'"
-_TOKEN = re.compile(r"\s*(?:(?P<word>[a-z]+)|(?P<number>[-+]?\d+(?:\.\d+)?(?:\s*/\s*\d+)?)|(?P<mark>[<>,])|(?P<end>$))")
+_NUMBER = r"[-+]?\d{1,400}(?:\.\d{1,400})?(?:[eE][-+]?\d{1,2})?(?:\s*/\s*\d{1,400})?"
+_TOKEN = re.compile(rf"\s*(?:(?P<word>[a-z]+)|(?P<number>{_NUMBER})|(?P<mark>[<>,])|(?P<end>$))")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from qopt_mlir.passes.pipelines import to_typed
 from qopt_mlir.passes.runner import parse_passes
 from qopt_mlir.passes.set_input_format import SetInputFormatPass
 from qopt_mlir.qdialect.errors import QoptError
+from qopt_mlir.qdialect.input_format import parse_input_format
 from qopt_mlir.qdialect.q import QuantizeOp, ThresholdOp
 from qopt_mlir.qdialect.reference import compile_function
 from qopt_mlir.qdialect.text import parse_module
@@ -136,3 +137,10 @@ def test_every_code_may_saturate(offset: int, result: str, run_passes: Callable[
     (expected,) = compile_function(before, "main").run({0: (codes + offset).astype(np.float32)})
     (actual,) = compile_function(run_passes(before, passes), "main").run({0: codes})
     np.testing.assert_array_equal(actual, expected)
+
+
+def test_numbers_of_an_input_format() -> None:
+    read = parse_input_format("a::b: fixed<8, -2> scale 1e-6 offset -1/3")
+    assert (read.name, read.scale, read.offset) == ("a::b", Fraction(1, 10**6), Fraction(-1, 3))
+    with pytest.raises(QoptError, match="expected 'scale', 'offset' or the end"):
+        parse_input_format("x: uint<8> scale 1e-999")
