@@ -77,7 +77,7 @@ def check_graph(seed: int, generator: Generator, proto: onnx.ModelProto, graph: 
     for actual, expected in zip(outputs_of(graph, x), Oracle(proto, False).run(x), strict=True):
         a, b = actual.reshape(expected.shape)[clear].astype(float), expected[clear].astype(float)
         strict = generator.dyadic and proto.graph.node[-1].op_type != "Softmax"
-        tolerance = 0 if strict else 1e-4 * np.abs(b).max(initial=0)
+        tolerance = 0 if strict else 1e-4 * np.abs(expected).max()  # of all frames: a sum may cancel in the clear ones
         wrong = (np.abs(a - b) > tolerance).any(axis=tuple(range(1, a.ndim))).sum()
         # sums that cancel leave float32 noise, which depends on their order; what it shifts is seldom
         assert wrong <= (0 if generator.dyadic else len(a) / 10), f"seed {seed}: graph level and ONNX"
@@ -128,6 +128,7 @@ def test_levels_agree_on_many(start: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Some old-style domain attributes:UserWarning")
 @pytest.mark.parametrize("seed", range(60))
 def test_quantised_values_equal_those_of_qonnx(seed: int) -> None:
     pytest.importorskip("qonnx")
