@@ -61,6 +61,8 @@ def tail_thresholds(tail: Tail, amin: Array, amax: Array) -> Thresholds:
     Those that fire always, or never, in every channel are folded into `base` or dropped; at least one is kept.
     """
     low, high = int(tail.lo.min()), int(tail.hi.max())
+    if low == high and low + tail.start > 0:  # a constant: its one useless threshold stays on the side of zero
+        low -= 1
     levels = np.array(range(low + 1, max(high, low + 1) + 1), dtype=object)
     table = pull_back(tail, np.repeat(levels[None, :], len(tail.lo), axis=0))
     return _trimmed(np.clip(table, amin[:, None], amax[:, None] + 1), tail.falls, low + tail.start, amin, amax)
