@@ -34,24 +34,18 @@ from xdsl.transforms.dead_code_elimination import is_trivially_dead
 from ..qdialect.errors import QoptError
 from ..qdialect.q import (
     AddOp,
-    ArgMaxOp,
     BatchNormOp,
-    BinaryOp,
-    ClipOp,
     ConstantOp,
     MatMulOp,
+    QOp,
     QuantizeOp,
-    ReluOp,
-    ReshapeOp,
     SubOp,
-    TopKOp,
-    TransposeOp,
 )
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import element_type, integer_format, is_f32, is_integer_type
-from .rewriting import at, fixed_constant, real_constant, rebuilt, values_of
+from .rewriting import at, fixed_constant, real_constant, values_of
 
-_EXACT_OPS = (BinaryOp, ReluOp, ClipOp, BatchNormOp, MatMulOp, ReshapeOp, TransposeOp, ArgMaxOp, TopKOp)
+_PRODUCTS = (MatMulOp,)  # float32 weights keep these in float32
 
 
 @dataclass
@@ -69,7 +63,7 @@ class _Conversion:
                 continue
             if isinstance(op, QuantizeOp):
                 self._convert_quantizer(op)
-            elif isinstance(op, _EXACT_OPS) and self._becomes_exact(op):
+            elif isinstance(op, QOp) and not op.FLOAT_ONLY and self._becomes_exact(op):
                 self._convert_op(op)
             else:
                 self._back_to_float32(op)
@@ -79,7 +73,7 @@ class _Conversion:
 
     def _becomes_exact(self, op: Operation) -> bool:
         """True if an operand is exact, and none is computed in float32."""
-        if isinstance(op, MatMulOp) and any(_is_float_constant(operand) for operand in op.operands):
+        if isinstance(op, _PRODUCTS) and any(_is_float_constant(operand) for operand in op.operands):
             return False
         kinds = [self._is_exact(operand) for operand in op.operands if not _is_float_constant(operand)]
         return any(is_f32(element_type(value)) for value in op.operands) and bool(kinds) and all(kinds)
@@ -93,9 +87,9 @@ class _Conversion:
             self.exact[op.result] = op.input
             self.float32[op.result] = op.result
 
-    def _convert_op(self, op: Operation) -> None:
+    def _convert_op(self, op: QOp) -> None:
         operands = [self._operand(op, operand) for operand in op.operands]
-        new = rebuilt(op, operands)
+        new = op.on(operands)
         Rewriter.insert_op(new, InsertPoint.before(op))
         for before, after in zip(op.results, new.results, strict=True):
             after.name_hint = before.name_hint

@@ -32,7 +32,7 @@ from ..qdialect.q import BinaryOp, ConstantOp, ReshapeOp, TransposeOp
 from ..qdialect.q.base import QOp
 from ..qdialect.types import FormatType, element_type, shape_of
 from .evaluation import evaluate
-from .rewriting import at, constant, is_constant, moved_through, rebuilt
+from .rewriting import at, constant, is_constant, moved_through
 
 
 def _fold(op: Operation) -> None:
@@ -64,12 +64,12 @@ def _move_view(view: ReshapeOp | TransposeOp, arithmetic: BinaryOp) -> None:
     if not (whole[0] and plain[1]) and not (whole[1] and plain[0]):
         return
     main = 0 if whole[0] and plain[1] else 1
-    moved = rebuilt(view, [arithmetic.operands[main]])
+    moved = view.on([arithmetic.operands[main]])
     other = arithmetic.operands[1 - main].owner
     assert isinstance(other, ConstantOp)
     factor = at(constant(moved_through(view, other.value.array), element_type(other.result)), other)
     operands: list[SSAValue] = [moved.results[0], factor.result] if main == 0 else [factor.result, moved.results[0]]
-    new = rebuilt(arithmetic, operands)
+    new = arithmetic.on(operands)
     new.results[0].name_hint = view.result.name_hint
     Rewriter.insert_op([moved, factor], InsertPoint.before(view))
     Rewriter.replace_op(view, new)

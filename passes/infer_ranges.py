@@ -16,7 +16,7 @@ A `range` is written where it does not follow from the operands' types alone; on
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -25,38 +25,23 @@ from xdsl.passes import ModulePass
 from ..qdialect.attrs import RangeAttr
 from ..qdialect.errors import QoptError
 from ..qdialect.formats import IntRange
-from ..qdialect.q import AddOp, MatMulOp, MulOp, ReluOp, SubOp
-from ..qdialect.q.inference import code_range, elementwise_range, matmul_range
+from ..qdialect.q import ArithmeticOp
 from ..qdialect.types import element_type, fixed_type, integer_format, is_integer_type
 from .range_analysis import analyse
 from .retype import fixed_by_interface, retype
 
-Arithmetic: TypeAlias = AddOp | SubOp | MulOp | MatMulOp | ReluOp
 
-
-def _hulls(module: ModuleOp) -> list[tuple[Arithmetic, IntRange]]:
+def _hulls(module: ModuleOp) -> list[tuple[ArithmeticOp, IntRange]]:
     """Integer arithmetic in program order, with the codes that each result can take."""
     ranges = analyse(module)
     return [
         (op, ranges[op.result].hull)
         for op in module.walk()
-        if isinstance(op, AddOp | SubOp | MulOp | MatMulOp | ReluOp) and is_integer_type(element_type(op.result))
+        if isinstance(op, ArithmeticOp) and is_integer_type(element_type(op.result))
     ]
 
 
-def _from_operands(op: Arithmetic) -> IntRange:
-    """The range that the op's verifier derives without a proof."""
-    match op:
-        case ReluOp():
-            codes = code_range(op.input)
-            return IntRange(max(codes.lo, 0), max(codes.hi, 0))
-        case MatMulOp():
-            return matmul_range(op.lhs, op.rhs)[0]
-        case _:
-            return elementwise_range(op.name, op.lhs, op.rhs)[0]
-
-
-def _narrow(op: Arithmetic, proven: IntRange) -> None:
+def _narrow(op: ArithmeticOp, proven: IntRange) -> None:
     type_ = element_type(op.result)
     if not fixed_by_interface(op.result):
         narrowest = fixed_type(proven, integer_format(type_).fraction_bits)
@@ -69,7 +54,7 @@ def _narrow(op: Arithmetic, proven: IntRange) -> None:
             f"return {fixed_type(proven, integer_format(type_).fraction_bits)}",
         )
     op.properties.pop("range", None)
-    if _from_operands(op) != proven:
+    if op.infer_range()[0] != proven:
         op.properties["range"] = RangeAttr(proven.lo, proven.hi)
 
 

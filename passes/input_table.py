@@ -22,6 +22,7 @@ from ..qdialect.q import (
     ClipOp,
     ConstantOp,
     MulOp,
+    QOp,
     QuantizeOp,
     ReluOp,
     ReshapeOp,
@@ -33,25 +34,25 @@ from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import element_type, integer_format, is_integer_type, shape_of
 from .evaluation import run_block
-from .rewriting import real_constant, rebuilt
+from .rewriting import real_constant
 
 _ELEMENTWISE = (BinaryOp, ReluOp, ClipOp, BatchNormOp, SigmoidOp, TanhOp)
 VIEWS = (ReshapeOp, TransposeOp)
 
 
-def chain_to_quantizer(argument: BlockArgument) -> list[Operation] | None:
+def chain_to_quantizer(argument: BlockArgument) -> list[QOp] | None:
     """The ops from an input to its one quantiser, both elementwise and views; None if it feeds anything else."""
-    ops, value = list[Operation](), SSAValue.get(argument)
+    ops, value = list[QOp](), SSAValue.get(argument)
     while value.has_one_use():
         op = next(iter(value.uses)).operation
         others = [operand for operand in op.operands if operand is not value]
         if not all(constant_of(other) is not None for other in others):
             return None
+        if not isinstance(op, (QuantizeOp, *_ELEMENTWISE, *VIEWS)):
+            return None
         ops.append(op)
         if isinstance(op, QuantizeOp):
             return ops if is_integer_type(element_type(op.result)) else None
-        if not isinstance(op, _ELEMENTWISE + VIEWS):
-            return None
         value = op.results[0]
     return None
 
@@ -63,7 +64,7 @@ def _constant_shape(op: Operation) -> tuple[int, ...]:
     return np.broadcast_shapes(*(shape_of(operand) for operand in op.operands if constant_of(operand) is not None))
 
 
-def representative_shape(chain: list[Operation], rank: int) -> tuple[int, ...] | None:
+def representative_shape(chain: list[QOp], rank: int) -> tuple[int, ...] | None:
     """Shape of the elements that constants tell apart; None if these are no channels or views stand among."""
     shape = np.broadcast_shapes((1,) * rank, *(_constant_shape(op) for op in chain))
     if all(size == 1 for size in shape):
@@ -94,7 +95,7 @@ def float_value(codes: SSAValue, input_format: InputFormat, place: InsertPoint) 
     return cast.result
 
 
-def tabulate(chain: list[Operation], shape: tuple[int, ...], input_format: InputFormat) -> Array:
+def tabulate(chain: list[QOp], shape: tuple[int, ...], input_format: InputFormat) -> Array:
     """Output codes [input codes, channels] of the chain, computed by the reference."""
     block = Block(arg_types=[tensor(input_format.element_type, shape)])
     value = float_value(block.args[0], input_format, InsertPoint.at_end(block))
@@ -113,12 +114,12 @@ def tabulate(chain: list[Operation], shape: tuple[int, ...], input_format: Input
     return run_block(block, [value], frames)[0].reshape(len(codes), -1).astype(np.int64)
 
 
-def _on_shape(op: Operation, mapping: dict[SSAValue, SSAValue]) -> Operation:
+def _on_shape(op: QOp, mapping: dict[SSAValue, SSAValue]) -> Operation:
     """The op on operands of the representative shape."""
     operands = [mapping[operand] for operand in op.operands]
     if isinstance(op, ReshapeOp):
         return ReshapeOp(operands[0], (1,) * len(shape_of(op.result)))
-    return rebuilt(op, operands)
+    return op.on(operands)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,6 @@ from .rewriting import (
     at,
     matmul_with,
     moved_through,
-    rebuilt,
     replace,
     rewrite,
     with_constant,
@@ -121,7 +120,7 @@ class MoveAffinePastView(RewritePattern):
         match = affine(op.input.owner)
         if match is None or not match.keeps_shape:
             return
-        view, moved = rebuilt(op, [match.x]), moved_through(op, match.values)
+        view, moved = op.on([match.x]), moved_through(op, match.values)
         replace(rewriter, op, [view, *with_constant(type(match.op), view.results[0], moved, op.result, match.op)])
 
 
@@ -133,7 +132,7 @@ class MoveAffinePastArgMax(RewritePattern):
         match = affine(op.input.owner)
         if match is None or not _keeps_order(op, match, op.axis):
             return
-        replace(rewriter, op, [rebuilt(op, [match.x])])
+        replace(rewriter, op, [op.on([match.x])])
 
 
 class MoveAffinePastTopK(RewritePattern):

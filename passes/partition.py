@@ -35,9 +35,7 @@ from xdsl.passes import ModulePass
 
 from ..qdialect.attrs import RangeAttr
 from ..qdialect.errors import QoptError, describe_location
-from ..qdialect.formats import IntRange
-from ..qdialect.q import BinaryOp, ConstantOp, MatMulOp, ReluOp, ReshapeOp, TransposeOp
-from ..qdialect.q.inference import elementwise_range, matmul_range, relu_range
+from ..qdialect.q import ArithmeticOp, ConstantOp, MatMulOp, MoveOp, ReshapeOp
 from ..qdialect.types import element_type, is_integer_type
 from .hardware_support import SUPPORTED, Refusal, argument_name, refusal, result_name
 from .rewriting import at, function_named
@@ -106,12 +104,12 @@ def _leave_views_to_host(ops: Sequence[Operation], before: set[Operation], after
     """Shape ops at the ends of the hardware cost it nothing to lose."""
     outside = before | after
     for op in ops:
-        if isinstance(op, ReshapeOp | TransposeOp) and op not in outside and _owner(op.operands[0]) in (None, *before):
+        if isinstance(op, MoveOp) and op not in outside and _owner(op.operands[0]) in (None, *before):
             before.add(op)
     outside = before | after
     for op in reversed(ops):
         users = {use.operation for result in op.results for use in result.uses}
-        if isinstance(op, ReshapeOp | TransposeOp) and op not in outside and users <= {*after, *_returns(users)}:
+        if isinstance(op, MoveOp) and op not in outside and users <= {*after, *_returns(users)}:
             after.add(op)
 
 
@@ -159,23 +157,14 @@ def _function(
 
 def _with_proof(op: Operation, clone: Operation) -> Operation:
     """State the range that an integer result has, if it followed from an operand that is now a bare argument."""
-    if not isinstance(op, BinaryOp | MatMulOp | ReluOp) or op.range is not None:
+    if not isinstance(op, ArithmeticOp) or op.range is not None:
         return clone
-    assert isinstance(clone, BinaryOp | MatMulOp | ReluOp)
+    assert isinstance(clone, ArithmeticOp)
     if all(is_integer_type(element_type(value)) for value in (*op.operands, op.result)):
-        codes = _derived_range(op)
-        if codes != _derived_range(clone):
+        codes, _ = op.infer_range()
+        if codes != clone.infer_range()[0]:
             clone.properties["range"] = RangeAttr(codes.lo, codes.hi)
     return clone
-
-
-def _derived_range(op: BinaryOp | MatMulOp | ReluOp) -> IntRange:
-    """The codes that an integer result can have, from what is known at its operands."""
-    if isinstance(op, MatMulOp):
-        return matmul_range(op.lhs, op.rhs)[0]
-    if isinstance(op, ReluOp):
-        return relu_range(op.input)
-    return elementwise_range(op.name, op.lhs, op.rhs)[0]
 
 
 def _clone_constants(values: Iterable[SSAValue], block: Block, mapping: dict[SSAValue, SSAValue]) -> None:

@@ -17,7 +17,6 @@ from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..qdialect.affine import batch_norm_affine
-from ..qdialect.attrs import Array
 from ..qdialect.formats import IntRange
 from ..qdialect.q import (
     AddOp,
@@ -27,14 +26,13 @@ from ..qdialect.q import (
     ConstantOp,
     DivOp,
     MatMulOp,
+    MoveOp,
     MulOp,
     QuantizeOp,
     ReluOp,
-    ReshapeOp,
     SubOp,
     ThresholdOp,
     TopKOp,
-    TransposeOp,
 )
 from ..qdialect.q.inference import constant_of
 from ..qdialect.reference.values import common_scale
@@ -112,7 +110,7 @@ def _analyse_op(op: Operation, ranges: Ranges) -> None:
         if moved is not None:
             ranges[op.results[0]] = moved
             return
-    transfer = _TRANSFERS.get(type(op))
+    transfer = next((_TRANSFERS[class_] for class_ in type(op).__mro__ if class_ in _TRANSFERS), None)
     needed = _needed(op)
     types = [getattr(result.type, "element_type", None) for result in op.results]
     exact = all(type_ is not None and (is_integer_type(type_) or isinstance(type_, RealType)) for type_ in types)
@@ -211,22 +209,18 @@ def _batch_norm(op: BatchNormOp, operands: Sequence[Interval]) -> Interval:
     return interval.add(scaled, interval.point_fractions(offset.reshape(shape)))
 
 
-@_transfer(ReshapeOp)
-def _reshape(op: ReshapeOp, operands: Sequence[Interval]) -> Interval:
-    before, after = shape_of(op.input), shape_of(op.result)
-
-    def move(bound: Array) -> Array:
-        return bound.reshape(1) if bound.size == 1 else np.broadcast_to(bound, before).reshape(after)
-
-    return operands[0].map(move)
-
-
-@_transfer(TransposeOp)
-def _transpose(op: TransposeOp, operands: Sequence[Interval]) -> Interval:
-    rank = len(shape_of(op.input))
-    return operands[0].map(
-        lambda bound: bound.reshape((1,) * (rank - bound.ndim) + bound.shape).transpose(op.permutation)
-    )
+@_transfer(MoveOp)
+def _move(op: MoveOp, operands: Sequence[Interval]) -> Interval:
+    if len(operands) == 1 and operands[0].lo.size == operands[0].hi.size == 1:
+        return operands[0].map(lambda bound: bound.reshape(1))
+    scale = operands[0].scale
+    for other in operands[1:]:
+        scale = common_scale(scale, other.scale)
+    shapes = [shape_of(operand) for operand in op.operands]
+    scaled = [interval.rescaled(operand, scale) for operand in operands]
+    low = op.move(*(np.broadcast_to(x.lo, shape) for x, shape in zip(scaled, shapes, strict=True)))
+    high = op.move(*(np.broadcast_to(x.hi, shape) for x, shape in zip(scaled, shapes, strict=True)))
+    return _in_type(op.result, Interval(low, high, scale))
 
 
 @_transfer(ArgMaxOp)

@@ -26,22 +26,12 @@ from ..qdialect.float_formats import value_of
 from ..qdialect.formats import IntRange
 from ..qdialect.q import (
     AddOp,
-    ArgMaxOp,
-    BatchNormOp,
     BinaryOp,
-    ClipOp,
     ConstantOp,
     DivOp,
-    MatMulOp,
+    MoveOp,
     MulOp,
-    QuantizeOp,
-    ReluOp,
-    ReshapeOp,
-    SigmoidOp,
     SubOp,
-    TanhOp,
-    TopKOp,
-    TransposeOp,
 )
 from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import code_range, elementwise_range
@@ -90,33 +80,6 @@ def replace(rewriter: PatternRewriter, old: Operation, new: Sequence[Operation])
     rewriter.replace(old, list(new))
 
 
-def rebuilt(op: Operation, operands: Sequence[SSAValue]) -> Operation:
-    """The op on other operands, at the same location, its result types inferred anew."""
-    x = operands[0]
-    match op:
-        case BinaryOp() | MatMulOp():
-            return at(type(op)(x, operands[1]), op)
-        case ReluOp() | SigmoidOp() | TanhOp():
-            return at(type(op)(x), op)
-        case ClipOp():
-            return at(ClipOp(x, operands[1], operands[2]), op)
-        case BatchNormOp():
-            scale, bias, mean, variance = operands[1:]
-            return at(BatchNormOp(x, scale, bias, mean, variance, op.epsilon, op.axis), op)
-        case ReshapeOp():
-            return at(ReshapeOp(x, shape_of(op.result)), op)
-        case TransposeOp():
-            return at(TransposeOp(x, op.permutation), op)
-        case ArgMaxOp():
-            return at(ArgMaxOp(x, op.axis, op.keep_dims), op)
-        case TopKOp():
-            return at(TopKOp(x, op.k, op.axis, op.largest), op)
-        case QuantizeOp():
-            return at(QuantizeOp(x, element_type(op.result), op.rounding, op.overflow, op.narrow), op)
-        case _:
-            raise AssertionError(f"{op.name} has no way to be built anew")
-
-
 # --- constants ---------------------------------------------------------------------------------------------------
 
 
@@ -163,7 +126,7 @@ def is_constant(value: SSAValue) -> bool:
     op = value.owner
     if isinstance(op, ConstantOp):
         return True
-    return isinstance(op, BinaryOp | ReshapeOp | TransposeOp) and all(is_constant(operand) for operand in op.operands)
+    return isinstance(op, BinaryOp | MoveOp) and all(is_constant(operand) for operand in op.operands)
 
 
 def exact_values(value: SSAValue) -> Array:
@@ -174,17 +137,16 @@ def exact_values(value: SSAValue) -> Array:
     if isinstance(op, BinaryOp):
         result = _ARITHMETIC[type(op)](exact_values(op.lhs), exact_values(op.rhs))
         return np.asarray(result, dtype=object)
-    assert isinstance(op, ReshapeOp | TransposeOp)
-    return moved_through(op, exact_values(op.input))
+    assert isinstance(op, MoveOp)
+    return op.move(*(np.broadcast_to(exact_values(operand), shape_of(operand)) for operand in op.operands))
 
 
-def moved_through(view: ReshapeOp | TransposeOp, array: Array) -> Array:
-    """`array`, which broadcasts to the view's input, as it looks behind the view; least broadcast form."""
+def moved_through(view: MoveOp, array: Array) -> Array:
+    """`array`, which broadcasts to the one operand of the view, as it looks behind it; least broadcast form."""
     if array.size == 1:
         return array.reshape(())
-    whole = np.broadcast_to(array, shape_of(view.input))
-    moved = whole.transpose(view.permutation) if isinstance(view, TransposeOp) else whole.reshape(shape_of(view.result))
-    return least_broadcast(moved)
+    (operand,) = view.operands
+    return least_broadcast(view.move(np.broadcast_to(array, shape_of(operand))))
 
 
 def least_broadcast(array: Array) -> Array:

@@ -21,6 +21,7 @@ Leaves: an input that has this type already.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -64,12 +65,12 @@ from .input_table import (
     tabulate,
 )
 from .remarks import remark
-from .rewriting import at, constant, function_named, rebuilt
+from .rewriting import at, constant, function_named
 
 MAX_ENUMERATED_BITS = 16
 
 
-def _replace_by_thresholds(chain: list[Operation], table: Array, codes: Array, argument: SSAValue) -> None:
+def _replace_by_thresholds(chain: Sequence[Operation], table: Array, codes: Array, argument: SSAValue) -> None:
     quantizer = chain[-1]
     assert isinstance(quantizer, QuantizeOp)
     target = element_type(quantizer.result)
@@ -77,7 +78,7 @@ def _replace_by_thresholds(chain: list[Operation], table: Array, codes: Array, a
     new = list[Operation]()
     for op in chain:
         if isinstance(op, VIEWS):
-            new.append(rebuilt(op, [value]))
+            new.append(op.on([value]))
             value = new[-1].results[0]
     if _saturates(table, codes, element_type(argument), quantizer):
         new.append(at(QuantizeOp(value, target, narrow=quantizer.narrow), quantizer))

@@ -7,6 +7,7 @@ from xdsl.ir import Attribute, Dialect, Operation
 from ..attrs import BufferAttr, DenseAttr, OverflowAttr, RangeAttr, RoundingAttr
 from ..types import BipolarType, FixedType, FloatType, RealType, UFixedType
 from .activation import BatchNormOp, SigmoidOp, SoftmaxOp, TanhOp
+from .base import ArithmeticOp, MoveOp, QOp
 from .constant import ConstantOp
 from .elementwise import AddOp, BinaryOp, ClipOp, DivOp, MulOp, ReluOp, SubOp
 from .linear import MatMulOp
@@ -60,14 +61,17 @@ Q = Dialect(
 __all__ = [
     "AddOp",
     "ArgMaxOp",
+    "ArithmeticOp",
     "BatchNormOp",
     "BinaryOp",
     "ClipOp",
     "ConstantOp",
     "DivOp",
     "MatMulOp",
+    "MoveOp",
     "MulOp",
     "Q",
+    "QOp",
     "QuantizeOp",
     "ReluOp",
     "ReshapeOp",

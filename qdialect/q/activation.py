@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Sequence
 from typing import ClassVar
 
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f32, i64
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import BaseAttr, VarConstraint, irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
-from ..types import RealType, element_type, is_f32, shape_of
+from ..types import QTensor, RealType, element_type, is_f32, shape_of, tensor_type
 from .base import AnyTensor, FloatTensor, QOp, tensor
 
 
@@ -52,10 +53,9 @@ class BatchNormOp(QOp):
         epsilon: float,
         axis: int = 1,
     ):
-        type_ = element_type(input) if is_f32(element_type(input)) else RealType()
         super().__init__(
             operands=[input, scale, bias, mean, variance],
-            result_types=[tensor(type_, shape_of(input))],
+            result_types=[tensor(_batch_norm_type(input), shape_of(input))],
             properties={"axis": IntegerAttr(axis, i64), "epsilon": FloatAttr(epsilon, f32)},
         )
 
@@ -75,14 +75,22 @@ class BatchNormOp(QOp):
             parameter = shape_of(self.operands[("scale", "bias", "mean", "variance").index(name) + 1])
             if parameter != (shape[self.axis],):
                 raise self.fault(f"needs {name} of shape [{shape[self.axis]}], got {list(parameter)}")
-        expected = element_type(self.input) if is_f32(element_type(self.input)) else RealType()
-        if self.result.type != tensor(expected, shape):
-            raise self.fault(f"gives {tensor(expected, shape)}, not {self.result.type}")
+        (expected,) = self.infer_types()
+        if self.result.type != expected:
+            raise self.fault(f"gives {expected}, not {self.result.type}")
+
+    def infer_types(self) -> Sequence[QTensor]:
+        return [tensor(_batch_norm_type(self.input), shape_of(self.input))]
+
+
+def _batch_norm_type(input: SSAValue) -> Attribute:
+    return element_type(input) if is_f32(element_type(input)) else RealType()
 
 
 class FloatFunctionOp(QOp, ABC):
     """A float32 function of a float32 tensor, elementwise unless it has an axis."""
 
+    FLOAT_ONLY: ClassVar[bool] = True
     T: ClassVar = VarConstraint("T", FloatTensor)
     input = operand_def(T)
     result = result_def(T)
@@ -91,6 +99,9 @@ class FloatFunctionOp(QOp, ABC):
 
     def __init__(self, input: SSAValue):
         super().__init__(operands=[input], result_types=[input.type])
+
+    def infer_types(self) -> Sequence[QTensor]:
+        return [tensor_type(self.input)]
 
 
 @irdl_op_definition
@@ -118,7 +129,7 @@ class TanhOp(FloatFunctionOp):
 
 
 @irdl_op_definition
-class SoftmaxOp(QOp):
+class SoftmaxOp(FloatFunctionOp):
     """`exp(x) / sum(exp(x))` along `axis`, in float32.
 
     ```mlir
@@ -127,16 +138,12 @@ class SoftmaxOp(QOp):
     """
 
     name = "q.softmax"
-    T: ClassVar = VarConstraint("T", FloatTensor)
-    input = operand_def(T)
     axis_attr = prop_def(IntegerAttr.constr(i64), prop_name="axis")
-    result = result_def(T)
-    traits = traits_def(Pure())
     assembly_format = "$input `axis` $axis attr-dict `:` type($result)"
 
     def __init__(self, input: SSAValue, axis: int):
         axis_attr = IntegerAttr(axis % len(shape_of(input)), i64)
-        super().__init__(operands=[input], result_types=[input.type], properties={"axis": axis_attr})
+        QOp.__init__(self, operands=[input], result_types=[input.type], properties={"axis": axis_attr})
 
     @property
     def axis(self) -> int:

@@ -9,58 +9,42 @@ from fractions import Fraction
 
 from xdsl.interfaces import HasFolderInterface
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, result_def, traits_def
+from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from ..attrs import RangeAttr
+from ..formats import IntRange
 from ..types import (
-    FixedType,
     FloatType,
     QTensor,
     RealType,
     element_type,
-    fixed_type,
     integer_format,
     is_f32,
     is_integer_type,
     shape_of,
 )
-from .base import AnyTensor, QOp, broadcast_shape, tensor
-from .inference import constant_of, elementwise_element_type, elementwise_range, relu_range, verify_holds
+from .base import AnyTensor, ArithmeticOp, QOp, broadcast_shape, tensor
+from .inference import constant_of, elementwise_range, relu_range
 
 
-class BinaryOp(QOp, ABC):
-    """`lhs OP rhs` elementwise. Exact: the result type holds every value.
-
-    Integer types give the fixed type that holds all results (or all codes of `range`, a proof); with a `!q.real` or
-    custom float operand the result is real; else, with an f32 operand, the op is float32 arithmetic.
-    """
+class BinaryOp(ArithmeticOp, ABC):
+    """`lhs OP rhs` elementwise, with numpy's broadcasting."""
 
     lhs = operand_def(AnyTensor)
     rhs = operand_def(AnyTensor)
-    result = result_def(AnyTensor)
-    range = opt_prop_def(RangeAttr)
-    traits = traits_def(Pure())
     assembly_format = "$lhs `,` $rhs (`range` $range^)? attr-dict `:` type($lhs) `,` type($rhs) `->` type($result)"
 
     def __init__(
         self, lhs: SSAValue, rhs: SSAValue, result_type: QTensor | None = None, range: RangeAttr | None = None
     ):
-        if result_type is None:
-            type_ = elementwise_element_type(self.name, lhs, rhs)
-            result_type = tensor(type_, broadcast_shape(self.name, lhs, rhs))
-        super().__init__(operands=[lhs, rhs], result_types=[result_type], properties={"range": range})
+        super().__init__([lhs, rhs], None, result_type, range)
 
-    def verify_(self) -> None:
-        shape = broadcast_shape(self.name, self.lhs, self.rhs)
-        if shape_of(self.result) != shape:
-            raise self.fault(f"gives shape {list(shape)}, not {list(shape_of(self.result))}")
-        expected, actual = elementwise_element_type(self.name, self.lhs, self.rhs), element_type(self.result)
-        if is_integer_type(expected):
-            needed, fraction_bits = elementwise_range(self.name, self.lhs, self.rhs)
-            verify_holds(self.name, actual, needed, fraction_bits, self.range)
-        elif expected != actual:
-            raise self.fault(f"of {element_type(self.lhs)} and {element_type(self.rhs)} gives {expected}, not {actual}")
+    def infer_shape(self) -> tuple[int, ...]:
+        return broadcast_shape(self.name, self.lhs, self.rhs)
+
+    def infer_range(self) -> tuple[IntRange, int]:
+        return elementwise_range(self.name, self.lhs, self.rhs)
 
 
 @irdl_op_definition
@@ -130,6 +114,9 @@ class DivOp(BinaryOp):
 
     name = "q.div"
 
+    def _real_or_f32(self) -> Attribute:
+        return super()._real_or_f32() or RealType()
+
     def verify_(self) -> None:
         super().verify_()
         if is_f32(element_type(self.result)):
@@ -142,7 +129,7 @@ class DivOp(BinaryOp):
 
 
 @irdl_op_definition
-class ReluOp(QOp):
+class ReluOp(ArithmeticOp):
     """Rectified linear unit, elementwise: `max(x, 0)`. Result type equals operand type, or its unsigned half; exact.
 
     ```mlir
@@ -152,33 +139,16 @@ class ReluOp(QOp):
 
     name = "q.relu"
     input = operand_def(AnyTensor)
-    result = result_def(AnyTensor)
-    range = opt_prop_def(RangeAttr)
-    traits = traits_def(Pure())
     assembly_format = "$input (`range` $range^)? attr-dict `:` type($input) `->` type($result)"
 
     def __init__(self, input: SSAValue, result_type: QTensor | None = None, range: RangeAttr | None = None):
-        if result_type is None:
-            type_ = element_type(input)
-            if is_integer_type(type_):
-                type_ = fixed_type(relu_range(input), integer_format(type_).fraction_bits)
-            result_type = tensor(_real_if_float(type_), shape_of(input))
-        super().__init__(operands=[input], result_types=[result_type], properties={"range": range})
+        super().__init__([input], None, result_type, range)
 
-    def verify_(self) -> None:
-        if shape_of(self.input) != shape_of(self.result):
-            raise self.fault(f"keeps shape {list(shape_of(self.input))}, not {list(shape_of(self.result))}")
-        type_ = element_type(self.input)
-        if is_integer_type(type_):
-            fraction_bits = integer_format(type_).fraction_bits
-            verify_holds(self.name, element_type(self.result), relu_range(self.input), fraction_bits, self.range)
-        elif element_type(self.result) != _real_if_float(type_):
-            raise self.fault(f"of {type_} gives {_real_if_float(type_)}, not {element_type(self.result)}")
+    def infer_shape(self) -> tuple[int, ...]:
+        return shape_of(self.input)
 
-
-def _real_if_float(type_: Attribute) -> Attribute:
-    """f32, real and fixed types stay; the values of a custom float go on as exact reals."""
-    return type_ if isinstance(type_, FixedType | RealType) or is_f32(type_) or is_integer_type(type_) else RealType()
+    def infer_range(self) -> tuple[IntRange, int]:
+        return relu_range(self.input), integer_format(element_type(self.input)).fraction_bits
 
 
 @irdl_op_definition
@@ -205,6 +175,9 @@ class ClipOp(QOp):
         if result_type is None:
             result_type = tensor(_clip_type(input, minimum, maximum), shape_of(input))
         super().__init__(operands=[input, minimum, maximum], result_types=[result_type])
+
+    def infer_types(self) -> Sequence[QTensor]:
+        return [tensor(_clip_type(*self.operands), shape_of(self.input))]
 
     def verify_(self) -> None:
         shape = broadcast_shape(self.name, self.input, self.minimum, self.maximum)

@@ -7,10 +7,11 @@ its type. Everything is exact: Python integers, or numpy int64 where a bound sho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from xdsl.dialects.builtin import Float32Type, IntegerAttr
+from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
@@ -18,12 +19,10 @@ from ..attrs import Array, DenseAttr, RangeAttr
 from ..formats import BipolarFormat, IntRange
 from ..types import (
     FixedType,
-    RealType,
     UFixedType,
     element_type,
     fixed_type,
     integer_format,
-    is_f32,
     is_integer_type,
     shape_of,
 )
@@ -98,23 +97,17 @@ def elementwise_range(name: str, lhs: SSAValue, rhs: SSAValue) -> tuple[IntRange
     return IntRange(a.lo + b.lo, a.hi + b.hi), fraction_bits
 
 
+def common_range(values: Sequence[SSAValue]) -> tuple[IntRange, int]:
+    """Codes that any of the values (of integer types) can have, in quanta of the most fraction bits of them."""
+    bits = [integer_format(element_type(value)).fraction_bits for value in values]
+    ranges = [aligned(code_range(value), own, max(bits)) for value, own in zip(values, bits, strict=True)]
+    return IntRange(min(range_.lo for range_ in ranges), max(range_.hi for range_ in ranges)), max(bits)
+
+
 def relu_range(value: SSAValue) -> IntRange:
     """Codes of `max(value, 0)`."""
     range_ = code_range(value)
     return IntRange(max(range_.lo, 0), max(range_.hi, 0))
-
-
-def elementwise_element_type(name: str, lhs: SSAValue, rhs: SSAValue) -> Attribute:
-    """Element type of an elementwise result: real wins, then f32, then the smallest exact fixed type."""
-    a, b = element_type(lhs), element_type(rhs)
-    if isinstance(a, RealType) or isinstance(b, RealType):
-        return RealType()
-    if is_f32(a) or is_f32(b):
-        return Float32Type()
-    if name == "q.div" or not (is_integer_type(a) and is_integer_type(b)):
-        return RealType()
-    range_, fraction_bits = elementwise_range(name, lhs, rhs)
-    return fixed_type(range_, fraction_bits)
 
 
 def matmul_range(lhs: SSAValue, rhs: SSAValue) -> tuple[IntRange, int]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from xdsl.dialects.builtin import Float32Type, IntegerAttr, UnitAttr, i64
 from xdsl.ir import Attribute, SSAValue
@@ -24,6 +26,7 @@ from ..types import (
     BipolarType,
     FixedType,
     FloatType,
+    QTensor,
     RealType,
     UFixedType,
     element_type,
@@ -85,6 +88,10 @@ class QuantizeOp(QOp):
     @property
     def narrow(self) -> bool:
         return self.narrow_attr is not None
+
+    def infer_types(self) -> Sequence[QTensor]:
+        """The target type is the user's choice: it stands in the result type alone."""
+        return [tensor(element_type(self.result), shape_of(self.input))]
 
     def verify_(self) -> None:
         if shape_of(self.input) != shape_of(self.result):

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from xdsl.dialects.builtin import IntegerAttr, UnitAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from ..formats import IntRange
-from ..types import element_type, fixed_type, shape_of
+from ..types import QTensor, element_type, fixed_type, shape_of
 from .base import AnyTensor, IntegerTensor, QOp, tensor
 
 
@@ -57,9 +60,13 @@ class ArgMaxOp(QOp):
         shape = shape_of(self.input)
         if not 0 <= self.axis < len(shape):
             raise self.fault(f"has axis {self.axis}, but its input has {len(shape)} axes")
-        expected = tensor(index_type(shape[self.axis]), _reduced(shape, self.axis, self.keep_dims))
+        (expected,) = self.infer_types()
         if self.result.type != expected:
             raise self.fault(f"gives {expected}, not {self.result.type}")
+
+    def infer_types(self) -> Sequence[QTensor]:
+        shape = shape_of(self.input)
+        return [tensor(index_type(shape[self.axis]), _reduced(shape, self.axis, self.keep_dims))]
 
 
 def _reduced(shape: tuple[int, ...], axis: int, keep_dims: bool) -> tuple[int, ...]:
@@ -76,6 +83,7 @@ class TopKOp(QOp):
     """
 
     name = "q.top_k"
+    FOLLOWS_OPERANDS: ClassVar[bool] = True
     input = operand_def(AnyTensor)
     k_attr = prop_def(IntegerAttr.constr(i64), prop_name="k")
     axis_attr = prop_def(IntegerAttr.constr(i64), prop_name="axis")
@@ -119,12 +127,15 @@ class TopKOp(QOp):
             raise self.fault(f"has axis {self.axis}, but its input has {len(shape)} axes")
         if not 1 <= self.k <= shape[self.axis]:
             raise self.fault(f"has k = {self.k}, but axis {self.axis} has {shape[self.axis]} elements")
-        for result, expected in zip(self.results, _top_k_types(self.input, self.k, self.axis), strict=True):
+        for result, expected in zip(self.results, self.infer_types(), strict=True):
             if result.type != expected:
                 raise self.fault(f"gives {expected}, not {result.type}")
 
+    def infer_types(self) -> Sequence[QTensor]:
+        return _top_k_types(self.input, self.k, self.axis)
 
-def _top_k_types(input: SSAValue, k: int, axis: int) -> tuple[Attribute, Attribute]:
+
+def _top_k_types(input: SSAValue, k: int, axis: int) -> tuple[QTensor, QTensor]:
     shape = list(shape_of(input))
     count, shape[axis] = shape[axis], k
     return tensor(element_type(input), shape), tensor(index_type(count), shape)

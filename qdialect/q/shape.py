@@ -7,20 +7,18 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects.builtin import DenseArrayBase, i64
-from xdsl.interfaces import HasCanonicalizationPatternsInterface, HasFolderInterface
+from xdsl.interfaces import HasCanonicalizationPatternsInterface
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
-from xdsl.traits import Pure
 
-from ..attrs import DenseAttr
-from ..types import QTensor, element_type, shape_of, tensor_type
-from .base import AnyTensor, QOp, tensor
-from .inference import constant_of
+from ..attrs import Array
+from ..types import element_type, shape_of
+from .base import AnyTensor, MoveOp, QOp, tensor
 
 
 @irdl_op_definition
-class ReshapeOp(QOp, HasFolderInterface, HasCanonicalizationPatternsInterface):
+class ReshapeOp(MoveOp, HasCanonicalizationPatternsInterface):
     """The same elements in row-major order under another shape.
 
     ```mlir
@@ -30,32 +28,29 @@ class ReshapeOp(QOp, HasFolderInterface, HasCanonicalizationPatternsInterface):
 
     name = "q.reshape"
     input = operand_def(AnyTensor)
-    result = result_def(AnyTensor)
-    traits = traits_def(Pure())
     assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
 
     def __init__(self, input: SSAValue, shape: Sequence[int]):
-        super().__init__(operands=[input], result_types=[tensor(element_type(input), shape)])
+        QOp.__init__(self, operands=[input], result_types=[tensor(element_type(input), shape)])
 
     @classmethod
     def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
         return (MergeReshapes(),)
 
-    def fold(self) -> Sequence[SSAValue | Attribute] | None:
-        """No change of shape is nothing; a reshaped constant is a constant."""
-        if self.input.type == self.result.type:
-            return (self.input,)
-        constant = constant_of(self.input)
-        if constant is None:
-            return None
-        return (DenseAttr(constant.array.reshape(shape_of(self.result)), tensor_type(self.result)),)
-
-    def verify_(self) -> None:
+    def infer_shape(self) -> tuple[int, ...]:
+        """The shape is the user's choice: it stands in the result type alone."""
         before, after = shape_of(self.input), shape_of(self.result)
         if prod(before) != prod(after):
             raise self.fault(f"cannot turn {prod(before)} elements of {list(before)} into {list(after)}")
-        if element_type(self.input) != element_type(self.result):
-            raise self.fault(f"keeps the element type {element_type(self.input)}, not {element_type(self.result)}")
+        return after
+
+    def move(self, *arrays: Array, lead: int = 0) -> Array:
+        (array,) = arrays
+        return array.reshape(*array.shape[:lead], *shape_of(self.result))
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        """No change of shape is nothing; a reshaped constant is a constant."""
+        return (self.input,) if self.input.type == self.result.type else super().fold()
 
 
 class MergeReshapes(RewritePattern):
@@ -71,7 +66,7 @@ class MergeReshapes(RewritePattern):
 
 
 @irdl_op_definition
-class TransposeOp(QOp, HasFolderInterface):
+class TransposeOp(MoveOp):
     """Permuted axes: axis `i` of the result is axis `permutation[i]` of the input.
 
     ```mlir
@@ -82,32 +77,24 @@ class TransposeOp(QOp, HasFolderInterface):
     name = "q.transpose"
     input = operand_def(AnyTensor)
     permutation_attr = prop_def(DenseArrayBase.constr(i64), prop_name="permutation")
-    result = result_def(AnyTensor)
-    traits = traits_def(Pure())
     assembly_format = "$input `perm` $permutation attr-dict `:` type($input) `->` type($result)"
 
     def __init__(self, input: SSAValue, permutation: Sequence[int]):
-        result_type: QTensor = tensor(element_type(input), [shape_of(input)[axis] for axis in permutation])
-        permutation_attr = DenseArrayBase.from_list(i64, list(permutation))
-        super().__init__(operands=[input], result_types=[result_type], properties={"permutation": permutation_attr})
+        super().__init__([input], {"permutation": DenseArrayBase.from_list(i64, list(permutation))})
 
     @property
     def permutation(self) -> tuple[int, ...]:
         return tuple(self.permutation_attr.get_values())
 
-    def fold(self) -> Sequence[SSAValue | Attribute] | None:
-        """Axes in their order are nothing; a transposed constant is a constant."""
-        if self.permutation == tuple(range(len(self.permutation))):
-            return (self.input,)
-        constant = constant_of(self.input)
-        if constant is None:
-            return None
-        return (DenseAttr(constant.array.transpose(self.permutation), tensor_type(self.result)),)
-
-    def verify_(self) -> None:
+    def infer_shape(self) -> tuple[int, ...]:
         before, permutation = shape_of(self.input), self.permutation
         if sorted(permutation) != list(range(len(before))):
             raise self.fault(f"needs a permutation of the axes 0 to {len(before) - 1}, got {list(permutation)}")
-        expected = tensor(element_type(self.input), [before[axis] for axis in permutation])
-        if self.result.type != expected:
-            raise self.fault(f"gives {expected}, not {self.result.type}")
+        return tuple(before[axis] for axis in permutation)
+
+    def move(self, *arrays: Array, lead: int = 0) -> Array:
+        return arrays[0].transpose(*range(lead), *(axis + lead for axis in self.permutation))
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        """Axes in their order are nothing; a transposed constant is a constant."""
+        return (self.input,) if self.permutation == tuple(range(len(self.permutation))) else super().fold()

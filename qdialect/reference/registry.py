@@ -46,8 +46,8 @@ def meaning(*op_classes: type[OpT], view: bool = False) -> Callable[[Build[OpT]]
 
 
 def meaning_of(op: Operation) -> Meaning | None:
-    """The registered meaning of an op, or None."""
-    return _MEANINGS.get(type(op))
+    """The registered meaning of an op, or of the nearest class above it that has one; else None."""
+    return next((_MEANINGS[class_] for class_ in type(op).__mro__ if class_ in _MEANINGS), None)
 
 
 __all__ = ["Compiled", "Kernel", "Meaning", "meaning", "meaning_of"]

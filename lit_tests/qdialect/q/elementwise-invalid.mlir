@@ -88,7 +88,7 @@ func.func @relu(%a: tensor<4x!q.fixed<8, 4>>) {
 // -----
 
 // A rectified tensor keeps its shape.
-// CHECK: error: q.relu keeps shape [4], not [5]
+// CHECK: error: q.relu gives shape [4], not [5]
 func.func @relu_shape(%a: tensor<4xf32>) {
   %0 = q.relu %a : tensor<4xf32> -> tensor<5xf32>
   func.return

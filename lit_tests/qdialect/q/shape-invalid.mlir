@@ -11,7 +11,7 @@ func.func @elements(%x: tensor<1x2x3xf32>) {
 // -----
 
 // The element type stays.
-// CHECK: error: q.reshape keeps the element type f32, not !q.real
+// CHECK: error: q.reshape gives the element type f32, not !q.real
 func.func @type(%x: tensor<6xf32>) {
   %0 = q.reshape %x : tensor<6xf32> -> tensor<6x!q.real>
   func.return
@@ -29,7 +29,7 @@ func.func @axes(%x: tensor<2x3xf32>) {
 // -----
 
 // The result has the permuted shape.
-// CHECK: error: q.transpose gives tensor<3x2xf32>, not tensor<2x3xf32>
+// CHECK: error: q.transpose gives shape [3, 2], not [2, 3]
 func.func @permuted(%x: tensor<2x3xf32>) {
   %0 = q.transpose %x perm [1, 0] : tensor<2x3xf32> -> tensor<2x3xf32>
   func.return
