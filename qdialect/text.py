@@ -94,7 +94,7 @@ class PositionParser(Parser):
         self._parser_state = ParserState(_Lexer(Input(text, name)))
         self._file_name = name
         self._first_line = first_line
-        self._line_starts = [0, *(i + 1 for i, character in enumerate(text) if character == "\n")]
+        self._line_starts = _line_starts(text)
 
     def parse_operation(self) -> Operation:
         span = self._current_token.span
@@ -123,6 +123,14 @@ class PositionParser(Parser):
         line = bisect_right(self._line_starts, position)
         column = position - self._line_starts[line - 1] + 1
         return FileLineColLoc(StringAttr(self._file_name), IntAttr(line + self._first_line - 1), IntAttr(column))
+
+
+def _line_starts(text: str) -> list[int]:
+    """The position of the first character of each line, found by search: a line may hold megabytes of weights."""
+    starts = [0]
+    while (end := text.find("\n", starts[-1])) >= 0:
+        starts.append(end + 1)
+    return starts
 
 
 def read_file(path: str | Path) -> str:
