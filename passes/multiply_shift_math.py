@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
 
 import numpy as np
 
@@ -49,8 +48,8 @@ def floor_form(thresholds: Thresholds, lo: int, hi: int, amin: Array, amax: Arra
     for slope, (above, below), falls in zip(slopes, channels, thresholds.descending, strict=True):
         assert slope is not None
         gain = int(slope * (1 << shift))
-        least = max(((int(k) << shift) - gain * int(x) for x, k in above.T), default=None)
-        most = min(((int(k) << shift) - 1 - gain * int(x) for x, k in below.T), default=None)
+        least = max(((k << shift) - gain * x for x, k in zip(*above.tolist(), strict=True)), default=None)
+        most = min(((k << shift) - 1 - gain * x for x, k in zip(*below.tolist(), strict=True)), default=None)
         multiplier.append(-gain if falls else gain)
         addend.append(_roundest(least, most))
     return MultiplyShift(np.array(multiplier, dtype=object), np.array(addend, dtype=object), shift)
@@ -129,8 +128,8 @@ def _gap(slope: Fraction, above: Array, below: Array, side: int) -> tuple[Fracti
 def _simplest_dyadic(lower: Fraction, upper: Fraction | None) -> Fraction | None:
     """The multiple of 2^-n, n least, strictly between the bounds; 0 if it is, else the least positive one."""
     for shift in range(MAX_SHIFT + 1):
-        multiple = max(floor(lower * (1 << shift)) + 1, 0)
-        if upper is None or multiple < upper * (1 << shift):
+        multiple = max((lower.numerator << shift) // lower.denominator + 1, 0)
+        if upper is None or multiple * upper.denominator < upper.numerator << shift:
             return Fraction(multiple, 1 << shift)
     return None
 
