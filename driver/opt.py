@@ -177,7 +177,7 @@ class _Tool:
         if self.options.verify_each is None:
             return None
         from ..passes.verify_each import EquivalenceChecker
-        from .arrays import load_arrays
+        from ..backends.arrays import load_arrays
 
         return EquivalenceChecker(module, load_arrays(self.options.verify_each))
 

@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     from ..backends.build import level_of
     from ..backends.execute import BuildFolder, Request, run_folder, run_module
     from ..qdialect.errors import QoptError
-    from .arrays import load_arrays
+    from ..backends.arrays import load_arrays
 
     inputs, shapes = load_arrays(options.inputs, options.samples), parse_shapes(options.shape)
     path = Path(options.model)
@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _print(result: Execution, options: argparse.Namespace) -> bool:
     from ..backends.execute import accuracy, compare_with_expected
-    from .arrays import load_arrays
+    from ..backends.arrays import load_arrays
 
     frames = len(result.outputs[0])
     print(
