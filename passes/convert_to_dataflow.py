@@ -32,7 +32,7 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, SSAValue
 from xdsl.passes import ModulePass
 
 from ..qdialect.dataflow import (
@@ -41,9 +41,10 @@ from ..qdialect.dataflow import (
     hardware_function,
     unit_chain,
 )
-from ..qdialect.errors import QoptError, describe_location
+from ..qdialect.errors import QoptError
 from ..qdialect.types import element_type, is_integer_type, shape_of, tensor_type
 from .hardware_calls import update_signature
+from .hardware_support import Refusal, refuse
 from .hardware_units import Blocked, NotHardware, UnitBuilder
 
 
@@ -60,17 +61,17 @@ def _convert(function: FuncOp) -> None:
     block.args[0].name_hint = function.args[0].name_hint
     builder = UnitBuilder(block)
     builder.streams[function.args[0]] = block.args[0]
-    refused: list[tuple[Operation, NotHardware]] = []
+    refused: list[Refusal] = []
     for op in function.body.block.ops:
         if isinstance(op, ReturnOp):
             continue
         try:
             builder.convert(op)
         except NotHardware as reason:
-            refused.append((op, reason))
+            refused.append(Refusal(op, reason.what, reason.mend))
         except Blocked:
             pass
-    _report(refused)
+    refuse(refused, "have no hardware unit")
     returned = function.body.block.last_op
     assert isinstance(returned, ReturnOp)
     block.add_op(ReturnOp(builder.streams[returned.operands[0]]))
@@ -85,15 +86,6 @@ def _stream_of(value: SSAValue, function: FuncOp) -> StreamType:
             f"@{HARDWARE} takes {tensor_type(value)}, hardware integer codes", function, "quantise the input of the net"
         )
     return StreamType(type_, 1, prod(shape_of(value)))
-
-
-def _report(refused: list[tuple[Operation, NotHardware]]) -> None:
-    if len(refused) == 1:
-        op, reason = refused[0]
-        raise QoptError(reason.what, op, reason.mend)
-    if refused:
-        lines = [f"{why.what}, {describe_location(op) or 'no location'}; {why.mend}" for op, why in refused]
-        raise QoptError("\n    ".join([f"{len(refused)} ops have no hardware unit:", *lines]), None, "see each line")
 
 
 @dataclass(frozen=True)

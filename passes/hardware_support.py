@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -11,11 +11,41 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
-from ..qdialect.q import AddOp, ArgMaxOp, ConstantOp, MatMulOp, MulOp, QuantizeOp, ReshapeOp, ThresholdOp
+from ..qdialect.errors import QoptError, describe_location
+from ..qdialect.q import (
+    AddOp,
+    ArgMaxOp,
+    ArithmeticOp,
+    ConstantOp,
+    MatMulOp,
+    MoveOp,
+    MulOp,
+    QOp,
+    QuantizeOp,
+    ReshapeOp,
+    ThresholdOp,
+    TransposeOp,
+)
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import RealType, element_type, is_f32, is_integer_type, shape_of
 
+LINEAR = ("q.matmul", "q.conv", "q.conv_transpose")  # the layers that hardware is made for
+
 SUPPORTED = "q.matmul with constant weights, q.threshold, integer q.mul, q.add and q.quantize, q.arg_max, q.reshape"
+_DENSE = "q.matmul by a constant matrix is the only layer with a unit"
+_WINDOWS = f"windows over an image have no unit; {_DENSE}"
+_HOST = "keep it in front of the first or behind the last quantised layer, where the host computes it"
+_NEAREST = {  # op without a unit -> what comes nearest to it
+    "q.conv": f"{_DENSE}: a convolution as large as its input is one, flattened",
+    "q.conv_transpose": _DENSE,
+    "q.max_pool": _WINDOWS,
+    "q.sum_pool": _WINDOWS,
+    "q.relu": "put a quantiser behind it: both together become thresholds",
+    "q.clip": "put a quantiser behind it, which saturates",
+    "q.prelu": "put a quantiser behind it",
+    "q.transpose": "move the transposition out of the network, or fold it into the weights of a neighbour",
+    "q.top_k": "the one greatest element of a whole vector (k = 1) is hardware, as q.arg_max",
+}
 
 
 @dataclass(frozen=True)
@@ -29,13 +59,26 @@ class Refusal:
 
 def refusal(op: Operation) -> Refusal | None:
     """Why `op` of the typed level has no hardware unit; None if it has one."""
-    if isinstance(op, MatMulOp):
-        return _matmul_refusal(op)
-    if not all(is_integer_type(element_type(value)) for value in (*op.operands, *op.results)):
-        return _number_refusal(op)
+    return number_refusal(op) or unit_refusal(op)
+
+
+def number_refusal(op: Operation) -> Refusal | None:
+    """What keeps `op` from working on integers alone; None if it does."""
+    if all(is_integer_type(element_type(value)) for value in (*op.operands, *op.results)):
+        return None
+    return _linear_refusal(op) if op.name in LINEAR else _number_refusal(op)
+
+
+def unit_refusal(op: Operation) -> Refusal | None:
+    """Why there is no hardware unit for what `op` does, whatever the types of its numbers."""
     match op:
         case ThresholdOp() | QuantizeOp() | ReshapeOp():
             return None
+        case MatMulOp():
+            if constant_of(op.rhs) is not None and len(shape_of(op.rhs)) == 2:
+                return None
+            mend = "hardware multiplies by a constant matrix: export the layer with fixed weights"
+            return Refusal(op, "q.matmul has no constant two-dimensional right operand", mend)
         case AddOp() | MulOp():
             if _is_bias(op) or _feeds_quantizer(op):
                 return None
@@ -44,11 +87,54 @@ def refusal(op: Operation) -> Refusal | None:
         case ArgMaxOp():
             if prod(shape_of(op.input)) == shape_of(op.input)[op.axis]:
                 return None
-            return Refusal(
-                op, "q.arg_max compares a part of the frame", "only one arg-max of a whole vector is hardware"
-            )
+            mend = "only one arg-max of a whole vector is hardware"
+            return Refusal(op, "q.arg_max compares a part of the frame", mend)
+        case TransposeOp() if keeps_order(op):
+            return None
         case _:
-            return Refusal(op, f"{op.name} has no hardware unit", f"hardware has {SUPPORTED}")
+            return Refusal(op, f"{op.name} has no hardware unit yet", f"nearest: {nearest(op)}")
+
+
+def nearest(op: Operation) -> str:
+    """The supported form that comes nearest to an op without a unit."""
+    if op.name in _NEAREST:
+        return _NEAREST[op.name]
+    if isinstance(op, QOp) and op.FLOAT_ONLY:
+        return _HOST
+    if isinstance(op, MoveOp):
+        return "q.reshape, and q.transpose of axes of size 1, which move nothing"
+    if isinstance(op, ArithmeticOp):
+        return "q.add and q.mul with a constant operand, q.quantize behind them"
+    return _HOST
+
+
+def keeps_order(op: TransposeOp) -> bool:
+    """Whether the elements of a frame stay in their order."""
+    moved = [axis for axis in op.permutation if shape_of(op.input)[axis] > 1]
+    return moved == sorted(moved)
+
+
+def refuse(refusals: Sequence[Refusal], heading: str) -> None:
+    """QoptError that names every op refused; nothing if there is none."""
+    if len(refusals) == 1:
+        raise QoptError(refusals[0].what, refusals[0].op, refusals[0].mend)
+    if refusals:
+        lines = "\n    ".join([f"{len(refusals)} ops {heading}:", *listed(refusals)])
+        raise QoptError(lines, mend="see each line")
+
+
+def listed(refusals: Iterable[Refusal]) -> list[str]:
+    """A line for each reason with the places of all ops that it holds for, in order."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for why in refusals:
+        places.setdefault((why.what, why.mend), []).append(describe_location(why.op) or "no location")
+    return [_line(what, mend, ops) for (what, mend), ops in places.items()]
+
+
+def _line(what: str, mend: str, places: Sequence[str]) -> str:
+    if len(places) == 1:
+        return f"{what}, {places[0]}; {mend}"
+    return f"{what}, {len(places)} ops; {mend}; at {'; '.join(dict.fromkeys(places))}"
 
 
 def _is_bias(op: AddOp | MulOp) -> bool:
@@ -80,29 +166,24 @@ def _number_refusal(op: Operation) -> Refusal:
     if isinstance(op, QuantizeOp):
         mend = "run q-streamline and q-lower-quantizers-to-thresholds first"
         return Refusal(op, f"q.quantize works on {numbers}", mend)
-    return Refusal(op, f"{op.name} works on {numbers} between two parts of the hardware", "quantise in front of it")
+    mend = _HOST if isinstance(op, QOp) and op.FLOAT_ONLY else "quantise in front of it"
+    return Refusal(op, f"{op.name} works on {numbers} between two parts of the hardware", mend)
 
 
-def _matmul_refusal(op: MatMulOp) -> Refusal | None:
-    weights = constant_of(op.rhs)
-    types = [element_type(value) for value in op.operands]
-    if all(is_integer_type(type_) for type_ in types):
-        if weights is not None and len(shape_of(op.rhs)) == 2:
-            return None
-        mend = "hardware multiplies by a constant matrix on the right: export the layer with fixed weights"
-        return Refusal(op, "q.matmul has no constant two-dimensional right operand", mend)
+def _linear_refusal(op: Operation) -> Refusal:
+    """Of a matrix product or convolution, whose operands are not all integers."""
     if any(is_f32(element_type(value)) and isinstance(value.owner, ConstantOp) for value in op.operands):
-        return Refusal(op, "the weights of q.matmul are float32", "quantise the weights before export")
-    raw = sorted(set(_float_inputs(op.lhs)) | set(_float_inputs(op.rhs)))
+        return Refusal(op, f"the weights of {op.name} are float32", "quantise the weights before export")
+    raw = sorted({name for operand in op.operands for name in _float_inputs(operand)})
     if raw:
         formats = " ".join(f"--input-format '{name}: fixed<16, 10>'" for name in raw)
         names = " and ".join(f"'{name}'" for name in raw)
         plural = "input" if len(raw) == 1 else "inputs"
-        return Refusal(op, f"{plural} {names} reaches q.matmul without a quantiser", f"give {formats}")
-    if any(is_f32(type_) for type_ in types):
-        return Refusal(op, "q.matmul works on float32 numbers", "quantise both of its operands before export")
+        return Refusal(op, f"{plural} {names} reaches {op.name} without a quantiser", f"give {formats}")
+    if any(is_f32(element_type(value)) for value in op.operands):
+        return Refusal(op, f"{op.name} works on float32 numbers", "quantise both of its operands before export")
     mend = "run q-streamline first; a scale must be the same along the summed axis (one for the tensor or each output)"
-    return Refusal(op, "q.matmul works on real numbers: a scale or offset is left on an operand", mend)
+    return Refusal(op, f"{op.name} works on real numbers: a scale or offset is left on an operand", mend)
 
 
 def _float_inputs(value: SSAValue) -> Iterator[str]:
@@ -115,7 +196,7 @@ def _float_inputs(value: SSAValue) -> Iterator[str]:
         seen.add(value)
         if isinstance(value, BlockArgument):
             yield argument_name(value)
-        elif isinstance(value.owner, Operation) and not isinstance(value.owner, MatMulOp):
+        elif isinstance(value.owner, Operation) and value.owner.name not in LINEAR:
             todo += value.owner.operands
 
 

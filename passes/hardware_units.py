@@ -27,6 +27,7 @@ from ..qdialect.q import (
 from ..qdialect.q.inference import code_range, constant_of, narrow_range
 from ..qdialect.types import element_type, fixed_type, integer_format, is_integer_type, shape_of
 from .affine_tail import AffineTail, per_channel
+from .hardware_support import keeps_order, nearest
 from .rewriting import at, constant
 
 
@@ -72,8 +73,7 @@ class UnitBuilder:
             case TransposeOp():
                 self._transpose(op)
             case _:
-                mend = "keep it in front of the first or behind the last quantised layer, where the host computes it"
-                raise NotHardware(f"{op.name} has no hardware unit", mend)
+                raise NotHardware(f"{op.name} has no hardware unit yet", f"nearest: {nearest(op)}")
 
     def _stream(self, value: SSAValue) -> SSAValue:
         if isinstance(value.owner, ConstantOp):
@@ -166,10 +166,10 @@ class UnitBuilder:
         self.streams[result] = self._stream(input)
 
     def _transpose(self, op: TransposeOp) -> None:
-        moved = [axis for axis in op.permutation if shape_of(op.input)[axis] > 1]
-        if moved != sorted(moved):
-            mend = "move the transposition out of the network, or fold it into the weights of a neighbour"
-            raise NotHardware(f"q.transpose {list(op.permutation)} changes the order of elements in a frame", mend)
+        if not keeps_order(op):
+            raise NotHardware(
+                f"q.transpose {list(op.permutation)} changes the order of elements in a frame", nearest(op)
+            )
         self._view(op.input, op.result)
 
 

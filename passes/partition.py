@@ -34,10 +34,10 @@ from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from ..qdialect.attrs import RangeAttr
-from ..qdialect.errors import QoptError, describe_location
-from ..qdialect.q import ArithmeticOp, ConstantOp, MatMulOp, MoveOp, ReshapeOp
+from ..qdialect.errors import QoptError
+from ..qdialect.q import ArithmeticOp, ConstantOp, MoveOp, ReshapeOp
 from ..qdialect.types import element_type, is_integer_type
-from .hardware_support import SUPPORTED, Refusal, argument_name, refusal, result_name
+from .hardware_support import LINEAR, SUPPORTED, argument_name, number_refusal, refusal, refuse, result_name
 from .rewriting import at, function_named
 
 
@@ -54,12 +54,17 @@ def _divide(main: FuncOp) -> _Division:
     """The division with the most ops in hardware. QoptError names every op that cannot be where it would have to be."""
     ops = [op for op in main.body.block.ops if not isinstance(op, ConstantOp | ReturnOp)]
     refusals = {op: why for op in ops if (why := refusal(op)) is not None}
-    anchors = [op for op in ops if isinstance(op, MatMulOp)]
+    anchors = [op for op in ops if op.name in LINEAR]
     anchors = anchors or [op for op in ops if op not in refusals and not isinstance(op, ReshapeOp)]
-    able = [op for op in anchors if op not in refusals]
-    upstream, downstream = _ancestors(able, ops), _descendants(able, ops)
-    faults = [why for op, why in refusals.items() if op in anchors or (op in upstream and op in downstream)]
-    _report(faults, able, main)
+    wanted = [op for op in anchors if number_refusal(op) is None]
+    upstream, downstream = _ancestors(wanted, ops), _descendants(wanted, ops)
+    refuse(
+        [why for op, why in refusals.items() if op in anchors or (op in upstream and op in downstream)],
+        "cannot be hardware",
+    )
+    if not anchors:
+        mend = f"quantise weights and activations before export; hardware has {SUPPORTED}"
+        raise QoptError(f"nothing in @{main.sym_name.data} can be hardware", main, mend)
     before = {op for op in refusals if op in upstream}
     before |= _ancestors(before, ops)
     after = {op for op in refusals if op not in before}
@@ -67,17 +72,6 @@ def _divide(main: FuncOp) -> _Division:
     _leave_views_to_host(ops, before, after)
     hardware = [op for op in ops if op not in before and op not in after]
     return _Division([op for op in ops if op in before], hardware, [op for op in ops if op in after])
-
-
-def _report(faults: Sequence[Refusal], able: Sequence[Operation], main: FuncOp) -> None:
-    if len(faults) == 1:
-        raise QoptError(faults[0].what, faults[0].op, faults[0].mend)
-    if faults:
-        lines = [f"{why.what}, {describe_location(why.op) or 'no location'}; {why.mend}" for why in faults]
-        raise QoptError("\n    ".join([f"{len(faults)} ops cannot be hardware:", *lines]), mend="see each line")
-    if not able:
-        mend = f"quantise weights and activations before export; hardware has {SUPPORTED}"
-        raise QoptError(f"nothing in @{main.sym_name.data} can be hardware", main, mend)
 
 
 def _ancestors(of: Collection[Operation], ops: Sequence[Operation]) -> set[Operation]:

@@ -10,11 +10,11 @@ func.func @main(%x: tensor<1xf32>) -> tensor<1xf32> {
 // -----
 
 // Every op without a unit is named, with its reason; what hangs on it is not.
+// A reason that holds for several ops is given once, with all their places.
 // CHECK: error: 4 ops have no hardware unit:
-// CHECK-NEXT: q.relu has no hardware unit, node 'Relu_0', {{.*}}convert_to_dataflow-invalid.mlir:20:3; keep it in front of the first or behind the last quantised layer, where the host computes it
+// CHECK-NEXT: q.relu has no hardware unit yet, node 'Relu_0', {{.*}}convert_to_dataflow-invalid.mlir:20:3; nearest: put a quantiser behind it: both together become thresholds
 // CHECK-NEXT: q.transpose [1, 0] changes the order of elements in a frame, node 'Transpose_1', {{.*}}convert_to_dataflow-invalid.mlir:21:3; move the transposition out of the network, or fold it into the weights of a neighbour
-// CHECK-NEXT: q.arg_max along axis 1 of [2, 2] is not one for the whole frame, node 'ArgMax_2', {{.*}}convert_to_dataflow-invalid.mlir:22:3; keep it behind the last quantised layer, where the host computes it
-// CHECK-NEXT: q.arg_max along axis 1 of [2, 2] is not one for the whole frame, {{.*}}convert_to_dataflow-invalid.mlir:23:3; keep it behind the last quantised layer, where the host computes it
+// CHECK-NEXT: q.arg_max along axis 1 of [2, 2] is not one for the whole frame, 2 ops; keep it behind the last quantised layer, where the host computes it; at node 'ArgMax_2', {{.*}}convert_to_dataflow-invalid.mlir:22:3; {{.*}}convert_to_dataflow-invalid.mlir:23:3
 // CHECK-NEXT: mend: see each line
 func.func private @hardware(%x: tensor<2x2x!q.fixed<3, 0>>) -> tensor<2x!q.ufixed<1, 0>> {
   %r = q.relu %x : tensor<2x2x!q.fixed<3, 0>> -> tensor<2x2x!q.ufixed<2, 0>> loc("Relu_0")

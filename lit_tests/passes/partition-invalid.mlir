@@ -33,7 +33,7 @@ func.func @main(%x: tensor<1x1x!q.fixed<2, 0>>) -> tensor<1x1x!q.real> {
 // CHECK:      error: 7 ops cannot be hardware:
 // CHECK-NEXT: q.mul works on real numbers between two parts of the hardware, node 'Mul_1', {{.*}}; quantise in front of it
 // CHECK-NEXT: q.quantize works on real numbers, node 'Quant_2', {{.*}}; run q-streamline and q-lower-quantizers-to-thresholds first
-// CHECK-NEXT: q.relu has no hardware unit, node 'Relu_3', {{.*}}; hardware has q.matmul with constant weights,
+// CHECK-NEXT: q.relu has no hardware unit yet, node 'Relu_3', {{.*}}; nearest: put a quantiser behind it: both together become thresholds
 // CHECK-NEXT: q.matmul works on real numbers: a scale or offset is left on an operand, node 'MatMul_6', {{.*}}; run q-streamline first;
 // CHECK-NEXT: the weights of q.matmul are float32, node 'MatMul_7', {{.*}}; quantise the weights before export
 // CHECK-NEXT: q.matmul has no constant two-dimensional right operand, node 'MatMul_8', {{.*}}; hardware multiplies by a constant matrix
