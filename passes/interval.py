@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Intervals of exact numbers, elementwise: integers times one rational scale, no IR.
 
-Bounds are integer arrays (int64, or Python integers where int64 could overflow) that broadcast to the tensor's shape,
-so a tensor whose channels differ costs one pair of numbers a channel. They have at least one axis (numpy turns the
-results of object arrays without axes into bare numbers).
+Bounds are integer arrays (of any width, or Python integers where int64 could overflow) that broadcast to the tensor's
+shape, so a tensor whose channels differ costs one pair of numbers a channel. They have at least one axis (numpy turns
+the results of object arrays without axes into bare numbers). Arithmetic on them goes through `_safe`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from ..qdialect.reference.values import common_scale, exact_from_fractions
 from ..qdialect.rounding import INT64_LIMIT, as_integers, magnitude, round_quotient, saturation_range
 
 Array: TypeAlias = NDArray[Any]
+
+_BLOCK = 1 << 20  # weights that a matrix product copies at a time
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ def whole(range_: IntRange, scale: Fraction) -> Interval:
 
 
 def points(codes: Array, scale: Fraction) -> Interval:
-    """Elements that are known."""
-    codes = np.atleast_1d(as_integers(codes))
+    """Elements that are known. Codes of a constant are not copied: there may be millions."""
+    codes = np.atleast_1d(codes if codes.dtype.kind == "i" else as_integers(codes))
     return Interval(codes, codes, scale)
 
 
@@ -64,7 +66,7 @@ def point_fractions(values: Array) -> Interval:
 
 def _safe(bound: int, *arrays: Array) -> list[Array]:
     """The arrays in a dtype in which numbers up to `bound` do not overflow."""
-    return [array if bound < INT64_LIMIT else array.astype(object) for array in arrays]
+    return [array.astype(np.int64 if bound < INT64_LIMIT else object, copy=False) for array in arrays]
 
 
 def _bound(x: Interval) -> int:
@@ -137,28 +139,62 @@ def matmul(a: Interval, b: Interval, a_shape: tuple[int, ...], b_shape: tuple[in
     """numpy's `a @ b`; corner-tight. The shapes are those of the tensors."""
     depth = a_shape[-1]
     row, column = len(a_shape) == 1, len(b_shape) == 1
-    alo, ahi = (_matrix(bound, -1, depth) for bound in (a.lo, a.hi))
-    blo, bhi = (_matrix(bound[..., None] if column else bound, -2, depth) for bound in (b.lo, b.hi))
-    alo, ahi, blo, bhi = _safe(_bound(a) * _bound(b) * max(depth, 1), alo, ahi, blo, bhi)
-    if b.is_point:
-        up, down = np.maximum(blo, 0), np.minimum(blo, 0)
-        low, high = alo @ up + ahi @ down, ahi @ up + alo @ down
-    elif a.is_point:
-        up, down = np.maximum(alo, 0), np.minimum(alo, 0)
-        low, high = up @ blo + down @ bhi, up @ bhi + down @ blo
+    alo, ahi = (_matrix(bound) for bound in (a.lo, a.hi))
+    blo, bhi = (_matrix(bound[..., None] if column else bound) for bound in (b.lo, b.hi))
+    bound = 2 * _bound(a) * _bound(b) * max(depth, 1)
+    if b.is_point and blo.shape[-2] == depth:
+        low, high = _known_matmul(alo, ahi, blo, bound)
+    elif a.is_point and alo.shape[-1] == depth:
+        low, high = (_turned(x) for x in _known_matmul(_turned(blo), _turned(bhi), _turned(alo), bound))
     else:
-        low, high = _matmul_corners(alo, ahi, blo, bhi)
+        alo, ahi, blo, bhi = _safe(bound, *(_at_depth(x, -1, depth) for x in (alo, ahi)), blo, bhi)
+        low, high = _matmul_corners(alo, ahi, *(_at_depth(x, -2, depth) for x in (blo, bhi)))
     dropped = (*((-2,) if row else ()), *((-1,) if column else ()))
     low, high = (np.atleast_1d(np.squeeze(bound, dropped)) for bound in (low, high))
     return Interval(low, high, a.scale * b.scale)
 
 
-def _matrix(bound: Array, axis: int, size: int) -> Array:
-    """`bound` with at least two axes, the summed one at full size (bounds that broadcast may lack it)."""
-    bound = bound.reshape((1,) * max(2 - bound.ndim, 0) + bound.shape)
+def _matrix(bound: Array) -> Array:
+    """`bound` with at least two axes."""
+    return bound.reshape((1,) * max(2 - bound.ndim, 0) + bound.shape)
+
+
+def _at_depth(bound: Array, axis: int, depth: int) -> Array:
+    """`bound` with the summed axis at full size."""
     shape = list(bound.shape)
-    shape[axis] = size
+    shape[axis] = depth
     return np.broadcast_to(bound, shape)
+
+
+def _turned(matrix: Array) -> Array:
+    return np.swapaxes(matrix, -1, -2)
+
+
+def _known_matmul(lo: Array, hi: Array, weights: Array, bound: int) -> tuple[Array, Array]:
+    """Bounds of `x @ weights` for x in [lo, hi], from `sum w (lo + hi)` and `sum |w| (hi - lo)`; both below `bound`.
+
+    A few columns of weights at a time: they may be millions, and are copied in a wider dtype.
+    """
+    lo, hi = _safe(bound, lo, hi)
+    step = max(1, _BLOCK // (weights.size // weights.shape[-1] or 1))
+    blocks = [weights[..., start : start + step] for start in range(0, weights.shape[-1], step)]
+    parts = [_block_matmul(lo, hi, _safe(bound, block)[0], bound) for block in blocks]
+    low, high = (np.concatenate([part[end] for part in parts], axis=-1) for end in (0, 1))
+    return low, high
+
+
+def _block_matmul(lo: Array, hi: Array, weights: Array, bound: int) -> tuple[Array, Array]:
+    centre, spread = _matmul(lo + hi, weights, bound), _matmul(hi - lo, np.abs(weights), bound)
+    return (centre - spread) // 2, (centre + spread) // 2
+
+
+def _matmul(x: Array, weights: Array, bound: int) -> Array:
+    """`x @ weights`, where every partial sum is below `bound`; the summed axis of x may have size 1: all equal."""
+    if x.shape[-1] == 1:
+        return x * weights.sum(axis=-2, keepdims=True)
+    if bound < 1 << 53:  # exact in float64, whose product is far faster than that of integers
+        return (x.astype(np.float64) @ weights.astype(np.float64)).astype(np.int64)
+    return x @ weights
 
 
 def _matmul_corners(alo: Array, ahi: Array, blo: Array, bhi: Array) -> tuple[Array, Array]:
