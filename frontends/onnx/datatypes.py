@@ -9,8 +9,11 @@ import numpy as np
 from xdsl.dialects.builtin import Float32Type
 from xdsl.ir import Attribute
 
-from ...qdialect.types import BipolarType, FixedType, UFixedType, integer_format
+from ...qdialect.formats import IntRange
+from ...qdialect.types import BipolarType, FixedType, UFixedType, fixed_type, integer_format
 from .model import Array
+
+LARGEST_WHOLE_NUMBER = 1 << 53  # float64 and int64 hold the integers below
 
 _INTEGER = re.compile(r"(U?)INT([0-9]{1,2})")
 _FINN_NAMES: dict[str, Attribute] = {"BIPOLAR": BipolarType(), "BINARY": UFixedType(1), "TERNARY": FixedType(2)}
@@ -34,6 +37,15 @@ def finn_type(name: str | None) -> Attribute | None:
     if name is None:
         return None
     return _FINN_NAMES.get(name) or integer_type(name)
+
+
+def whole_number_type(array: Array) -> FixedType | UFixedType | None:
+    """The narrowest type of a float constant whose elements are integers; None for other constants."""
+    if array.dtype.kind != "f" or not array.size or not bool((np.abs(array) < LARGEST_WHOLE_NUMBER).all()):
+        return None
+    if not bool((array == np.rint(array)).all()):
+        return None
+    return fixed_type(IntRange(int(array.min()), int(array.max())))
 
 
 def annotated_type(array: Array, annotation: str | None) -> Attribute | None:

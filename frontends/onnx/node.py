@@ -17,8 +17,8 @@ from ...qdialect.attrs import DenseAttr
 from ...qdialect.errors import QoptError
 from ...qdialect.q import BinaryOp, ClipOp, ConstantOp, QuantizeOp, ReshapeOp, TransposeOp
 from ...qdialect.text import split_mend
-from ...qdialect.types import element_type, is_f32, shape_of
-from .datatypes import annotated_type, integer_type
+from ...qdialect.types import element_type, is_f32, is_integer_type, shape_of
+from .datatypes import annotated_type, integer_type, whole_number_type
 from .model import Array, AttributeValue, Model, NodeDefinition, place
 
 _MAX_DEPTH = 16  # ops between a weight and its transposition; deeper ones keep a q.transpose
@@ -181,6 +181,33 @@ class Node:
             mend = "dequantise or cast the operand to float32 first"
             raise self.error(f"integer arithmetic on '{self.input_name(index)}' is not supported", mend)
         return operand
+
+    def matching_operands(self, *indices: int) -> list[SSAValue]:
+        """Inputs that are real numbers in ONNX, as values of the IR, for one exact op.
+
+        Beside an integer operand a float constant of whole numbers is an integer too, so that the result is one.
+        """
+        constant = {index for index in indices if isinstance(self.value(index), np.ndarray)}
+        computed = {index: self.number_operand(index) for index in indices if index not in constant}
+        integer = (operand for operand in computed.values() if is_integer_type(element_type(operand)))
+        partner = next(integer, None)
+        return [computed[index] if index in computed else self.operand_beside(index, partner) for index in indices]
+
+    def operand_beside(self, index: int, partner: SSAValue | None) -> SSAValue:
+        """Input `index`, a real number in ONNX, for an exact op whose other operand is `partner`."""
+        value = self.value(index)
+        name = self.input_name(index)
+        annotated = isinstance(value, np.ndarray) and annotated_type(value, self.builder.model.datatypes.get(name))
+        if partner is None or not isinstance(value, np.ndarray) or annotated:
+            return self.number_operand(index)
+        return self.constant_beside(partner, value, name) if value.dtype.kind == "f" else self.number_operand(index)
+
+    def constant_beside(self, partner: SSAValue, array: Array, name: str | None = None) -> SSAValue:
+        """A float constant for an exact op whose other operand is `partner`: an integer if both hold only integers."""
+        type_ = whole_number_type(array) if is_integer_type(element_type(partner)) else None
+        if type_ is None:
+            return self.add_constant(array, None, name)
+        return self.add_constant(array.astype(np.int64), type_, name)
 
     def float_operand(self, index: int) -> SSAValue:
         """Input `index` as float32, rounded if it is a wider number."""

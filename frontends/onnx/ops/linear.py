@@ -18,7 +18,7 @@ from ..registry import importer
 def import_mat_mul(node: Node) -> SSAValue:
     if not node.shape(0) or not node.shape(1):
         raise node.error("an operand is a single number, not a matrix", "multiply with Mul, or reshape it")
-    return node.emit(MatMulOp(node.number_operand(0), node.number_operand(1)))
+    return node.emit(MatMulOp(*node.matching_operands(0, 1)))
 
 
 @importer("Gemm")
@@ -27,24 +27,25 @@ def import_gemm(node: Node) -> SSAValue:
     alpha, beta = node.number("alpha", 1.0), node.number("beta", 1.0)
     if not (math.isfinite(alpha) and math.isfinite(beta)):
         raise node.error("alpha or beta is not finite", "export the model again")
-    result = node.emit(MatMulOp(_matrix(node, 0, "transA"), _matrix(node, 1, "transB")))
+    flags = ("transA", "transB")
+    matrices = [_matrix(node, index, value, flags[index]) for index, value in enumerate(node.matching_operands(0, 1))]
+    result = node.emit(MatMulOp(*matrices))
     if alpha != 1:
-        result = node.emit(MulOp(result, node.add_constant(np.asarray(alpha, np.float32))))
+        result = node.emit(MulOp(result, node.constant_beside(result, np.asarray(alpha, np.float32))))
     if not node.has_input(2) or beta == 0:
         return result
-    return node.emit(AddOp(result, _addend(node, beta, shape_of(result))))
+    return node.emit(AddOp(result, _addend(node, beta, result)))
 
 
-def _matrix(node: Node, index: int, flag: str) -> SSAValue:
-    value = node.number_operand(index)
+def _matrix(node: Node, index: int, value: SSAValue, flag: str) -> SSAValue:
     if len(shape_of(value)) != 2:
         raise node.error(f"operand {index} of shape {list(shape_of(value))} is not a matrix", "reshape it")
     return node.transposed(value, (1, 0)) if node.integer(flag, 0) else value
 
 
-def _addend(node: Node, beta: float, shape: tuple[int, ...]) -> SSAValue:
+def _addend(node: Node, beta: float, product: SSAValue) -> SSAValue:
     value = node.value(2)
-    given = node.shape(2)
+    given, shape = node.shape(2), shape_of(product)
     try:
         fits = np.broadcast_shapes(given, shape) == shape
     except ValueError:
@@ -52,8 +53,10 @@ def _addend(node: Node, beta: float, shape: tuple[int, ...]) -> SSAValue:
     if not fits:
         raise node.error(f"the bias of shape {list(given)} does not fit a result of shape {list(shape)}", "reshape it")
     if beta == 1:
-        return node.number_operand(2)
+        return node.operand_beside(2, product)
     factor = np.asarray(beta, np.float32)
     if isinstance(value, np.ndarray):
-        return node.add_constant(node.constant_numbers(2, "the bias") * factor, None, node.input_name(2))
-    return node.emit(MulOp(node.number_operand(2), node.add_constant(factor)))
+        addend = node.constant_numbers(2, "the bias") * factor
+        return node.constant_beside(product, addend, node.input_name(2))
+    addend = node.number_operand(2)
+    return node.emit(MulOp(addend, node.constant_beside(addend, factor)))
