@@ -16,13 +16,18 @@ from ..qdialect.q import (
     AddOp,
     ArgMaxOp,
     ArithmeticOp,
+    BatchNormOp,
+    ClipOp,
     ConstantOp,
+    DivOp,
     MatMulOp,
     MoveOp,
     MulOp,
     QOp,
     QuantizeOp,
+    ReluOp,
     ReshapeOp,
+    SubOp,
     ThresholdOp,
     TransposeOp,
 )
@@ -71,6 +76,9 @@ def number_refusal(op: Operation) -> Refusal | None:
 
 def unit_refusal(op: Operation) -> Refusal | None:
     """Why there is no hardware unit for what `op` does, whatever the types of its numbers."""
+    if _joins_branches(op):
+        mend = "hardware adds and multiplies with constants only; branches that join have no unit yet"
+        return Refusal(op, f"{op.name} of two computed tensors has no hardware unit", mend)
     match op:
         case ThresholdOp() | QuantizeOp() | ReshapeOp():
             return None
@@ -93,6 +101,12 @@ def unit_refusal(op: Operation) -> Refusal | None:
             return None
         case _:
             return Refusal(op, f"{op.name} has no hardware unit yet", f"nearest: {nearest(op)}")
+
+
+def lasting_refusal(op: Operation) -> Refusal | None:
+    """Why no quantiser brings `op`, of any level, into hardware; None where streamlining may make a unit of it."""
+    absorbed = isinstance(op, AddOp | SubOp | MulOp | DivOp | ReluOp | ClipOp | BatchNormOp)
+    return None if absorbed and not _joins_branches(op) else unit_refusal(op)
 
 
 def nearest(op: Operation) -> str:
@@ -119,7 +133,8 @@ def refuse(refusals: Sequence[Refusal], heading: str) -> None:
     if len(refusals) == 1:
         raise QoptError(refusals[0].what, refusals[0].op, refusals[0].mend)
     if refusals:
-        lines = "\n    ".join([f"{len(refusals)} ops {heading}:", *listed(refusals)])
+        count = len({why.op for why in refusals})
+        lines = "\n    ".join([f"{count} op{'s' * (count > 1)} {heading}:", *listed(refusals)])
         raise QoptError(lines, mend="see each line")
 
 
@@ -135,6 +150,11 @@ def _line(what: str, mend: str, places: Sequence[str]) -> str:
     if len(places) == 1:
         return f"{what}, {places[0]}; {mend}"
     return f"{what}, {len(places)} ops; {mend}; at {'; '.join(dict.fromkeys(places))}"
+
+
+def _joins_branches(op: Operation) -> bool:
+    """Whether `op` adds or multiplies two tensors of which none is constant."""
+    return isinstance(op, AddOp | SubOp | MulOp | DivOp) and all(constant_of(value) is None for value in op.operands)
 
 
 def _is_bias(op: AddOp | MulOp) -> bool:

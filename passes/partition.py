@@ -23,7 +23,7 @@ Everything that stands in the way is reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,88 +34,11 @@ from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from ..qdialect.attrs import RangeAttr
-from ..qdialect.errors import QoptError
-from ..qdialect.q import ArithmeticOp, ConstantOp, MoveOp, ReshapeOp
+from ..qdialect.q import ArithmeticOp, ConstantOp
 from ..qdialect.types import element_type, is_integer_type
-from .hardware_support import LINEAR, SUPPORTED, argument_name, number_refusal, refusal, refuse, result_name
+from .hardware_division import Division, ancestors, descendants, divide
+from .hardware_support import argument_name, result_name
 from .rewriting import at, function_named
-
-
-@dataclass(frozen=True)
-class _Division:
-    """The ops of @main (without constants), each part in order."""
-
-    before: list[Operation]
-    hardware: list[Operation]
-    after: list[Operation]
-
-
-def _divide(main: FuncOp) -> _Division:
-    """The division with the most ops in hardware. QoptError names every op that cannot be where it would have to be."""
-    ops = [op for op in main.body.block.ops if not isinstance(op, ConstantOp | ReturnOp)]
-    refusals = {op: why for op in ops if (why := refusal(op)) is not None}
-    anchors = [op for op in ops if op.name in LINEAR]
-    anchors = anchors or [op for op in ops if op not in refusals and not isinstance(op, ReshapeOp)]
-    wanted = [op for op in anchors if number_refusal(op) is None]
-    upstream, downstream = _ancestors(wanted, ops), _descendants(wanted, ops)
-    refuse(
-        [why for op, why in refusals.items() if op in anchors or (op in upstream and op in downstream)],
-        "cannot be hardware",
-    )
-    if not anchors:
-        mend = f"quantise weights and activations before export; hardware has {SUPPORTED}"
-        raise QoptError(f"nothing in @{main.sym_name.data} can be hardware", main, mend)
-    before = {op for op in refusals if op in upstream}
-    before |= _ancestors(before, ops)
-    after = {op for op in refusals if op not in before}
-    after |= _descendants(after, ops)
-    _leave_views_to_host(ops, before, after)
-    hardware = [op for op in ops if op not in before and op not in after]
-    return _Division([op for op in ops if op in before], hardware, [op for op in ops if op in after])
-
-
-def _ancestors(of: Collection[Operation], ops: Sequence[Operation]) -> set[Operation]:
-    """Ops on whose results one of `of` depends."""
-    found, wanted = set[Operation](), {operand for op in of for operand in op.operands}
-    for op in reversed(ops):
-        if any(result in wanted for result in op.results):
-            found.add(op)
-            wanted.update(op.operands)
-    return found
-
-
-def _descendants(of: Collection[Operation], ops: Sequence[Operation]) -> set[Operation]:
-    """Ops that depend on a result of one of `of`."""
-    found, made = set[Operation](), {result for op in of for result in op.results}
-    for op in ops:
-        if any(operand in made for operand in op.operands):
-            found.add(op)
-            made.update(op.results)
-    return found
-
-
-def _leave_views_to_host(ops: Sequence[Operation], before: set[Operation], after: set[Operation]) -> None:
-    """Shape ops at the ends of the hardware cost it nothing to lose."""
-    outside = before | after
-    for op in ops:
-        if isinstance(op, MoveOp) and op not in outside and _owner(op.operands[0]) in (None, *before):
-            before.add(op)
-    outside = before | after
-    for op in reversed(ops):
-        users = {use.operation for result in op.results for use in result.uses}
-        if isinstance(op, MoveOp) and op not in outside and users <= {*after, *_returns(users)}:
-            after.add(op)
-
-
-def _returns(users: Iterable[Operation]) -> list[Operation]:
-    return [user for user in users if isinstance(user, ReturnOp)]
-
-
-def _owner(value: SSAValue) -> Operation | None:
-    return value.owner if isinstance(value.owner, Operation) else None
-
-
-# --- building the three functions --------------------------------------------------------------------------------
 
 
 def _used(ops: Iterable[Operation], more: Iterable[SSAValue] = ()) -> list[SSAValue]:
@@ -178,7 +101,7 @@ def _input_names(main: FuncOp, values: Sequence[SSAValue]) -> list[str]:
     for value in values:
         used = {value}
         if isinstance(value.owner, Operation):
-            used |= {operand for op in _ancestors([value.owner], ops) | {value.owner} for operand in op.operands}
+            used |= {operand for op in ancestors([value.owner], ops) | {value.owner} for operand in op.operands}
         roots = [argument_name(item) for item in used if isinstance(item, BlockArgument)]
         names.append(roots[0] if len(roots) == 1 else value.name_hint or "input")
     return _distinct(names)
@@ -191,7 +114,7 @@ def _output_names(main: FuncOp, values: Sequence[SSAValue]) -> list[str]:
     names = list[str]()
     for value in values:
         users = [use.operation for use in value.uses]
-        made = {value, *(result for op in _descendants(users, ops) | set(users) for result in op.results)}
+        made = {value, *(result for op in descendants(users, ops) | set(users) for result in op.results)}
         ends = [result_name(main, index) for index, item in enumerate(returned) if item in made]
         names.append(ends[0] if len(ends) == 1 else value.name_hint or "output")
     return _distinct(names)
@@ -206,7 +129,7 @@ def _model_names(main: FuncOp) -> tuple[list[str], list[str]]:
     return arguments, [result_name(main, index) for index in range(len(main.function_type.outputs))]
 
 
-def _split(module: ModuleOp, main: FuncOp, division: _Division) -> None:
+def _split(module: ModuleOp, main: FuncOp, division: Division) -> None:
     block = main.body.block
     returned = list(block.last_op.operands) if block.last_op else []
     made_in_hardware = {result for op in division.hardware for result in op.results}
@@ -261,4 +184,4 @@ class PartitionPass(ModulePass):
         main = function_named(op, "main")
         if main is None or function_named(op, "hardware") is not None:
             return
-        _split(op, main, _divide(main))
+        _split(op, main, divide(main))

@@ -35,8 +35,8 @@ func.func @main(%x: tensor<1x1x!q.fixed<2, 0>>) -> tensor<1x1x!q.real> {
 // CHECK-NEXT: q.quantize works on real numbers, node 'Quant_2', {{.*}}; run q-streamline and q-lower-quantizers-to-thresholds first
 // CHECK-NEXT: q.relu has no hardware unit yet, node 'Relu_3', {{.*}}; nearest: put a quantiser behind it: both together become thresholds
 // CHECK-NEXT: q.matmul works on real numbers: a scale or offset is left on an operand, node 'MatMul_6', {{.*}}; run q-streamline first;
+// CHECK-NEXT: q.matmul has no constant two-dimensional right operand, 3 ops; hardware multiplies by a constant matrix: {{.*}}; at node 'MatMul_6', {{.*}}; node 'MatMul_8', {{.*}}; node 'MatMul_9',
 // CHECK-NEXT: the weights of q.matmul are float32, node 'MatMul_7', {{.*}}; quantise the weights before export
-// CHECK-NEXT: q.matmul has no constant two-dimensional right operand, node 'MatMul_8', {{.*}}; hardware multiplies by a constant matrix
 // CHECK-NEXT: q.matmul works on float32 numbers, node 'MatMul_9', {{.*}}; quantise both of its operands before export
 // CHECK-NEXT: mend: see each line
 
@@ -65,3 +65,18 @@ func.func @main(%x: tensor<1xf32>) -> tensor<1xf32> {
 // CHECK:      error: nothing in @main can be hardware
 // CHECK-NEXT: at: {{.*}}
 // CHECK-NEXT: mend: quantise weights and activations before export; hardware has q.matmul with constant weights,
+
+// -----
+// A float network: what quantisation alone does not mend is told too, as the sum of two branches.
+func.func @main(%x: tensor<1x1xf32>) -> tensor<1x1xf32> {
+  %w = q.constant #q.dense<[[0.5]] : tensor<1x1xf32>>
+  %0 = q.matmul %x, %w : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32> loc("MatMul_0")
+  %1 = q.relu %0 : tensor<1x1xf32> -> tensor<1x1xf32> loc("Relu_1")
+  %2 = q.add %1, %0 : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32> loc("Add_2")
+  %3 = q.matmul %2, %w : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32> loc("MatMul_3")
+  func.return %3 : tensor<1x1xf32>
+}
+// CHECK:      error: 3 ops cannot be hardware:
+// CHECK-NEXT: the weights of q.matmul are float32, 2 ops; quantise the weights before export; at node 'MatMul_0', {{.*}}; node 'MatMul_3',
+// CHECK-NEXT: q.add of two computed tensors has no hardware unit, node 'Add_2', {{.*}}; hardware adds and multiplies with constants only
+// CHECK-NEXT: mend: see each line
