@@ -19,6 +19,7 @@ from .threshold_math import Array, Thresholds
 MAX_SHIFT = 64  # a finer slope than 2^-64 is no hardware worth having
 
 _SMALL_INPUT, _SMALL_CODE = 1 << 40, 1 << 20  # with points below these no product of `_gap` overflows int64
+_SMALL_GAIN, _SMALL_SHIFT = 1 << 22, 40  # with these no product of `_rests` does
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,17 @@ def floor_form(thresholds: Thresholds, lo: int, hi: int, amin: Array, amax: Arra
     for slope, (above, below), falls in zip(slopes, channels, thresholds.descending, strict=True):
         assert slope is not None
         gain = int(slope * (1 << shift))
-        least = max(((k << shift) - gain * x for x, k in zip(*above.tolist(), strict=True)), default=None)
-        most = min(((k << shift) - 1 - gain * x for x, k in zip(*below.tolist(), strict=True)), default=None)
+        least, most = _rests(above, gain, shift), _rests(below, gain, shift)
         multiplier.append(-gain if falls else gain)
-        addend.append(_roundest(least, most))
+        addend.append(_roundest(int(least.max()) if least.size else None, int(most.min()) - 1 if most.size else None))
     return MultiplyShift(np.array(multiplier, dtype=object), np.array(addend, dtype=object), shift)
+
+
+def _rests(points: Array, gain: int, shift: int) -> Array:
+    """`k * 2^shift - gain * x` of each point (x, k)."""
+    if shift > _SMALL_SHIFT or gain >= _SMALL_GAIN:
+        points = points.astype(object)
+    return (points[1] << shift) - gain * points[0]
 
 
 def _points(
