@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TARGETS = {
     "verilog": ".verilog:VerilogTarget",
     "estimate": ".estimate:EstimateTarget",
+    "coverage": ".coverage:CoverageTarget",
 }
 
 
@@ -20,6 +21,13 @@ def target_class(name: str) -> type[Target]:
     """The class of a target; imported on use."""
     module, class_name = TARGETS[name].split(":")
     return getattr(import_module(module, __package__), class_name)
+
+
+def told_of_refusal(text: str, fault: Exception) -> str | None:
+    """What the target `text` tells about input that cannot be read; None if that is for the caller to tell."""
+    name = text.partition("{")[0]
+    refused = getattr(target_class(name), "refused", None) if name in TARGETS else None
+    return None if refused is None else refused(fault)
 
 
 def make_target(text: str) -> Target:

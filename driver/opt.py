@@ -97,15 +97,18 @@ def _catalogue_text() -> str:
     return "\n".join(lines)
 
 
+class _Unread(Exception):
+    """Input cannot be read; holds what the target tells about it."""
+
+
 @dataclass(frozen=True)
 class _Tool:
     options: argparse.Namespace
 
     def run(self) -> int:
         from ..qdialect.errors import QoptError
-        from ..qdialect.text import new_context, parse_module, verify_module
+        from ..qdialect.text import new_context
 
-        shapes = parse_shapes(self.options.shape)
         output, status = StringIO(), 0
         for index, (text, first_line) in enumerate(self._chunks()):
             if index:
@@ -113,19 +116,36 @@ class _Tool:
             context = new_context()
             context.allow_unregistered = self.options.allow_unregistered_dialect
             try:
-                if text is None:
-                    module = load_module(self.options.input, shapes)
-                else:
-                    refuse_shapes(self.options.input, shapes)
-                    name = "<stdin>" if self.options.input == "-" else self.options.input
-                    module = parse_module(text, name, context, first_line)
-                    verify_module(module)
-                self._process(context, module, output)
+                self._process(context, self._read(context, text, first_line), output)
+            except _Unread as told:
+                output.write(str(told))
+                status = 1
             except QoptError as fault:
                 status = self._report(fault, output, status)
         if status == 0 or self.options.output is None:  # a file is written whole or not at all
             self._write(output.getvalue())
         return status
+
+    def _read(self, context: Context, text: str | None, first_line: int) -> ModuleOp:
+        """The module of one part. Where it cannot be read, _Unread if the target has something to say about that."""
+        from ..qdialect.text import parse_module, verify_module
+
+        try:
+            shapes = parse_shapes(self.options.shape)
+            if text is None:
+                return load_module(self.options.input, shapes)
+            refuse_shapes(self.options.input, shapes)
+            name = "<stdin>" if self.options.input == "-" else self.options.input
+            module = parse_module(text, name, context, first_line)
+            verify_module(module)
+        except Exception as fault:
+            from ..backends import told_of_refusal
+
+            told = told_of_refusal(self.options.target, fault)
+            if told is None:
+                raise
+            raise _Unread(told) from None
+        return module
 
     def _chunks(self) -> list[tuple[str | None, int]]:
         """(text, number of its first line) of each part; text None: the input is an ONNX file."""
@@ -176,8 +196,8 @@ class _Tool:
     def _checker(self, module: ModuleOp) -> EquivalenceChecker | None:
         if self.options.verify_each is None:
             return None
-        from ..passes.verify_each import EquivalenceChecker
         from ..backends.arrays import load_arrays
+        from ..passes.verify_each import EquivalenceChecker
 
         return EquivalenceChecker(module, load_arrays(self.options.verify_each))
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def main(arguments: list[str]) -> int:
     """Run and print; 1 if anything differs."""
     options = _parser().parse_args(arguments)
+    from ..backends.arrays import load_arrays
     from ..backends.build import level_of
     from ..backends.execute import BuildFolder, Request, run_folder, run_module
     from ..qdialect.errors import QoptError
-    from ..backends.arrays import load_arrays
 
     inputs, shapes = load_arrays(options.inputs, options.samples), parse_shapes(options.shape)
     path = Path(options.model)
@@ -108,8 +108,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _print(result: Execution, options: argparse.Namespace) -> bool:
-    from ..backends.execute import accuracy, compare_with_expected
     from ..backends.arrays import load_arrays
+    from ..backends.execute import accuracy, compare_with_expected
 
     frames = len(result.outputs[0])
     print(
