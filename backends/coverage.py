@@ -26,7 +26,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.utils.target import Target
 
 from ..passes.hardware_division import obstacles
-from ..passes.hardware_support import LINEAR, listed, number_refusal
+from ..passes.hardware_support import LINEAR, Reason, grouped, number_refusal
 from ..passes.pipelines import to_dataflow, to_typed
 from ..passes.runner import parse_passes, run_passes
 from ..qdialect.attrs import Array
@@ -58,7 +58,7 @@ class Step:
 
     name: str
     verdict: Verdict
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 class _NotTried(Exception):
@@ -74,14 +74,14 @@ def coverage(context: Context, module: ModuleOp, inputs: dict[str, Array] | None
     yield Step("import", "yes")
     yield _step("executes", lambda: _execute(module, inputs))
     module = module.clone()
-    yield (typed := _step("typed", lambda: _lower_to_typed(context, module)))
-    yield (dataflow := _step("dataflow", lambda: _lower_to_dataflow(context, module, typed)))
-    yield _step("Verilog", lambda: _write_verilog(module, dataflow))
+    yield (typed := typed_step(context, module))
+    yield (dataflow := dataflow_step(context, module, typed))
+    yield verilog_step(module, dataflow)
 
 
 def refused_import(fault: Exception) -> list[Step]:
     """The steps of a model that cannot be read."""
-    rest = [Step(name, "not tried", ("it is not imported",)) for name in STEPS[1:]]
+    rest = [Step(name, "not tried", (Reason("it is not imported"),)) for name in STEPS[1:]]
     return [Step("import", "no", (_reason(fault),)), *rest]
 
 
@@ -91,34 +91,34 @@ def coverage_text(steps: list[Step]) -> str:
     for step in steps:
         first = f"{step.name:<9} {step.verdict}"
         indent = " " * 20
-        parts = [wrap(reason, LINE, subsequent_indent="  ") for reason in step.reasons]
+        parts = [wrap(str(reason), LINE, subsequent_indent="  ") for reason in step.reasons]
         reasons = [line for part in parts for line in part]
         lines += [f"{first:<20}{reasons[0]}" if reasons else first, *(indent + line for line in reasons[1:])]
     return "\n".join(lines) + "\n"
 
 
-def _step(name: str, attempt: Callable[[], list[str]]) -> Step:
+def _step(name: str, attempt: Callable[[], list[Reason]]) -> Step:
     """Try a step; whatever is raised becomes its reason."""
     try:
         reasons = attempt()
     except _NotTried as reason:
-        return Step(name, "not tried", (str(reason),))
+        return Step(name, "not tried", (Reason(str(reason)),))
     except Exception as fault:
         reasons = [_reason(fault)]
     return Step(name, "no" if reasons else "yes", tuple(reasons))
 
 
-def _reason(fault: Exception) -> str:
-    """An error in one line; a fault of the program is called one."""
+def _reason(fault: Exception) -> Reason:
+    """An error as a reason; a fault of the program is called one."""
     if not isinstance(fault, QoptError):
-        return f"a fault of qopt, please report it with the model: {type(fault).__name__}: {fault}"
-    return "; ".join(part.strip() for part in (fault.what, fault.where, fault.mend) if part)
+        return Reason(f"{type(fault).__name__}: {fault}", "a fault of qopt: please report it with the model")
+    return Reason(fault.what, fault.mend or "", (fault.where,) if fault.where else ())
 
 
 # --- the steps, each giving its obstacles ------------------------------------------------------------------------
 
 
-def _execute(module: ModuleOp, inputs: dict[str, Array] | None) -> list[str]:
+def _execute(module: ModuleOp, inputs: dict[str, Array] | None) -> list[Reason]:
     main = function(module, "main")
     given = random_inputs(main) if inputs is None else {name: array[:1] for name, array in inputs.items()}
     run_module(module, given)
@@ -143,31 +143,46 @@ def random_inputs(main: FuncOp) -> dict[str, Array]:
     return frames
 
 
-def _lower_to_typed(context: Context, module: ModuleOp) -> list[str]:
+def typed_step(context: Context, module: ModuleOp) -> Step:
+    """Bring `module` to the typed level, in place."""
+    return _step("typed", lambda: _lower_to_typed(context, module))
+
+
+def dataflow_step(context: Context, module: ModuleOp, typed: Step) -> Step:
+    """Bring `module`, which `typed` is about, to the dataflow level, in place."""
+    return _step("dataflow", lambda: _lower_to_dataflow(context, module, typed))
+
+
+def verilog_step(module: ModuleOp, dataflow: Step) -> Step:
+    """Try the Verilog of `module`, which `dataflow` is about."""
+    return _step("Verilog", lambda: _write_verilog(module, dataflow))
+
+
+def _lower_to_typed(context: Context, module: ModuleOp) -> list[Reason]:
     if level_of(module) != "graph":
         return []
     passes = parse_passes(to_typed())
     run_passes(context, module, [pass_ for pass_ in passes if pass_.name != "q-partition"])
     main = function(module, "main")
     layers = [op for op in main.body.block.ops if op.name in LINEAR]
-    return listed(why for op in layers if (why := number_refusal(op)) is not None)
+    return grouped(why for op in layers if (why := number_refusal(op)) is not None)
 
 
-def _lower_to_dataflow(context: Context, module: ModuleOp, typed: Step) -> list[str]:
+def _lower_to_dataflow(context: Context, module: ModuleOp, typed: Step) -> list[Reason]:
     if typed.verdict != "yes":
-        reasons = [reason for reason in listed(obstacles(function(module, "main"))) if reason not in typed.reasons]
+        reasons = [reason for reason in grouped(obstacles(function(module, "main"))) if reason not in typed.reasons]
         if not reasons:
             raise _NotTried("it is not typed")
         return reasons
     level = level_of(module)
-    if level == "graph" and (reasons := listed(obstacles(function(module, "main")))):
+    if level == "graph" and (reasons := grouped(obstacles(function(module, "main")))):
         return reasons
     if level != "dataflow":
         run_passes(context, module, parse_passes(",".join(["q-partition", to_dataflow(CLOCK)])))
     return []
 
 
-def _write_verilog(module: ModuleOp, dataflow: Step) -> list[str]:
+def _write_verilog(module: ModuleOp, dataflow: Step) -> list[Reason]:
     if dataflow.verdict != "yes":
         raise _NotTried("it has no dataflow level")
     bits = total_cost(unit_chain(hardware_function(module))).memory_bits

@@ -128,28 +128,40 @@ def keeps_order(op: TransposeOp) -> bool:
     return moved == sorted(moved)
 
 
+@dataclass(frozen=True)
+class Reason:
+    """A refusal and the places of all ops that it holds for."""
+
+    what: str
+    mend: str = ""
+    places: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [self.what, self.mend]
+        if len(self.places) == 1:
+            parts[0] += f", {self.places[0]}"
+        elif self.places:
+            parts[0] += f", {len(self.places)} ops"
+            parts.append(f"at {'; '.join(dict.fromkeys(self.places))}")
+        return "; ".join(filter(None, parts))
+
+
+def grouped(refusals: Iterable[Refusal]) -> list[Reason]:
+    """Each reason once, in order."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for why in refusals:
+        places.setdefault((why.what, why.mend), []).append(describe_location(why.op) or "no location")
+    return [Reason(what, mend, tuple(ops)) for (what, mend), ops in places.items()]
+
+
 def refuse(refusals: Sequence[Refusal], heading: str) -> None:
     """QoptError that names every op refused; nothing if there is none."""
     if len(refusals) == 1:
         raise QoptError(refusals[0].what, refusals[0].op, refusals[0].mend)
     if refusals:
         count = len({why.op for why in refusals})
-        lines = "\n    ".join([f"{count} op{'s' * (count > 1)} {heading}:", *listed(refusals)])
-        raise QoptError(lines, mend="see each line")
-
-
-def listed(refusals: Iterable[Refusal]) -> list[str]:
-    """A line for each reason with the places of all ops that it holds for, in order."""
-    places: dict[tuple[str, str], list[str]] = {}
-    for why in refusals:
-        places.setdefault((why.what, why.mend), []).append(describe_location(why.op) or "no location")
-    return [_line(what, mend, ops) for (what, mend), ops in places.items()]
-
-
-def _line(what: str, mend: str, places: Sequence[str]) -> str:
-    if len(places) == 1:
-        return f"{what}, {places[0]}; {mend}"
-    return f"{what}, {len(places)} ops; {mend}; at {'; '.join(dict.fromkeys(places))}"
+        lines = [f"{count} op{'s' * (count > 1)} {heading}:", *map(str, grouped(refusals))]
+        raise QoptError("\n    ".join(lines), mend="see each line")
 
 
 def _joins_branches(op: Operation) -> bool:
