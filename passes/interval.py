@@ -126,13 +126,44 @@ def reciprocal(x: Interval) -> Interval:
     return point_fractions(values)
 
 
+def _aligned(*operands: Interval) -> list[Interval]:
+    """The same numbers in one unit."""
+    scale = operands[0].scale
+    for other in operands[1:]:
+        scale = common_scale(scale, other.scale)
+    return [rescaled(operand, scale) for operand in operands]
+
+
+def rising(function: Any, *operands: Interval) -> Interval:
+    """`function`, which picks one of its arguments and falls in none."""
+    operands = tuple(_aligned(*operands))
+    lo, hi = function(*(x.lo for x in operands)), function(*(x.hi for x in operands))
+    return Interval(np.asarray(lo), np.asarray(hi), operands[0].scale)
+
+
 def clamp(x: Interval, minimum: Interval, maximum: Interval) -> Interval:
-    """`min(max(x, minimum), maximum)`, which rises in all three."""
-    scale = common_scale(common_scale(x.scale, minimum.scale), maximum.scale)
-    x, minimum, maximum = rescaled(x, scale), rescaled(minimum, scale), rescaled(maximum, scale)
-    lo = np.minimum(np.maximum(x.lo, minimum.lo), maximum.lo)
-    hi = np.minimum(np.maximum(x.hi, minimum.hi), maximum.hi)
-    return Interval(np.asarray(lo), np.asarray(hi), scale)
+    """`min(max(x, minimum), maximum)`."""
+    return rising(lambda x, low, high: np.minimum(np.maximum(x, low), high), x, minimum, maximum)
+
+
+def prelu(x: Interval, slope: Interval) -> Interval:
+    """`max(x, 0) + slope * min(x, 0)`: either half by itself."""
+    above = Interval(np.maximum(x.lo, 0), np.maximum(x.hi, 0), x.scale)
+    below = multiply(Interval(np.minimum(x.lo, 0), np.minimum(x.hi, 0), x.scale), slope)
+    a, b = _aligned(above, below)
+    both = (x.lo < 0) & (x.hi > 0)
+    low = np.where(both, np.minimum(a.lo, b.lo), a.lo + b.lo)
+    high = np.where(both, np.maximum(a.hi, b.hi), a.hi + b.hi)
+    return Interval(low, high, a.scale)
+
+
+def select(condition: Interval, on_true: Interval, on_false: Interval) -> Interval:
+    """`on_true` where the condition is 1, else `on_false`."""
+    a, b = _aligned(on_true, on_false)
+    surely, never = condition.lo > 0, condition.hi == 0
+    low = np.where(surely, a.lo, np.where(never, b.lo, np.minimum(a.lo, b.lo)))
+    high = np.where(surely, a.hi, np.where(never, b.hi, np.maximum(a.hi, b.hi)))
+    return Interval(low, high, a.scale)
 
 
 def matmul(a: Interval, b: Interval, a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> Interval:

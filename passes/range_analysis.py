@@ -26,10 +26,14 @@ from ..qdialect.q import (
     ConstantOp,
     DivOp,
     MatMulOp,
+    MaxOp,
+    MinOp,
     MoveOp,
     MulOp,
+    PReluOp,
     QuantizeOp,
     ReluOp,
+    SelectOp,
     SubOp,
     ThresholdOp,
     TopKOp,
@@ -144,9 +148,9 @@ def any_of_type(value: SSAValue) -> Interval | None:
     return interval.whole(saturation_range(format_, narrow), Fraction(2) ** -format_.fraction_bits)
 
 
-def _transfer(op_class: type[OpT]) -> Callable[[Transfer[OpT]], Transfer[OpT]]:
+def _transfer(*op_classes: type[OpT]) -> Callable[[Transfer[OpT]], Transfer[OpT]]:
     def register(function: Transfer[OpT]) -> Transfer[OpT]:
-        _TRANSFERS[op_class] = function
+        _TRANSFERS.update(dict.fromkeys(op_classes, function))
         return function
 
     return register
@@ -197,7 +201,22 @@ def _relu(op: ReluOp, operands: Sequence[Interval]) -> Interval:
 
 @_transfer(ClipOp)
 def _clip(op: ClipOp, operands: Sequence[Interval]) -> Interval:
-    return interval.clamp(*operands)
+    return _in_type(op.result, interval.clamp(*operands))
+
+
+@_transfer(MaxOp, MinOp)
+def _extremum(op: MaxOp | MinOp, operands: Sequence[Interval]) -> Interval:
+    return _in_type(op.result, interval.rising(np.maximum if isinstance(op, MaxOp) else np.minimum, *operands))
+
+
+@_transfer(PReluOp)
+def _prelu(op: PReluOp, operands: Sequence[Interval]) -> Interval:
+    return _in_type(op.result, interval.prelu(*operands))
+
+
+@_transfer(SelectOp)
+def _select(op: SelectOp, operands: Sequence[Interval]) -> Interval:
+    return _in_type(op.result, interval.select(*operands))
 
 
 @_transfer(BatchNormOp)

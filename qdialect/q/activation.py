@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batch normalisation and the float functions of the graph level: softmax, sigmoid, tanh."""
+"""`q.batch_norm`."""
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Sequence
-from typing import ClassVar
 
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f32, i64
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import BaseAttr, VarConstraint, irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.irdl import BaseAttr, irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
-from ..types import QTensor, RealType, element_type, is_f32, shape_of, tensor_type
-from .base import AnyTensor, FloatTensor, QOp, tensor
+from ..types import QTensor, RealType, element_type, is_f32, shape_of
+from .base import AnyTensor, QOp, tensor
 
 
 @irdl_op_definition
@@ -85,70 +83,3 @@ class BatchNormOp(QOp):
 
 def _batch_norm_type(input: SSAValue) -> Attribute:
     return element_type(input) if is_f32(element_type(input)) else RealType()
-
-
-class FloatFunctionOp(QOp, ABC):
-    """A float32 function of a float32 tensor, elementwise unless it has an axis."""
-
-    FLOAT_ONLY: ClassVar[bool] = True
-    T: ClassVar = VarConstraint("T", FloatTensor)
-    input = operand_def(T)
-    result = result_def(T)
-    traits = traits_def(Pure())
-    assembly_format = "$input attr-dict `:` type($result)"
-
-    def __init__(self, input: SSAValue):
-        super().__init__(operands=[input], result_types=[input.type])
-
-    def infer_types(self) -> Sequence[QTensor]:
-        return [tensor_type(self.input)]
-
-
-@irdl_op_definition
-class SigmoidOp(FloatFunctionOp):
-    """`1 / (1 + exp(-x))` in float32.
-
-    ```mlir
-    %y = q.sigmoid %x : tensor<1x10xf32>
-    ```
-    """
-
-    name = "q.sigmoid"
-
-
-@irdl_op_definition
-class TanhOp(FloatFunctionOp):
-    """Hyperbolic tangent in float32.
-
-    ```mlir
-    %y = q.tanh %x : tensor<1x10xf32>
-    ```
-    """
-
-    name = "q.tanh"
-
-
-@irdl_op_definition
-class SoftmaxOp(FloatFunctionOp):
-    """`exp(x) / sum(exp(x))` along `axis`, in float32.
-
-    ```mlir
-    %y = q.softmax %x axis 1 : tensor<1x10xf32>
-    ```
-    """
-
-    name = "q.softmax"
-    axis_attr = prop_def(IntegerAttr.constr(i64), prop_name="axis")
-    assembly_format = "$input `axis` $axis attr-dict `:` type($result)"
-
-    def __init__(self, input: SSAValue, axis: int):
-        axis_attr = IntegerAttr(axis % len(shape_of(input)), i64)
-        QOp.__init__(self, operands=[input], result_types=[input.type], properties={"axis": axis_attr})
-
-    @property
-    def axis(self) -> int:
-        return self.axis_attr.value.data
-
-    def verify_(self) -> None:
-        if not 0 <= self.axis < len(shape_of(self.input)):
-            raise self.fault(f"has axis {self.axis}, but its input has {len(shape_of(self.input))} axes")

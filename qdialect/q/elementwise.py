@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Elementwise arithmetic with numpy broadcasting: `q.add`, `q.sub`, `q.mul`, `q.div`, `q.relu`, `q.clip`."""
+"""Elementwise arithmetic with numpy broadcasting: `q.add`, `q.sub`, `q.mul`, `q.div`, `q.relu`, `q.max`, ..."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from fractions import Fraction
 
 from xdsl.interfaces import HasFolderInterface
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
-from xdsl.traits import Pure
+from xdsl.irdl import irdl_op_definition, operand_def
 
 from ..attrs import RangeAttr
 from ..formats import IntRange
@@ -24,8 +23,8 @@ from ..types import (
     is_integer_type,
     shape_of,
 )
-from .base import AnyTensor, ArithmeticOp, QOp, broadcast_shape, tensor
-from .inference import constant_of, elementwise_range, relu_range
+from .base import AnyTensor, ArithmeticOp, broadcast_shape
+from .inference import aligned_ranges, constant_of, elementwise_range, prelu_range, relu_range
 
 
 class BinaryOp(ArithmeticOp, ABC):
@@ -152,8 +151,8 @@ class ReluOp(ArithmeticOp):
 
 
 @irdl_op_definition
-class ClipOp(QOp):
-    """`min(max(x, minimum), maximum)`, elementwise, on f32 or real numbers; the bounds broadcast. Exact.
+class ClipOp(ArithmeticOp):
+    """`min(max(x, minimum), maximum)`, elementwise; the bounds broadcast to the shape of x. Exact.
 
     ```mlir
     %y = q.clip %x, %lo, %hi : tensor<4x!q.real>, tensor<!q.real>, tensor<!q.real> -> tensor<4x!q.real>
@@ -164,33 +163,83 @@ class ClipOp(QOp):
     input = operand_def(AnyTensor)
     minimum = operand_def(AnyTensor)
     maximum = operand_def(AnyTensor)
-    result = result_def(AnyTensor)
-    traits = traits_def(Pure())
     assembly_format = (
-        "$input `,` $minimum `,` $maximum attr-dict "
+        "$input `,` $minimum `,` $maximum (`range` $range^)? attr-dict "
         "`:` type($input) `,` type($minimum) `,` type($maximum) `->` type($result)"
     )
 
     def __init__(self, input: SSAValue, minimum: SSAValue, maximum: SSAValue, result_type: QTensor | None = None):
-        if result_type is None:
-            result_type = tensor(_clip_type(input, minimum, maximum), shape_of(input))
-        super().__init__(operands=[input, minimum, maximum], result_types=[result_type])
+        super().__init__([input, minimum, maximum], None, result_type)
 
-    def infer_types(self) -> Sequence[QTensor]:
-        return [tensor(_clip_type(*self.operands), shape_of(self.input))]
+    def infer_shape(self) -> tuple[int, ...]:
+        shape = shape_of(self.input)
+        if broadcast_shape(self.name, *self.operands) != shape:
+            raise self.fault(f"keeps shape {list(shape)}; mend: give it bounds that broadcast to that")
+        return shape
 
-    def verify_(self) -> None:
-        shape = broadcast_shape(self.name, self.input, self.minimum, self.maximum)
-        if not shape == shape_of(self.input) == shape_of(self.result):
-            raise self.fault(f"keeps shape {list(shape_of(self.input))}, not {list(shape_of(self.result))}")
-        expected = _clip_type(self.input, self.minimum, self.maximum)
-        if element_type(self.result) != expected:
-            raise self.fault(f"gives {expected} here, not {element_type(self.result)}")
+    def infer_range(self) -> tuple[IntRange, int]:
+        (x, low, high), fraction_bits = aligned_ranges(self.operands)
+        return IntRange(min(max(x.lo, low.lo), high.lo), min(max(x.hi, low.hi), high.hi)), fraction_bits
 
 
-def _clip_type(*values: SSAValue) -> Attribute:
-    types = [element_type(value) for value in values]
-    if any(isinstance(type_, RealType) for type_ in types):
-        return RealType()
-    f32 = next((type_ for type_ in types if is_f32(type_)), None)
-    return f32 or RealType()
+@irdl_op_definition
+class MaxOp(BinaryOp):
+    """The larger of two numbers, elementwise; NaN if one is NaN (f32). Exact.
+
+    ```mlir
+    %y = q.max %a, %b : tensor<4x!q.fixed<8, 0>>, tensor<!q.ufixed<4, 0>> -> tensor<4x!q.ufixed<7, 0>>
+    ```
+    """
+
+    name = "q.max"
+
+    def infer_range(self) -> tuple[IntRange, int]:
+        (a, b), fraction_bits = aligned_ranges(self.operands)
+        return IntRange(max(a.lo, b.lo), max(a.hi, b.hi)), fraction_bits
+
+
+@irdl_op_definition
+class MinOp(BinaryOp):
+    """The smaller of two numbers, elementwise; NaN if one is NaN (f32). Exact.
+
+    ```mlir
+    %y = q.min %a, %b : tensor<4x!q.fixed<8, 0>>, tensor<!q.ufixed<4, 0>> -> tensor<4x!q.fixed<8, 0>>
+    ```
+    """
+
+    name = "q.min"
+
+    def infer_range(self) -> tuple[IntRange, int]:
+        (a, b), fraction_bits = aligned_ranges(self.operands)
+        return IntRange(min(a.lo, b.lo), min(a.hi, b.hi)), fraction_bits
+
+
+@irdl_op_definition
+class PReluOp(ArithmeticOp):
+    """Leaky rectified linear unit: `max(x, 0) + slope * min(x, 0)`, elementwise; the slope broadcasts. Exact.
+
+    ```mlir
+    %y = q.prelu %x, %s : tensor<4x!q.fixed<8, 0>>, tensor<!q.ufixed<1, 3>> -> tensor<4x!q.fixed<11, 3>>
+    ```
+    """
+
+    name = "q.prelu"
+    input = operand_def(AnyTensor)
+    slope = operand_def(AnyTensor)
+    assembly_format = (
+        "$input `,` $slope (`range` $range^)? attr-dict `:` type($input) `,` type($slope) `->` type($result)"
+    )
+
+    def __init__(
+        self, input: SSAValue, slope: SSAValue, result_type: QTensor | None = None, range: RangeAttr | None = None
+    ):
+        super().__init__([input, slope], None, result_type, range)
+
+    def infer_shape(self) -> tuple[int, ...]:
+        shape = shape_of(self.input)
+        if broadcast_shape(self.name, self.input, self.slope) != shape:
+            raise self.fault(f"keeps shape {list(shape)}; mend: give it slopes that broadcast to that")
+        return shape
+
+    def infer_range(self) -> tuple[IntRange, int]:
+        return prelu_range(self.input, self.slope)

@@ -97,11 +97,30 @@ def elementwise_range(name: str, lhs: SSAValue, rhs: SSAValue) -> tuple[IntRange
     return IntRange(a.lo + b.lo, a.hi + b.hi), fraction_bits
 
 
+def aligned_ranges(values: Sequence[SSAValue]) -> tuple[list[IntRange], int]:
+    """Codes of each value (of integer types), in quanta of the most fraction bits of them, and those bits."""
+    bits = [integer_format(element_type(value)).fraction_bits for value in values]
+    return [aligned(code_range(value), own, max(bits)) for value, own in zip(values, bits, strict=True)], max(bits)
+
+
 def common_range(values: Sequence[SSAValue]) -> tuple[IntRange, int]:
     """Codes that any of the values (of integer types) can have, in quanta of the most fraction bits of them."""
-    bits = [integer_format(element_type(value)).fraction_bits for value in values]
-    ranges = [aligned(code_range(value), own, max(bits)) for value, own in zip(values, bits, strict=True)]
-    return IntRange(min(range_.lo for range_ in ranges), max(range_.hi for range_ in ranges)), max(bits)
+    ranges, bits = aligned_ranges(values)
+    return IntRange(min(range_.lo for range_ in ranges), max(range_.hi for range_ in ranges)), bits
+
+
+def prelu_range(value: SSAValue, slope: SSAValue) -> tuple[IntRange, int]:
+    """Codes and fraction bits of `max(x, 0) + slope * min(x, 0)`: either half by itself."""
+    x, s = code_range(value), code_range(slope)
+    own, factor = (integer_format(element_type(operand)).fraction_bits for operand in (value, slope))
+    bits = max(own, own + factor)
+    halves: list[IntRange] = []
+    if x.hi >= 0:
+        halves.append(aligned(IntRange(max(x.lo, 0), x.hi), own, bits))
+    if x.lo < 0:
+        corners = [a * b for a in (x.lo, min(x.hi, -1)) for b in (s.lo, s.hi)]
+        halves.append(aligned(IntRange(min(corners), max(corners)), own + factor, bits))
+    return IntRange(min(half.lo for half in halves), max(half.hi for half in halves)), bits
 
 
 def relu_range(value: SSAValue) -> IntRange:
@@ -132,7 +151,11 @@ def dot_range(weights: DenseAttr, axis: int, x: IntRange) -> IntRange:
     """Hull of 0 and all partial sums of `sum_j w_j * x_j` with x_j in `x`, over the vectors along `axis`."""
     if not weights.array.size:
         return IntRange(0, 0)
-    positive, negative = signed_sums(weights.array, axis)
+    return sums_range(*signed_sums(weights.array, axis), x)
+
+
+def sums_range(positive: Sequence[int], negative: Sequence[int], x: IntRange) -> IntRange:
+    """Hull of 0 and all partial sums of vectors times elements in `x`; the vectors are known by `signed_sums`."""
     highest = max(p * max(x.hi, 0) + n * max(-x.lo, 0) for p, n in zip(positive, negative, strict=True))
     lowest = max(p * max(-x.lo, 0) + n * max(x.hi, 0) for p, n in zip(positive, negative, strict=True))
     return IntRange(-lowest, highest)

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from xdsl.ir import Attribute
 
 from ..affine import as_fractions
 from ..float_formats import decode, decode_exact, exact_magnitude
@@ -24,6 +26,7 @@ from .values import (
     bound,
     carrier,
     cast,
+    common_scale,
     exact_from_fractions,
     range_of,
     scaled,
@@ -170,6 +173,20 @@ def _nearest_float32(number: int) -> np.float32:
     return np.float32(float((kept | sticky) << excess) * (-1 if number < 0 else 1))
 
 
+def aligned_operands(type_: Attribute, operands: Sequence[Numbers]) -> list[Operand]:
+    """All operands in one dtype, with one scale: as float32 for the type f32, as codes if they are custom floats."""
+    if is_f32(type_):
+        return [float32(numbers) for numbers in operands]
+    if isinstance(type_, FloatType):
+        return [Operand(numbers) for numbers in operands]
+    exacts = [exact(numbers) for numbers in operands]
+    scale = exacts[0].scale
+    for operand in exacts[1:]:
+        scale = common_scale(scale, operand.scale)
+    ranges = [scaled(operand.range, int(operand.scale / scale)) for operand in exacts]
+    return [operand.rescaled(scale, carrier(*ranges)) for operand in exacts]
+
+
 def elementwise(ufunc: Any, first: Operand, second: Operand, result: Numbers) -> Kernel:
     """A kernel for `ufunc(first, second)`; it overwrites an operand that nobody needs any more."""
     rank = len(result.shape)
@@ -187,6 +204,22 @@ def elementwise(ufunc: Any, first: Operand, second: Operand, result: Numbers) ->
         return ufunc
     one, other = before or _same, after or _same
     return lambda x, y: ufunc(one(x), other(y))
+
+
+def nary(function: Kernel, operands: Sequence[Operand], rank: int) -> Kernel:
+    """A kernel for `function` of all operands, elementwise with broadcasting up to `rank` axes."""
+    parts = [operand.with_rank(rank) for operand in operands]
+    constants = [None if part.constant is None else with_axes(part.constant, rank + 1) for part in parts]
+
+    def kernel(*arrays: Array) -> Array:
+        given = iter(arrays)
+        values: list[Array] = []
+        for part, constant in zip(parts, constants, strict=True):
+            value = next(given) if constant is None else constant
+            values.append(value if constant is not None or part.convert is None else part.convert(value))
+        return function(*values)
+
+    return kernel
 
 
 def _with_constant(apply: Any, operand: Operand, result: Numbers) -> Kernel:

@@ -24,12 +24,3 @@ func.func @kind(%x: tensor<1x2x!q.real>, %c: tensor<2xf32>) {
   %0 = q.batch_norm %x, %c, %c, %c, %c axis 1 epsilon 1.0e-03 : f32 : tensor<1x2x!q.real>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32> -> tensor<1x2xf32>
   func.return
 }
-
-// -----
-
-// The axis of a softmax exists.
-// CHECK: error: q.softmax has axis 2, but its input has 2 axes
-func.func @softmax(%x: tensor<1x2xf32>) {
-  %0 = q.softmax %x axis 2 : tensor<1x2xf32>
-  func.return
-}

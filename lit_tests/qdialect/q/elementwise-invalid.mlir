@@ -106,7 +106,7 @@ func.func @relu_kind(%a: tensor<4xf32>) {
 // -----
 
 // A clipped tensor keeps its shape.
-// CHECK: error: q.clip keeps shape [4], not [5]
+// CHECK: error: q.clip gives shape [4], not [5]
 func.func @clip(%a: tensor<4xf32>, %l: tensor<f32>) {
   %0 = q.clip %a, %l, %l : tensor<4xf32>, tensor<f32>, tensor<f32> -> tensor<5xf32>
   func.return
@@ -114,8 +114,28 @@ func.func @clip(%a: tensor<4xf32>, %l: tensor<f32>) {
 
 // -----
 
+// Bounds are as wide as what they bound.
+// CHECK: error: q.clip keeps shape [4]
+// CHECK: mend: give it bounds that broadcast to that
+func.func @clip_bounds(%a: tensor<4xf32>, %l: tensor<2x1xf32>) {
+  %0 = q.clip %a, %l, %l : tensor<4xf32>, tensor<2x1xf32>, tensor<2x1xf32> -> tensor<4xf32>
+  func.return
+}
+
+// -----
+
+// Slopes, too.
+// CHECK: error: q.prelu keeps shape [4]
+// CHECK: mend: give it slopes that broadcast to that
+func.func @slopes(%a: tensor<4xf32>, %l: tensor<2x1xf32>) {
+  %0 = q.prelu %a, %l : tensor<4xf32>, tensor<2x1xf32> -> tensor<4xf32>
+  func.return
+}
+
+// -----
+
 // Clipping by real bounds gives real numbers.
-// CHECK: error: q.clip gives !q.real here, not f32
+// CHECK: error: q.clip of f32 and !q.real and !q.real gives !q.real, not f32
 func.func @clip_kind(%a: tensor<4xf32>, %l: tensor<!q.real>) {
   %0 = q.clip %a, %l, %l : tensor<4xf32>, tensor<!q.real>, tensor<!q.real> -> tensor<4xf32>
   func.return

@@ -51,3 +51,21 @@ func.func @mixed(%a: tensor<4x!q.fixed<8, 4>>, %f: tensor<f32>, %r: tensor<!q.re
   %3 = q.clip %1, %r, %r : tensor<4x!q.real>, tensor<!q.real>, tensor<!q.real> -> tensor<4x!q.real>
   func.return
 }
+
+// -----
+
+// Bounds, extremes and leaky units of fixed types have the exact type.
+// CHECK-LABEL: func.func @bounded
+// CHECK: q.clip {{.*}} -> tensor<4x!q.fixed<4, 4>>
+// CHECK: q.max {{.*}} -> tensor<4x!q.ufixed<7, 4>>
+// CHECK: q.min {{.*}} -> tensor<4x!q.fixed<8, 4>>
+// CHECK: q.prelu {{.*}} -> tensor<4x!q.fixed<10, 6>>
+func.func @bounded(%a: tensor<4x!q.fixed<8, 4>>, %s: tensor<!q.ufixed<2, 2>>) {
+  %lo = q.constant #q.dense<-5 : tensor<!q.fixed<8, 4>>>
+  %hi = q.constant #q.dense<7 : tensor<!q.fixed<8, 4>>>
+  %0 = q.clip %a, %lo, %hi : tensor<4x!q.fixed<8, 4>>, tensor<!q.fixed<8, 4>>, tensor<!q.fixed<8, 4>> -> tensor<4x!q.fixed<4, 4>>
+  %1 = q.max %a, %hi : tensor<4x!q.fixed<8, 4>>, tensor<!q.fixed<8, 4>> -> tensor<4x!q.ufixed<7, 4>>
+  %2 = q.min %a, %hi : tensor<4x!q.fixed<8, 4>>, tensor<!q.fixed<8, 4>> -> tensor<4x!q.fixed<8, 4>>
+  %3 = q.prelu %a, %s : tensor<4x!q.fixed<8, 4>>, tensor<!q.ufixed<2, 2>> -> tensor<4x!q.fixed<10, 6>>
+  func.return
+}

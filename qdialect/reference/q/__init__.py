@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Meanings of the q dialect's ops; importing this package registers them."""
 
-from . import activation, elementwise, linear, quantize, select, shape
+from . import activation, convolution, elementwise, functions, linear, logic, quantize, select, shape
 
-__all__ = ["activation", "elementwise", "linear", "quantize", "select", "shape"]
+__all__ = ["activation", "convolution", "elementwise", "functions", "linear", "logic", "quantize", "select", "shape"]

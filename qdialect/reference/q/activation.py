@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Meaning of `q.batch_norm`, `q.softmax`, `q.sigmoid`, `q.tanh`."""
+"""Meaning of `q.batch_norm`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from ...affine import as_fractions, batch_norm_affine
 from ...errors import QoptError
 from ...formats import IntRange
-from ...q import BatchNormOp, SigmoidOp, SoftmaxOp, TanhOp
+from ...q import BatchNormOp
 from ...types import RealType, element_type, is_f32, shape_of
 from ..operands import Operand, elementwise, exact
 from ..registry import Compiled, meaning
@@ -29,8 +28,6 @@ from ..values import (
     range_of,
     scaled,
 )
-
-PAIRWISE = 8  # from so many numbers on numpy adds those side by side in another order
 
 
 @meaning(BatchNormOp)
@@ -95,46 +92,3 @@ def _batch_norm_float32(op: BatchNormOp, x: Numbers, parameters: Sequence[Array]
 
 def _add_to(x: Array, y: Array) -> Array:
     return np.add(x, y, out=x)
-
-
-@meaning(SoftmaxOp)
-def softmax(op: SoftmaxOp, operands: Sequence[Numbers]) -> Compiled:
-    axis, count = op.axis + 1, operands[0].shape[op.axis]
-    if axis == len(operands[0].shape) and count < PAIRWISE:
-        return _float_function(operands[0], lambda x: _softmax_of_few(x, count))
-
-    def kernel(x: Array) -> Array:
-        powers = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-        np.exp(powers, out=powers)
-        return np.divide(powers, np.add.reduce(powers, axis=axis, keepdims=True), out=powers)
-
-    return _float_function(operands[0], kernel)
-
-
-def _softmax_of_few(x: Array, count: int) -> Array:
-    """Softmax of the last axis, `count` long, class after class: numpy is slow in sums of so few numbers."""
-    classes = x.reshape(-1, count).T.copy()
-    classes -= np.maximum.reduce(classes, axis=0)
-    np.exp(classes, out=classes)
-    classes /= np.add.reduce(classes, axis=0)
-    return classes.T.reshape(x.shape)
-
-
-@meaning(SigmoidOp)
-def sigmoid(op: SigmoidOp, operands: Sequence[Numbers]) -> Compiled:
-    one = np.float32(1)
-
-    def kernel(x: Array) -> Array:
-        with np.errstate(over="ignore"):  # exp(-x) may be infinite: the quotient is then 0, as it should be
-            return one / (one + np.exp(-x))
-
-    return _float_function(operands[0], kernel)
-
-
-@meaning(TanhOp)
-def tanh(op: TanhOp, operands: Sequence[Numbers]) -> Compiled:
-    return _float_function(operands[0], np.tanh)
-
-
-def _float_function(numbers: Numbers, kernel: Any) -> Compiled:
-    return [replace(numbers, reusable=False)], kernel

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Meaning of `q.add`, `q.sub`, `q.mul`, `q.div`, `q.relu`, `q.clip`."""
+"""Meaning of `q.add`, `q.sub`, `q.mul`, `q.div`, `q.relu`, `q.clip`, `q.max`, `q.min`, `q.prelu`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from ...affine import as_fractions
 from ...formats import IntRange
-from ...q import AddOp, BinaryOp, ClipOp, DivOp, MulOp, ReluOp, SubOp
+from ...q import AddOp, ArithmeticOp, BinaryOp, ClipOp, DivOp, MaxOp, MinOp, MulOp, PReluOp, ReluOp, SubOp
 from ...types import element_type, is_f32, shape_of
-from ..operands import Operand, elementwise, exact, float32
+from ..operands import Operand, aligned_operands, elementwise, exact, float32, nary
 from ..registry import Compiled, Kernel, meaning
 from ..values import (
     FLOAT32,
@@ -23,6 +24,7 @@ from ..values import (
     cast,
     common_scale,
     exact_from_fractions,
+    hull,
     product,
     range_of,
     scaled,
@@ -103,19 +105,18 @@ def relu(op: ReluOp, operands: Sequence[Numbers]) -> Compiled:
 
 @meaning(ClipOp)
 def clip(op: ClipOp, operands: Sequence[Numbers]) -> Compiled:
-    if is_f32(element_type(op.result)):
-        x, low, high = (float32(numbers) for numbers in operands)
-        result = Numbers(element_type(op.result), shape_of(op.result), FLOAT32)
-    else:
-        x, low, high = (exact(numbers) for numbers in operands)
-        scale = common_scale(common_scale(x.scale, low.scale), high.scale)
-        ranges = [scaled(operand.range, int(operand.scale / scale)) for operand in (x, low, high)]
-        dtype = carrier(*ranges)
-        x, low, high = (operand.rescaled(scale, dtype) for operand in (x, low, high))
-        result = Numbers(element_type(op.result), shape_of(op.result), dtype, scale, _clipped(*ranges))
+    x, low, high = aligned_operands(element_type(op.result), operands)
+    result = _like(op, x, low, high, combine=_clipped)
     raise_ = elementwise(np.maximum, x, low, result)
     lower = elementwise(np.minimum, Operand(replace(result, reusable=True)), high, result)
     return [result], _chain(raise_, lower, low.constant is None, high.constant is None)
+
+
+def _like(op: ArithmeticOp, *operands: Operand, combine: Callable[..., IntRange]) -> Numbers:
+    """The result of an op on aligned operands, in their dtype and scale; `combine` gives its range from theirs."""
+    type_, shape, first = element_type(op.result), shape_of(op.result), operands[0].numbers
+    range_ = None if is_f32(type_) else combine(*(operand.range for operand in operands))
+    return Numbers(type_, shape, first.dtype, first.scale, range_)
 
 
 def _clipped(x: IntRange, low: IntRange, high: IntRange) -> IntRange:
@@ -131,3 +132,36 @@ def _chain(raise_: Kernel, lower: Kernel, low_runs: bool, high_runs: bool) -> Ke
     if high_runs:
         return lambda x, high: lower(raise_(x), high)
     return lambda x: lower(raise_(x))
+
+
+@meaning(MaxOp)
+def maximum(op: MaxOp, operands: Sequence[Numbers]) -> Compiled:
+    first, second = aligned_operands(element_type(op.result), operands)
+    result = _like(op, first, second, combine=lambda a, b: IntRange(max(a.lo, b.lo), max(a.hi, b.hi)))
+    return [result], elementwise(np.maximum, first, second, result)
+
+
+@meaning(MinOp)
+def minimum(op: MinOp, operands: Sequence[Numbers]) -> Compiled:
+    first, second = aligned_operands(element_type(op.result), operands)
+    result = _like(op, first, second, combine=lambda a, b: IntRange(min(a.lo, b.lo), min(a.hi, b.hi)))
+    return [result], elementwise(np.minimum, first, second, result)
+
+
+@meaning(PReluOp)
+def prelu(op: PReluOp, operands: Sequence[Numbers]) -> Compiled:
+    """x times 1 where x >= 0, times the slope elsewhere."""
+    type_, shape = element_type(op.result), shape_of(op.result)
+    if is_f32(type_):
+        x, slope = (float32(numbers) for numbers in operands)
+        result, one = Numbers(type_, shape, FLOAT32), np.float32(1)
+    else:
+        x, slope = (exact(numbers) for numbers in operands)
+        scale = common_scale(slope.scale, Fraction(1))
+        factors = hull(scaled(slope.range, int(slope.scale / scale)), IntRange(0, int(1 / scale)))
+        range_ = product(x.range, factors)
+        dtype = carrier(x.range, factors, range_)
+        result = Numbers(type_, shape, dtype, x.scale * scale, range_)
+        one = cast(np.asarray(int(1 / scale)), dtype)
+        x, slope = x.as_dtype(dtype), slope.rescaled(scale, dtype)
+    return [result], nary(lambda x, slope: x * np.where(x >= 0, one, slope), [x, slope], len(shape))
