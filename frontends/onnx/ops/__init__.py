@@ -1,15 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Importers of ONNX ops by family. Importing this package fills the registry."""
 
-from . import activation, arithmetic, constant, linear, linear_quantizers, quantizers, select, shape, threshold
+from . import (
+    activation,
+    arithmetic,
+    constant,
+    convolution,
+    linear,
+    linear_quantizers,
+    movement,
+    pooling,
+    quantizers,
+    reduction,
+    select,
+    shape,
+    threshold,
+)
 
 __all__ = [
     "activation",
     "arithmetic",
     "constant",
+    "convolution",
     "linear",
     "linear_quantizers",
+    "movement",
+    "pooling",
     "quantizers",
+    "reduction",
     "select",
     "shape",
     "threshold",
