@@ -48,11 +48,19 @@ def elided_constants() -> Generator[None]:
 class Buffer:
     """A read-only array, compared and hashed by the digest of its contents."""
 
-    __slots__ = ("_digest", "array")
+    __slots__ = ("_digest", "_extremes", "array")
 
-    def __init__(self, array: Array):
+    def __init__(self, array: Array, extremes: IntRange | None = None):
         self.array = array
         self._digest: bytes | None = None
+        self._extremes = extremes
+
+    @property
+    def extremes(self) -> IntRange:
+        """Least and greatest element of an array of integers that is not empty."""
+        if self._extremes is None:
+            self._extremes = IntRange(int(self.array.min()), int(self.array.max()))
+        return self._extremes
 
     @property
     def digest(self) -> bytes:
@@ -117,16 +125,17 @@ def _code_range(element_type: Attribute) -> IntRange | None:
     return format_.code_range
 
 
-def _fault(array: Array, type_: QTensor) -> str | None:
-    """Why `array` (of codes) does not fit `type_`, or None."""
+def _fault(buffer: Buffer, type_: QTensor) -> str | None:
+    """Why an array (of codes) does not fit `type_`, or None."""
+    array = buffer.array
     if array.shape != type_.get_shape():
         return f"constant of shape {list(array.shape)} does not fit {type_}"
     range_ = _code_range(type_.element_type)
     if range_ is None or not array.size:
         return None
-    low, high = int(array.min()), int(array.max())
-    if low < range_.lo or high > range_.hi:
-        bad = high if high > range_.hi else low
+    found = buffer.extremes
+    if found not in range_:
+        bad = found.hi if found.hi > range_.hi else found.lo
         return f"{type_.element_type} cannot hold the code {bad}; mend: its codes are {range_.lo} to {range_.hi}"
     if isinstance(cast(FormatType[Any], type_.element_type).format, BipolarFormat) and bool((array == 0).any()):
         return "!q.bipolar cannot hold the code 0; mend: its codes are -1 and 1"
@@ -148,14 +157,14 @@ class DenseAttr(TypedAttribute):
 
     def __init__(self, array: ArrayLike, type_: QTensor):
         """`array`: codes (values for f32 and real) of any numeric dtype; VerifyException if one does not fit."""
-        given = np.asarray(array)
+        given = Buffer(np.asarray(array))
         fault = _fault(given, type_)
         if fault:
             raise VerifyException(fault)
-        super().__init__(BufferAttr(Buffer(_freeze(given, type_.element_type))), type_)
+        super().__init__(BufferAttr(_frozen(given, type_.element_type)), type_)
 
     def verify(self) -> None:
-        fault = _fault(self.array, self.type)
+        fault = _fault(self.buffer.data, self.type)
         if fault:
             raise VerifyException(fault)
 
@@ -163,6 +172,11 @@ class DenseAttr(TypedAttribute):
     def array(self) -> Array:
         """Read-only codes (or values), of shape `type`'s."""
         return self.buffer.data.array
+
+    @property
+    def extremes(self) -> IntRange:
+        """Least and greatest code of a constant that is not empty, of a type with integer codes."""
+        return self.buffer.data.extremes
 
     @property
     def digest(self) -> bytes:
@@ -180,14 +194,14 @@ class DenseAttr(TypedAttribute):
             parser.parse_punctuation(":")
             type_ = _parse_constant_type(parser)
             try:
-                array = _array_of(literal, type_)
-                fault = _fault(array, type_)
-                frozen = _freeze(array, type_.element_type) if fault is None else array
+                given = Buffer(_array_of(literal, type_))
+                fault = _fault(given, type_)
+                frozen = _frozen(given, type_.element_type) if fault is None else given
             except (ValueError, OverflowError, TypeError, VerifyException, binascii.Error) as reason:
                 parser.raise_error(f"not a constant of {type_}: {reason}", position, end)
             if fault:
                 parser.raise_error(fault, position, end)
-        return (BufferAttr(Buffer(frozen)), type_)
+        return (BufferAttr(frozen), type_)
 
     def print_parameters(self, printer: Printer) -> None:
         flat = self.array.reshape(-1)
@@ -218,14 +232,33 @@ class DenseAttr(TypedAttribute):
         return DenseAttr.new(DenseAttr.parse_parameters(parser))
 
 
+def _frozen(given: Buffer, element_type: Attribute) -> Buffer:
+    """The array as a constant stores it. Bytes that nobody can write are not copied."""
+    extremes = given.extremes if given.array.size and _code_range(element_type) is not None else None
+    return Buffer(_freeze(given.array, element_type), extremes)
+
+
 def _freeze(array: Array, element_type: Attribute) -> Array:
-    frozen = np.array(array, dtype=storage_dtype(element_type), order="C")  # always a copy: it becomes read-only
+    dtype = storage_dtype(element_type)
+    if array.dtype == dtype and not dtype.hasobject and array.flags.c_contiguous and _is_immutable(array):
+        return array
+    frozen = np.array(array, dtype=dtype, order="C")  # a copy: it becomes read-only
     if isinstance(element_type, RealType):
         frozen = _map_objects(Fraction, frozen)
     elif frozen.dtype == object:
         frozen = _map_objects(int, frozen)
     frozen.flags.writeable = False
     return frozen
+
+
+def _is_immutable(array: Array) -> bool:
+    """True if the elements lie in bytes, or in an array that is read-only itself, as those of constants are."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            return False
+        base = cast(object, base.base)
+    return base is None or isinstance(base, bytes)
 
 
 def _map_objects(convert: Any, array: Array) -> Array:
