@@ -6,12 +6,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
 from math import prod
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,7 @@ from .formats import BipolarFormat, FixedFormat, FloatFormat, IntRange, Overflow
 from .types import FormatType, QTensor, RealType, is_f32, tensor_type
 
 Array: TypeAlias = NDArray[Any]
+T = TypeVar("T")
 
 MAX_ELEMENTS = 1 << 28  # a larger constant is a typing mistake; it must not exhaust the memory
 INLINE_LIMIT = 64  # up to this many elements a constant prints as numbers that a person can read and edit
@@ -48,12 +49,13 @@ def elided_constants() -> Generator[None]:
 class Buffer:
     """A read-only array, compared and hashed by the digest of its contents."""
 
-    __slots__ = ("_digest", "_extremes", "array")
+    __slots__ = ("_digest", "_extremes", "_facts", "array")
 
     def __init__(self, array: Array, extremes: IntRange | None = None):
         self.array = array
         self._digest: bytes | None = None
         self._extremes = extremes
+        self._facts: dict[Hashable, Any] = {}
 
     @property
     def extremes(self) -> IntRange:
@@ -61,6 +63,12 @@ class Buffer:
         if self._extremes is None:
             self._extremes = IntRange(int(self.array.min()), int(self.array.max()))
         return self._extremes
+
+    def fact(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What `compute` finds out about the array, computed once for each key and kept as long as the array."""
+        if key not in self._facts:
+            self._facts[key] = compute()
+        return self._facts[key]
 
     @property
     def digest(self) -> bytes:
@@ -177,6 +185,10 @@ class DenseAttr(TypedAttribute):
     def extremes(self) -> IntRange:
         """Least and greatest code of a constant that is not empty, of a type with integer codes."""
         return self.buffer.data.extremes
+
+    def fact(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What `compute` finds out about the codes, computed once for each key."""
+        return self.buffer.data.fact(key, compute)
 
     @property
     def digest(self) -> bytes:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from ..dataflow.matrix_vector import MatrixVectorOp, Memory
-from ..formats import BipolarFormat, FixedFormat, IntRange, smallest_fixed
-from ..q.inference import constant_of, constant_range
+from ..formats import BipolarFormat, FixedFormat, smallest_fixed
+from ..q.inference import constant_of
 from .latency import TABLE_INPUTS, lanes_per_table, matrix_vector_latency
 from .timing import Schedule
 from .unit import UnitCost, adder_tree, buffer_cost, ceil_div, counter_lut, product_cost, table_cost
@@ -46,8 +46,7 @@ def stored_width(op: MatrixVectorOp) -> int:
     constant = constant_of(op.weights)
     if constant is None or isinstance(format_, BipolarFormat):
         return format_.word_length
-    range_: IntRange = constant_range(constant)
-    return smallest_fixed(range_).word_length
+    return smallest_fixed(constant.extremes).word_length
 
 
 def _latency(op: MatrixVectorOp, pe: int, simd: int) -> int:

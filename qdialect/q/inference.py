@@ -8,7 +8,6 @@ its type. Everything is exact: Python integers, or numpy int64 where a bound sho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from xdsl.dialects.builtin import IntegerAttr
@@ -41,7 +40,7 @@ def code_range(value: SSAValue) -> IntRange:
     """Codes that an integer-typed value can take, as far as it shows at the value itself."""
     constant = constant_of(value)
     if constant is not None and constant.array.size:
-        return constant_range(constant)
+        return constant.extremes
     if isinstance(value, OpResult):
         proven = value.op.properties.get("range")
         if isinstance(proven, RangeAttr):
@@ -70,11 +69,6 @@ def narrow_range(type_: Attribute) -> IntRange:
     if isinstance(type_, FixedType) and type_.format.word_length > 1:
         return IntRange(range_.lo + 1, range_.hi)
     return range_
-
-
-@lru_cache(maxsize=4096)
-def constant_range(constant: DenseAttr) -> IntRange:
-    return IntRange(int(constant.array.min()), int(constant.array.max()))
 
 
 def aligned(range_: IntRange, from_fraction_bits: int, to_fraction_bits: int) -> IntRange:
@@ -146,12 +140,11 @@ def matmul_range(lhs: SSAValue, rhs: SSAValue) -> tuple[IntRange, int]:
     return IntRange(min(0, depth * min(corners)), max(0, depth * max(corners))), fraction_bits
 
 
-@lru_cache(maxsize=1024)
 def dot_range(weights: DenseAttr, axis: int, x: IntRange) -> IntRange:
     """Hull of 0 and all partial sums of `sum_j w_j * x_j` with x_j in `x`, over the vectors along `axis`."""
     if not weights.array.size:
         return IntRange(0, 0)
-    return sums_range(*signed_sums(weights.array, axis), x)
+    return weights.fact(("dot_range", axis, x), lambda: sums_range(*signed_sums(weights.array, axis), x))
 
 
 def sums_range(positive: Sequence[int], negative: Sequence[int], x: IntRange) -> IntRange:
