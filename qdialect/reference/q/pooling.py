@@ -28,7 +28,7 @@ def max_pool(op: MaxPoolOp, operands: Sequence[Numbers]) -> Compiled:
 
     def kernel(array: Array) -> Array:
         for axis, windows in enumerate(taps, 3):
-            array = _pooled(array, axis, windows, np.maximum, lowest)
+            array = pooled(array, axis, windows, np.maximum, lowest)
         return array
 
     return [replace(x, shape=shape_of(op.result), reusable=False)], _in_order(x, kernel)
@@ -51,7 +51,7 @@ def sum_pool(op: SumPoolOp, operands: Sequence[Numbers]) -> Compiled:
     def kernel(array: Array) -> Array:
         array = array if convert is None else convert(array)
         for axis, windows in enumerate(taps, 3):
-            array = _pooled(array, axis, windows, np.add, 0)
+            array = pooled(array, axis, windows, np.add, 0)
         return array
 
     return [result], kernel
@@ -68,8 +68,8 @@ def _summed(op: SumPoolOp | ReduceSumOp, x: Numbers, most: int) -> tuple[Operand
     return operand.as_dtype(dtype), Numbers(type_, shape, dtype, operand.scale, range_)
 
 
-def _pooled(array: Array, axis: int, windows: Taps, ufunc: Any, neutral: Any) -> Array:
-    """`ufunc` of the windows along one axis; `neutral` is the result of a window without elements."""
+def pooled(array: Array, axis: int, windows: Taps, ufunc: Any, neutral: Any) -> Array:
+    """`ufunc` of the windows along one axis; `neutral`: of a window without elements, and changes no other."""
     shape = (*array.shape[:axis], windows.num_windows, *array.shape[axis + 1 :])
     if windows.num_windows == 1:
         inside = [tap for tap in range(windows.kernel) if windows.outputs(tap) == (0, 1)]
