@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,12 +15,15 @@ from xdsl.utils.exceptions import VerifyException
 
 from ...qdialect.attrs import DenseAttr
 from ...qdialect.errors import QoptError
+from ...qdialect.formats import Overflow, Rounding
 from ...qdialect.q import BinaryOp, ClipOp, ConstantOp, QuantizeOp, ReshapeOp, TransposeOp
 from ...qdialect.text import split_mend
-from ...qdialect.types import element_type, is_f32, is_integer_type, shape_of
+from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, is_integer_type, shape_of
 from .datatypes import annotated_type, integer_type, whole_number_type
 from .model import Array, AttributeValue, Model, NodeDefinition, place
 
+ONNX_INTEGERS = (*(type_(bits) for type_ in (FixedType, UFixedType) for bits in (8, 16, 32, 64)),)
+INT64 = FixedType(64)
 _MAX_DEPTH = 16  # ops between a weight and its transposition; deeper ones keep a q.transpose
 
 
@@ -43,14 +46,15 @@ Value: TypeAlias = Array | SSAValue | Deferred
 class GraphBuilder:
     """The IR under construction and what each ONNX value has become.
 
-    `integers` are the values that are integers in ONNX: index and code tensors, on which ONNX arithmetic wraps.
+    `integers` are the values that are integers or truths in ONNX (indices, codes), each with its ONNX type, in which
+    ONNX arithmetic wraps; the type of the IR may be narrower.
     """
 
     def __init__(self, model: Model, block: Block):
         self.model = model
         self.block = block
         self.values: dict[str, Value] = dict(model.initializers)
-        self.integers: set[SSAValue] = set()
+        self.integers: dict[SSAValue, Attribute] = {}
 
     def value(self, name: str) -> Value:
         """What a name has become; QoptError for a result that no importer computes (a dropout's mask)."""
@@ -169,13 +173,23 @@ class Node:
         if isinstance(value, np.ndarray):
             name = self.input_name(index)
             type_ = annotated_type(value, self.builder.model.datatypes.get(name))
-            return self.add_constant(value, type_, name)
+            constant = self.add_constant(value, type_, name)
+            if value.dtype.kind in "iub":
+                self.builder.integers[constant] = element_type(constant)
+            return constant
         return value if isinstance(value, SSAValue) else value.materialise()
+
+    def integer_type(self, index: int) -> Attribute | None:
+        """ONNX type of input `index` if that is an integer or truth, as an element type; None for real numbers."""
+        value = self.value(index)
+        if isinstance(value, np.ndarray):
+            return integer_type(value.dtype.name) if value.dtype.kind in "iub" else None
+        return self.builder.integers.get(self.operand(index))
 
     def number_operand(self, index: int) -> SSAValue:
         """Input `index` as a value of the IR that is a real number in ONNX."""
         value = self.value(index)
-        is_integer = value.dtype.kind in "iu" if isinstance(value, np.ndarray) else None
+        is_integer = value.dtype.kind in "iub" if isinstance(value, np.ndarray) else None
         operand = self.operand(index)
         if is_integer or operand in self.builder.integers:
             mend = "dequantise or cast the operand to float32 first"
@@ -192,6 +206,15 @@ class Node:
         integer = (operand for operand in computed.values() if is_integer_type(element_type(operand)))
         partner = next(integer, None)
         return [computed[index] if index in computed else self.operand_beside(index, partner) for index in indices]
+
+    def exact_operands(self, *indices: int) -> tuple[list[SSAValue], Attribute | None]:
+        """Inputs for one exact op: all real numbers, or all integers in ONNX; the ONNX type of integers, else None."""
+        types = [self.integer_type(index) for index in indices]
+        if types[0] is None:
+            return self.matching_operands(*indices), None
+        if None in types:
+            raise self.error("integers and real numbers as operands of one op", "cast one of them in the model")
+        return [self.operand(index) for index in indices], types[0]
 
     def operand_beside(self, index: int, partner: SSAValue | None) -> SSAValue:
         """Input `index`, a real number in ONNX, for an exact op whose other operand is `partner`."""
@@ -232,17 +255,29 @@ class Node:
         """Append an op with one result and give that."""
         return self.add(op).results[0]
 
+    def emit_exact(self, op: Operation, type_: Attribute | None) -> SSAValue:
+        """Append an op on `exact_operands`, whose ONNX type is `type_`."""
+        return self.emit(op) if type_ is None else self.emit_integer(op, type_)
+
     def emit_moved(self, op: Operation) -> SSAValue:
         """Append an op that only moves elements: its result is an ONNX integer if its operand is one."""
         result = self.emit(op)
         if op.operands[0] in self.builder.integers:
-            self.builder.integers.add(result)
+            self.builder.integers[result] = self.builder.integers[op.operands[0]]
         return result
 
-    def emit_integer(self, op: Operation) -> SSAValue:
-        """Append an op whose result is an integer in ONNX."""
+    def emit_integer(self, op: Operation, type_: Attribute | None = None) -> SSAValue:
+        """Append an op whose result is an integer in ONNX: of `type_`, or of its own type if ONNX has that, or int64.
+
+        Where the op can give more than `type_` holds, the result wraps, as in ONNX.
+        """
         result = self.emit(op)
-        self.builder.integers.add(result)
+        own = element_type(result)
+        if type_ is None:
+            type_ = own if own in ONNX_INTEGERS else INT64
+        if integer_format(own).code_range not in integer_format(type_).code_range:
+            result = self.emit(QuantizeOp(result, type_, Rounding.DOWN, Overflow.WRAP))
+        self.builder.integers[result] = type_
         return result
 
     def add_constant(self, array: Array, type_: Attribute | None = None, name: str | None = None) -> SSAValue:
@@ -251,7 +286,7 @@ class Node:
             raise self.error(f"constant '{name or ''}' of shape {list(array.shape)} is empty", "export the model again")
         if array.dtype.kind == "f" and np.isnan(array).any():
             raise self.error(f"constant '{name or ''}' holds NaN", "train or export the model again")
-        if type_ is None and array.dtype.kind in "iu":
+        if type_ is None and array.dtype.kind in "iub":
             type_ = integer_type(array.dtype.name)
         if type_ is None:
             type_, array = Float32Type(), self.as_float32(array, "constant")
@@ -280,7 +315,7 @@ class Node:
 
         Where only axes of size 1 change places, no element moves: a reshape.
         """
-        weights = self._permuted_weights(value, tuple(permutation), _MAX_DEPTH)
+        weights = self._moved_weights(value, len(permutation), lambda array: array.transpose(permutation), _MAX_DEPTH)
         if weights is not None:
             return weights
         shape = shape_of(value)
@@ -289,28 +324,40 @@ class Node:
             return self.emit_moved(ReshapeOp(value, [shape[axis] for axis in permutation]))
         return self.emit_moved(TransposeOp(value, permutation))
 
-    def _permuted_weights(self, value: SSAValue, permutation: tuple[int, ...], depth: int) -> SSAValue | None:
-        """The transposition of a value that constants, arithmetic and quantisers make; None for other values."""
+    def with_trailing_axes(self, value: SSAValue, count: int) -> SSAValue:
+        """`value`, or what broadcasts like it, with `count` axes of size 1 behind its own."""
+        shape = shape_of(value)
+        weights = self._moved_weights(
+            value, len(shape), lambda array: array.reshape(array.shape + (1,) * count), _MAX_DEPTH
+        )
+        return weights or self.emit_moved(ReshapeOp(value, shape + (1,) * count))
+
+    def _moved_weights(self, value: SSAValue, rank: int, move: Callable[[Array], Array], depth: int) -> SSAValue | None:
+        """`value`, which constants, arithmetic and quantisers make, with the constants moved; None for other values.
+
+        `move` takes an array of `rank` axes and maps each to an axis of its own; single numbers stay as they are.
+        """
         op = value.owner
         if isinstance(op, ConstantOp):
-            array = op.value.array.reshape((1,) * (len(permutation) - op.value.array.ndim) + op.value.array.shape)
-            permuted = op.value.array if array.size == 1 else array.transpose(permutation)
-            return self.add_constant(permuted, element_type(value), value.name_hint)
-        if not isinstance(op, BinaryOp | ClipOp | QuantizeOp) or not depth or len(shape_of(value)) != len(permutation):
+            array = op.value.array
+            if array.size != 1:
+                array = move(array.reshape((1,) * (rank - array.ndim) + array.shape))
+            return self.add_constant(array, element_type(value), value.name_hint)
+        if not isinstance(op, BinaryOp | ClipOp | QuantizeOp) or not depth or len(shape_of(value)) != rank:
             return None
-        operands = [self._permuted_weights(operand, permutation, depth - 1) for operand in op.operands]
+        operands = [self._moved_weights(operand, rank, move, depth - 1) for operand in op.operands]
         if any(operand is None for operand in operands):
             return None
-        result_type = TensorType(element_type(value), [shape_of(value)[axis] for axis in permutation])
+        shape = move(np.broadcast_to(np.zeros((), np.bool_), shape_of(value))).shape
         copy = type(op).create(
             operands=[operand for operand in operands if operand is not None],
-            result_types=[result_type],
+            result_types=[TensorType(element_type(value), shape)],
             properties=dict(op.properties),
         )
         result = self.emit(copy)
         copy.location, result.name_hint = op.location, value.name_hint
         if value in self.builder.integers:
-            self.builder.integers.add(result)
+            self.builder.integers[result] = self.builder.integers[value]
         return result
 
 

@@ -33,14 +33,15 @@ def matmul(op: MatMulOp, operands: Sequence[Numbers]) -> Compiled:
 def dot_range(lhs: Operand, rhs: Operand) -> IntRange:
     """Hull of 0 and all partial sums of the dot products; tight for each vector of a constant side."""
     if rhs.constant is not None:
-        return _weighted_range(rhs.constant, -2 if rhs.constant.ndim > 1 else -1, lhs.range)
+        return weighted_range(rhs.constant, -2 if rhs.constant.ndim > 1 else -1, lhs.range)
     if lhs.constant is not None:
-        return _weighted_range(lhs.constant, -1, rhs.range)
+        return weighted_range(lhs.constant, -1, rhs.range)
     depth, term = lhs.numbers.shape[-1], product(lhs.range, rhs.range)
     return IntRange(min(0, depth * term.lo), max(0, depth * term.hi))
 
 
-def _weighted_range(weights: Array, axis: int, x: IntRange) -> IntRange:
+def weighted_range(weights: Array, axis: int, x: IntRange) -> IntRange:
+    """Hull of 0 and all partial sums of the vectors along `axis` times elements in `x`."""
     if not weights.size:
         return IntRange(0, 0)
     weights = as_integers(weights)
