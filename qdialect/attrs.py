@@ -292,7 +292,8 @@ def _number_text(item: Any) -> str:
         value = float(item)
         if not np.isfinite(value):
             return f'"{value}"'
-        return repr(float(str(item)))
+        digits, e, exponent = repr(float(str(item))).partition("e")
+        return f"{digits}{'.0' if e and '.' not in digits else ''}{e}{exponent}"  # MLIR asks for the point
     return str(int(item))
 
 

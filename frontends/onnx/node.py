@@ -301,7 +301,7 @@ class Node:
         """The same numbers in float32; QoptError if float32 does not hold them, or they are no numbers."""
         if array.dtype == np.float32:
             return array
-        if array.dtype.name in ("float64", "float16", "bfloat16") or array.dtype.kind in "iu":
+        if array.dtype.name.startswith(("float", "bfloat")) or array.dtype.kind in "iu":
             with np.errstate(all="ignore"):
                 converted = array.astype(np.float32)
                 exact = np.array_equal(converted.astype(array.dtype), array, equal_nan=array.dtype.kind not in "iu")
@@ -362,6 +362,7 @@ class Node:
 
 
 def value_name(name: str) -> str:
-    """An ONNX name as an SSA name."""
-    clean = re.sub(r"[^A-Za-z0-9_$.-]", "_", name).strip("_") or "value"
+    """An ONNX name as an SSA name, without the numbers behind it: the printer adds its own."""
+    clean = re.sub(r"[^A-Za-z0-9_$.-]", "_", name).strip("_")
+    clean = re.sub(r"(_+[0-9]+)+$", "", clean) or "value"
     return clean if re.match(r"[A-Za-z$.-]", clean) else f"v{clean}"

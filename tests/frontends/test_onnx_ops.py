@@ -219,6 +219,13 @@ def test_real_results_leave_as_float32() -> None:
     assert module_text(module).count("-> (tensor<1x4xf32>") == 1
 
 
+def test_text_of_names_with_numbers() -> None:
+    """The printer numbers equal names: names that end in numbers of their own must not meet these."""
+    names = ("relu_1_0", "relu", "relu", "relu_1", "1_2")
+    nodes = [op("Relu", value, result, name=name) for value, result, name in zip("xabcd", "abcdy", names, strict=True)]
+    assert op_names(reread(imported(model(nodes)))) == ["relu"] * 5
+
+
 def test_locations_and_names() -> None:
     nodes = [op("MatMul", "x w", "0", name="/fc/MatMul"), op("Add", "0 b", "out", name="")]
     text = module_text(imported(model(nodes, {"w": W, "b": C[:3]}, outputs="out", y=(1, 3))))
