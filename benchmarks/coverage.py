@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far each model of the collection gets, into docs/coverage.md (`--write`), or a check of that page (`--check`).
+
+For each model: import, one frame on the reference against the stored output of another engine, the text of the IR
+printed, parsed and printed again, and the steps of `qopt -t coverage`. The shape of a frame, and the format of an input
+that reaches a layer without a quantiser, follow from the stored input. Each model has a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import DATA, ONE_THREAD, ROOT, arguments, table
+from numpy.typing import NDArray
+
+PAGE = ROOT / "docs" / "coverage.md"
+SECONDS = 900  # a model takes at most
+LIMIT = 1e-4  # of the range of an output
+FRACTION_BITS = 8  # of the format given to an input of real numbers
+# models without a stored input whose file states a batch: the frame to run
+SHAPES = {"hls4ml_three_layer_bn_pytorch": (1, 16)}
+# model -> why its output may differ by more than LIMIT from the stored one
+EXCEPTIONS: dict[str, str] = {}
+HEAD = """\
+# Coverage
+
+Written by `python benchmarks/coverage.py --write`. `qopt MODEL -t coverage` tells the same of a model, and names nodes.
+
+- **imports**: the file becomes IR. **executes**: the reference runs it on one frame.
+- **differs by**: largest distance to the stored output of another engine, relative to the range of that output (rounded
+  up to a power of ten); for integer outputs, the number of codes that differ.
+- **text**: the IR printed, parsed and printed again is the same text.
+- **typed**: every matrix product and convolution works on exact integers. **typed by**: how far its output is from that
+  of the graph level; `input` if the input was given a format.
+- **dataflow**: everything from the first to the last layer has a hardware unit. **Verilog**: it is written.
+"""
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Row:
+    """What is known of a model; `reasons`: step -> what stands in the way, with the number of ops."""
+
+    name: str
+    imports: str = "no"
+    executes: str = ""
+    differs: str = ""
+    text: str = ""
+    typed: str = ""
+    typed_differs: str = ""
+    dataflow: str = ""
+    verilog: str = ""
+    reasons: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> list[str]:
+        return [str(value) for key, value in asdict(self).items() if key != "reasons"]
+
+
+TITLES = ("model", "imports", "executes", "differs by", "text", "typed", "typed by", "dataflow", "Verilog")
+
+
+def models() -> list[Path]:
+    """The files of the collection; none where it is absent."""
+    return sorted(DATA.parent.glob("models*/*.onnx"), key=lambda path: path.stem)
+
+
+def vectors(path: Path, end: str) -> list[Array]:
+    """The stored arrays NAME.in.npy, NAME.in1.npy, ... or those of NAME.in.npz; none if there are none."""
+    packed = path.with_suffix(f".{end}.npz")
+    if packed.is_file():
+        with np.load(packed) as arrays:
+            return [arrays[name] for name in arrays.files]
+    found = [path.with_suffix(f".{end}{index or ''}.npy") for index in range(10)]
+    return [np.load(file) for file in found if file.is_file()]
+
+
+# --- one model, in a process of its own --------------------------------------------------------------------------
+
+
+def survey(path: Path) -> Row:
+    """Take a model as far as it gets."""
+    from qopt_mlir.frontends.onnx import import_onnx
+    from qopt_mlir.frontends.onnx.loader import load
+    from qopt_mlir.qdialect.errors import QoptError
+    from qopt_mlir.qdialect.text import verify_module
+
+    row = Row(path.stem)
+    given = vectors(path, "in")
+    try:
+        inputs = load(path).inputs
+        shapes = {info.name: array.shape for info, array in zip(inputs, given, strict=False) if _fits(info, array)}
+        if path.stem in SHAPES:
+            shapes[inputs[0].name] = SHAPES[path.stem]
+        module = import_onnx(path, shapes=shapes)
+        verify_module(module)
+    except QoptError as fault:
+        row.reasons["imports"] = [_short(fault.what)]
+        return row
+    row.imports = "yes"
+    frames = {info.name: array for info, array in zip(inputs, given, strict=False)}
+    outputs = _execute(row, module, frames, vectors(path, "out"))
+    row.text = _round_trip(module)
+    _to_hardware(row, module, frames, outputs)
+    return row
+
+
+def _fits(info: Any, array: Array) -> bool:
+    return info.shape is not None and len(info.shape) == array.ndim
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:300]
+
+
+def _execute(row: Row, module: Any, frames: dict[str, Array], expected: list[Array]) -> list[Array] | None:
+    from qopt_mlir.backends.coverage import random_inputs
+    from qopt_mlir.backends.execute import run_module
+    from qopt_mlir.backends.interface import function
+    from qopt_mlir.qdialect.errors import QoptError
+
+    frames = frames or random_inputs(function(module, "main"))
+    try:
+        outputs = run_module(module, frames).outputs
+    except QoptError as fault:
+        row.executes, row.reasons["executes"] = "no", [_short(fault.what)]
+        return None
+    row.executes = "yes"
+    row.differs = difference(outputs, expected) if expected else "no vectors"
+    return outputs
+
+
+def difference(outputs: Sequence[Array], expected: Sequence[Array]) -> str:
+    """The largest difference of all outputs, as the page shows it."""
+    if len(outputs) != len(expected):
+        return f"{len(outputs)} outputs, not {len(expected)}"
+    shown = list[str]()
+    for actual, wanted in zip(outputs, expected, strict=True):
+        if actual.size != wanted.size:
+            return f"{actual.size} elements, not {wanted.size}"
+        shown.append(_difference(actual.reshape(wanted.shape), wanted))
+    return max(shown, key=lambda text: float(text.split()[0]))
+
+
+def _difference(actual: Array, wanted: Array) -> str:
+    distance = np.abs(actual.astype(np.float64) - wanted.astype(np.float64))
+    largest = float(distance.max(initial=0.0))
+    if not largest:
+        return "0"
+    wrong = int((distance > LIMIT).sum())
+    if wrong and (wanted == np.rint(wanted)).all():
+        return f"{wrong} of {distance.size} codes, by {largest:.3g}"
+    span = float(np.ptp(wanted)) or float(np.abs(wanted).max()) or 1.0
+    if not np.isfinite(largest):
+        return "inf"
+    return f"{10.0 ** np.ceil(np.log10(largest / span)):.0e}"
+
+
+def _round_trip(module: Any) -> str:
+    from qopt_mlir.qdialect.text import module_text, parse_module, verify_module
+
+    text = module_text(module)
+    again = parse_module(text, "printed")
+    verify_module(again)
+    return "same" if module_text(again) == text else "differs"
+
+
+def _to_hardware(row: Row, module: Any, frames: dict[str, Array], outputs: list[Array] | None) -> None:
+    """The steps behind the graph level; once more with input formats if a layer asks for these."""
+    lowered = module.clone()
+    steps = _steps(lowered)
+    formatted = ""
+    if any("without a quantiser" in reason.what for reason in steps["typed"].reasons):
+        with_formats = _with_input_formats(module, frames)
+        again = None if with_formats is None else _steps(with_formats)
+        if again is not None and again["typed"].verdict == "yes":
+            steps, lowered, formatted = again, with_formats, "input, "
+    row.typed, row.dataflow, row.verilog = (steps[name].verdict for name in ("typed", "dataflow", "Verilog"))
+    for name, step in steps.items():
+        if step.reasons and step.verdict == "no":
+            row.reasons[name] = [_counted(reason) for reason in step.reasons]
+    if row.verilog == "not tried" and row.dataflow == "yes":
+        row.reasons["Verilog"] = [steps["Verilog"].reasons[0].what]
+    if row.typed == "yes" and outputs is not None:
+        row.typed_differs = formatted + _typed_difference(lowered, frames, outputs)
+
+
+def _counted(reason: Any) -> str:
+    return f"{_short(reason.what)} ({len(reason.places)})" if len(reason.places) > 1 else _short(reason.what)
+
+
+def _steps(module: Any) -> dict[str, Any]:
+    from qopt_mlir.backends.coverage import dataflow_step, typed_step, verilog_step
+    from qopt_mlir.qdialect.text import new_context
+
+    context = new_context()
+    typed = typed_step(context, module)
+    dataflow = dataflow_step(context, module, typed)
+    return {"typed": typed, "dataflow": dataflow, "Verilog": verilog_step(module, dataflow)}
+
+
+def _typed_difference(module: Any, frames: dict[str, Array], outputs: list[Array]) -> str:
+    from qopt_mlir.backends.coverage import random_inputs
+    from qopt_mlir.backends.execute import run_module
+    from qopt_mlir.backends.interface import function
+
+    frames = frames or random_inputs(function(module, "main"))
+    return difference(run_module(module, frames).outputs, outputs)
+
+
+def _with_input_formats(module: Any, frames: dict[str, Array]) -> Any:
+    """A copy of `module` whose float32 inputs have formats that hold the stored frames; None without frames."""
+    from qopt_mlir.backends.interface import function
+    from qopt_mlir.passes.runner import parse_passes, run_passes
+    from qopt_mlir.qdialect.errors import QoptError
+    from qopt_mlir.qdialect.reference.boundary import argument_names
+    from qopt_mlir.qdialect.text import new_context
+    from qopt_mlir.qdialect.types import element_type, is_f32
+
+    copy = module.clone()
+    main = function(copy, "main")
+    inputs = [name for name, arg in zip(argument_names(main), main.args, strict=True) if is_f32(element_type(arg))]
+    formats = [f'q-set-input-format{{input-format="{name}: {held_by(frames[name])}"}}' for name in inputs if frames]
+    try:
+        run_passes(new_context(), copy, parse_passes(",".join(["q-fold-constants", *formats])))
+    except QoptError:
+        return None
+    return copy if formats else None
+
+
+def held_by(array: Array) -> str:
+    """A format for numbers like those of `array`: integers if they are, else fixed point."""
+    low, high = float(array.min()), float(array.max())
+    if (np.abs(array) == 1).all():
+        return "bipolar"
+    integer_bits = max(int(np.ceil(np.log2(max(high + 1, -low, 1)))), 1) + (low < 0)
+    if (array == np.rint(array)).all():
+        return f"{'int' if low < 0 else 'uint'}<{integer_bits}>"
+    return f"fixed<{integer_bits + (low >= 0) + FRACTION_BITS}, {FRACTION_BITS}>"
+
+
+# --- all models --------------------------------------------------------------------------------------------------
+
+
+def survey_apart(path: Path) -> Row:
+    """`survey` in a process of its own: what happens to one model does not touch the others."""
+    command = [sys.executable, __file__, "--one", str(path)]
+    try:
+        process = subprocess.run(
+            command, env=os.environ | ONE_THREAD, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Row(path.stem, reasons={"imports": [f"no end within {SECONDS} s"]})
+    if process.returncode:
+        lines = process.stderr.strip().splitlines() or [f"ended by signal {-process.returncode}"]
+        return Row(path.stem, reasons={"imports": [f"qopt fails: {lines[-1]}"]})
+    return Row(**json.loads(process.stdout.splitlines()[-1]))
+
+
+def page(rows: Sequence[Row]) -> str:
+    """docs/coverage.md"""
+    text = [HEAD, _summary(rows), table(TITLES, [[f"`{row.name}`", *row.cells[1:]] for row in rows])]
+    text += ["## What stands in the way", _by_reason(rows)]
+    exceptions = [f"- `{name}`: {why}" for name, why in EXCEPTIONS.items()]
+    if exceptions:
+        text += ["## Exceptions", "\n".join(exceptions)]
+    return "\n\n".join(part.strip() for part in text) + "\n"
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    def count(key: str, *wanted: str) -> int:
+        return sum(getattr(row, key) in wanted for row in rows)
+
+    equal = sum(agrees(row) is None and row.differs not in ("", "no vectors") for row in rows)
+    return (
+        f"Of {len(rows)} models {count('imports', 'yes')} import and {count('executes', 'yes')} execute, {equal} as "
+        f"stored; {count('typed', 'yes')} become typed, {count('dataflow', 'yes')} dataflow, "
+        f"{count('verilog', 'yes')} Verilog."
+    )
+
+
+def _by_reason(rows: Iterable[Row]) -> str:
+    lines = list[str]()
+    for row in rows:
+        steps = [f"{step}: {'; '.join(reasons)}" for step, reasons in row.reasons.items()]
+        if steps:
+            lines.append(f"- `{row.name}`: {'. '.join(steps)}")
+    return "\n".join(lines)
+
+
+def agrees(row: Row) -> str | None:
+    """What is wrong with the row, beyond hardware that does not exist yet; None if nothing is."""
+    if row.executes != "yes":
+        return f"{row.name}: {row.reasons}"
+    if row.text != "same":
+        return f"{row.name}: the text {row.text}"
+    if row.differs not in ("0", "no vectors") and row.name not in EXCEPTIONS:
+        codes = " " in row.differs
+        if codes or float(row.differs) > LIMIT:
+            return f"{row.name}: differs by {row.differs}"
+    return None
+
+
+def comparable(text: str) -> list[str]:
+    """The page without blanks that align tables, and without rounding errors of one machine's float32."""
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    return [_without_noise(line) for line in lines if not line.startswith("|-")]
+
+
+def _without_noise(line: str) -> str:
+    cells = line.split("|")
+    return "|".join(" small " if _is_small(cell) else cell for cell in cells)
+
+
+def _is_small(cell: str) -> bool:
+    try:
+        return 0 <= float(cell.replace("input,", "")) <= LIMIT
+    except ValueError:
+        return False
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--check", action="store_true", help="compare with docs/coverage.md; 1 if it differs")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="models at a time")
+    parser.add_argument("--model", action="append", help="only this model (may be repeated); nothing is written")
+    parser.add_argument("--one", type=Path, help="survey one file in this process, print JSON")
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(asdict(survey(options.one))))
+        return
+    paths = [path for path in models() if not options.model or path.stem in options.model]
+    if not paths:
+        sys.exit("skipped: no model collection beside the checkout")
+    with ThreadPoolExecutor(options.jobs) as pool:
+        rows = list(pool.map(survey_apart, paths))
+    text = page(rows)
+    print(text)
+    wrong = [fault for row in rows if (fault := agrees(row)) is not None]
+    print(*wrong, sep="\n", file=sys.stderr)
+    if options.write and not options.model:
+        PAGE.write_text(text, encoding="utf-8")
+    if options.check:
+        stale = Counter(comparable(text)) - Counter(comparable(PAGE.read_text(encoding="utf-8")))
+        print(*[f"not on the page: {line}" for line in stale], sep="\n", file=sys.stderr)
+        sys.exit(1 if wrong or stale else 0)
+
+
+if __name__ == "__main__":
+    main()
