@@ -10,21 +10,65 @@ from xdsl.dialects.builtin import Float32Type
 from xdsl.ir import Attribute
 
 from ...qdialect.formats import IntRange
-from ...qdialect.types import BipolarType, FixedType, UFixedType, fixed_type, integer_format
+from ...qdialect.types import BipolarType, FixedType, FloatType, UFixedType, fixed_type, integer_format
 from .model import Array
 
 LARGEST_WHOLE_NUMBER = 1 << 53  # float64 and int64 hold the integers below
 
 _INTEGER = re.compile(r"(U?)INT([0-9]{1,2})")
+# TensorProto.DataType of the types that a quantiser or a cast can name -> what numpy and ml_dtypes call them
+TYPE_NAMES = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    4: "uint16",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    12: "uint32",
+    13: "uint64",
+    16: "bfloat16",
+    17: "float8_e4m3fn",
+    18: "float8_e4m3fnuz",
+    19: "float8_e5m2",
+    20: "float8_e5m2fnuz",
+    21: "uint4",
+    22: "int4",
+    23: "float4_e2m1fn",
+    25: "uint2",
+    26: "int2",
+    27: "float6_e2m3fn",
+    28: "float6_e3m2fn",
+}
+# "fnuz" has one NaN where others have -0: the same numbers as a format without specials
+_FLOATS = {
+    "float8_e4m3fn": FloatType(4, 3, specials="fn"),
+    "float8_e4m3fnuz": FloatType(4, 3, bias=8),
+    "float8_e5m2": FloatType(5, 2, specials="ieee"),
+    "float8_e5m2fnuz": FloatType(5, 2, bias=16),
+    "float6_e2m3fn": FloatType(2, 3),
+    "float6_e3m2fn": FloatType(3, 2),
+    "float4_e2m1fn": FloatType(2, 1),
+}
 _FINN_NAMES: dict[str, Attribute] = {"BIPOLAR": BipolarType(), "BINARY": UFixedType(1), "TERNARY": FixedType(2)}
 
 
 def integer_type(name: str) -> Attribute | None:
-    """`int8`, `UINT4` -> the fixed type of that width; None for other names."""
+    """`int8`, `UINT4`, `bool` -> the fixed type of that width; None for other names."""
+    if name.upper() == "BOOL":
+        return UFixedType(1)
     match = _INTEGER.fullmatch(name.upper())
     if match is None or not 1 <= int(match[2]) <= 64:
         return None
     return (UFixedType if match[1] else FixedType)(int(match[2]))
+
+
+def float_type(name: str) -> FloatType | None:
+    """`float8_e4m3fn` -> the float type with these numbers; None for other names."""
+    return _FLOATS.get(name)
 
 
 def input_type(name: str) -> Attribute | None:

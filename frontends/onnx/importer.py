@@ -29,7 +29,8 @@ from .datatypes import finn_type, input_type
 from .folding import FOLDABLE, fold
 from .loader import check_node, load
 from .model import STANDARD_DOMAIN, Dimension, Model, NodeDefinition, TensorInfo
-from .node import GraphBuilder, Node, Value, value_name
+from .node import INT64, GraphBuilder, Node, Value, value_name
+from .quantized_value import import_on_codes
 from .registry import IMPORTERS
 
 LARGEST_FRAME = 1 << 31  # elements of one input
@@ -56,7 +57,7 @@ def import_onnx(
         argument.name_hint = value_name(info.name)
         builder.values[info.name] = argument
         if info.element_type != "FLOAT":
-            builder.integers.add(argument)
+            builder.integers[argument] = input_type(info.element_type) or INT64
     _import_nodes(builder)
     results = [_result(info, builder) for info in model.outputs]
     _sort(block, results)
@@ -196,7 +197,9 @@ def _import_node(definition: NodeDefinition, builder: GraphBuilder) -> Sequence[
         if fault is not None:
             raise node.error(f"the node is not valid ONNX: {fault}", "export the model again")
     try:
-        results = IMPORTERS[definition.domain, definition.op_type](node)
+        importer = IMPORTERS[definition.domain, definition.op_type]
+        results = import_on_codes(node, importer)
+        results = importer(node) if results is None else results
     except VerifyException as fault:
         raise node.verify_error(fault) from None
     return list(results) if isinstance(results, Sequence) else [results]

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Activations and normalisation: BatchNormalization, Relu, Clip, Sign, Sigmoid, Tanh, Softmax."""
+"""Activations and normalisation: BatchNormalization, Relu, Clip, Sign."""
 
 from __future__ import annotations
-
-from math import prod
 
 import numpy as np
 from xdsl.ir import SSAValue
 
 from ....qdialect.formats import Rounding
-from ....qdialect.q import BatchNormOp, ClipOp, QuantizeOp, ReluOp, ReshapeOp, SigmoidOp, SoftmaxOp, TanhOp
-from ....qdialect.types import FixedType, shape_of
+from ....qdialect.q import BatchNormOp, ClipOp, QuantizeOp, ReluOp
+from ....qdialect.types import FixedType
 from ..model import Array, scalar_of
 from ..node import Node, Value
 from ..registry import importer
-from .linear_quantizers import QuantizedValue
+from ..quantized_value import QuantizedValue
 
 LARGEST = np.finfo(np.float32).max
 
@@ -24,32 +22,10 @@ def import_relu(node: Node) -> SSAValue:
     return node.emit_moved(ReluOp(node.operand(0)))
 
 
-@importer("Sigmoid")
-def import_sigmoid(node: Node) -> SSAValue:
-    return node.emit(SigmoidOp(node.float_operand(0)))
-
-
-@importer("Tanh")
-def import_tanh(node: Node) -> SSAValue:
-    return node.emit(TanhOp(node.float_operand(0)))
-
-
 @importer("Sign")
 def import_sign(node: Node) -> SSAValue:
     """-1, 0 or +1: rounding away from zero, saturated."""
-    return node.emit(QuantizeOp(node.number_operand(0), FixedType(2), Rounding.UP, narrow=True))
-
-
-@importer("Softmax")
-def import_softmax(node: Node) -> SSAValue:
-    """Before opset 13 the axes from `axis` on count as one."""
-    x = node.float_operand(0)
-    shape = shape_of(x)
-    axis = node.axis(node.integer("axis", 1 if node.opset < 13 else -1), len(shape))
-    if node.opset >= 13 or axis == len(shape) - 1:
-        return node.emit(SoftmaxOp(x, axis))
-    flat = node.emit(ReshapeOp(x, (prod(shape[:axis]), prod(shape[axis:]))))
-    return node.emit(ReshapeOp(node.emit(SoftmaxOp(flat, 1)), shape))
+    return node.emit_moved(QuantizeOp(node.operand(0), FixedType(2), Rounding.UP, narrow=True))
 
 
 @importer("Clip")
@@ -59,7 +35,7 @@ def import_clip(node: Node) -> Value:
     if isinstance(value, QuantizedValue) and not isinstance(low, float) and not isinstance(high, float):
         codes = value.clipped(low, high)
         if codes is None:
-            raise node.error(f"bounds {low} and {high} leave no code of {value.type}", "correct the bounds")
+            raise node.error(f"bounds {low} and {high} leave no code of {value.parameters.type}", "correct the bounds")
         return codes
     x = node.number_operand(0)
     if low == 0 and high is None:

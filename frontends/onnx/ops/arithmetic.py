@@ -1,38 +1,137 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Elementwise arithmetic: Add, Sub, Mul, Div, Pow."""
+"""Elementwise arithmetic: Add, Sub, Mul, Div, Mod, Neg, Abs, Max, Min, PRelu, Pow, ..."""
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
+from xdsl.dialects.builtin import Float32Type
 from xdsl.ir import Attribute, SSAValue
 
-from ....qdialect.formats import IntRange
-from ....qdialect.q import AddOp, BinaryOp, DivOp, MulOp, ReshapeOp, SubOp
-from ....qdialect.types import element_type, fixed_type, is_integer_type, shape_of
+from ....qdialect.formats import IntRange, Rounding
+from ....qdialect.q import (
+    AddOp,
+    BinaryOp,
+    DivOp,
+    MaxOp,
+    MinOp,
+    MulOp,
+    PowOp,
+    PReluOp,
+    QuantizeOp,
+    ReshapeOp,
+    SqrtOp,
+    SubOp,
+)
+from ....qdialect.types import FixedType, UFixedType, element_type, fixed_type, is_f32, is_integer_type, shape_of
 from ..model import Array, scalar_of
 from ..node import Node
 from ..registry import importer
 
-ARITHMETIC: dict[str, type[BinaryOp]] = {"Add": AddOp, "Sub": SubOp, "Mul": MulOp, "Div": DivOp}
+ARITHMETIC: dict[str, type[BinaryOp]] = {"Add": AddOp, "Sub": SubOp, "Mul": MulOp}
 LARGEST_SHIFT = 31  # a power of two as divisor; the codes of its reciprocal fit int64
 
 
 @importer(*ARITHMETIC)
 def import_arithmetic(node: Node) -> SSAValue:
-    if node.definition.op_type == "Div":
-        return _import_div(node)
-    lhs, rhs = node.matching_operands(0, 1)
-    return node.emit(ARITHMETIC[node.definition.op_type](lhs, _aligned(node, lhs, rhs)))
+    (lhs, rhs), type_ = node.exact_operands(0, 1)
+    return node.emit_exact(ARITHMETIC[node.definition.op_type](lhs, aligned(node, lhs, rhs)), type_)
 
 
-def _import_div(node: Node) -> SSAValue:
+@importer("Div")
+def import_div(node: Node) -> SSAValue:
     """An integer divided by powers of two is a fixed-point number: no bit is lost."""
+    if node.integer_type(0) is not None:
+        return _integer_quotient(node, Rounding.DOWN)
     lhs, divisor = node.number_operand(0), node.value(1)
-    if is_integer_type(element_type(lhs)) and isinstance(divisor, np.ndarray) and divisor.dtype.kind == "f":
+    if not isinstance(divisor, np.ndarray):
+        return node.emit(DivOp(node.float_operand(0), aligned(node, lhs, node.float_operand(1))))
+    if is_integer_type(element_type(lhs)) and divisor.dtype.kind == "f":
         reciprocal = _reciprocal(divisor)
         if reciprocal is not None:
-            return node.emit(MulOp(lhs, _aligned(node, lhs, node.add_constant(*reciprocal, node.input_name(1)))))
-    return node.emit(DivOp(lhs, _aligned(node, lhs, node.number_operand(1))))
+            return node.emit(MulOp(lhs, aligned(node, lhs, node.add_constant(*reciprocal, node.input_name(1)))))
+    return node.emit(DivOp(lhs, aligned(node, lhs, node.number_operand(1))))
+
+
+def _integer_quotient(node: Node, rounding: Rounding) -> SSAValue:
+    (lhs, rhs), type_ = node.exact_operands(0, 1)
+    assert isinstance(type_, FixedType | UFixedType)
+    if not node.constant(1, "the divisor of integers").all():
+        raise node.error("the divisor holds 0", "correct the model")
+    quotient = node.emit(DivOp(lhs, aligned(node, lhs, rhs)))
+    wide = FixedType(type_.format.word_length + 1)  # the lowest code divided by -1 is one beyond
+    return node.emit_integer(QuantizeOp(quotient, wide, rounding), type_)
+
+
+@importer("Mod")
+def import_mod(node: Node) -> SSAValue:
+    """The remainder of integers has the sign of the divisor, with `fmod` that of the dividend."""
+    if node.integer_type(0) is None:
+        raise node.error("the remainder of real numbers is not supported", "use integers")
+    (lhs, rhs), type_ = node.exact_operands(0, 1)
+    quotient = _integer_quotient(node, Rounding.DOWN if node.integer("fmod", 0) else Rounding.FLOOR)
+    return node.emit_integer(SubOp(lhs, node.emit(MulOp(quotient, rhs))), type_)
+
+
+@importer("BitShift")
+def import_bit_shift(node: Node) -> SSAValue:
+    """Times or divided by a power of two."""
+    shift, direction = node.constant(1, "the shift"), node.text("direction")
+    if direction not in ("LEFT", "RIGHT"):
+        raise node.error(f"direction is '{direction}'", "use LEFT or RIGHT")
+    type_, x = node.integer_type(0), node.operand(0)
+    if not isinstance(type_, UFixedType) or shift.dtype.kind != "u":
+        raise node.error("a shift of signed numbers is not supported", "shift unsigned integers")
+    if shift.size and int(shift.max()) > LARGEST_SHIFT:
+        raise node.error(f"a shift by {shift.max()} bits is not supported", f"shift by {LARGEST_SHIFT} bits at most")
+    factor = node.add_constant(np.left_shift(np.int64(1), shift.astype(np.int64)))
+    if direction == "LEFT":
+        return node.emit_integer(MulOp(x, factor), type_)
+    return node.emit_integer(QuantizeOp(node.emit(DivOp(x, factor)), type_, Rounding.FLOOR), type_)
+
+
+@importer("Neg")
+def import_neg(node: Node) -> SSAValue:
+    (x,), type_ = node.exact_operands(0)
+    return node.emit_exact(_negative(node, x), type_)
+
+
+@importer("Abs")
+def import_abs(node: Node) -> SSAValue:
+    (x,), type_ = node.exact_operands(0)
+    return node.emit_exact(MaxOp(x, node.emit(_negative(node, x))), type_)
+
+
+def _negative(node: Node, x: SSAValue) -> MulOp:
+    return MulOp(x, node.constant_beside(x, np.asarray(-1, np.float32)))
+
+
+@importer("Max", "Min")
+def import_extremum(node: Node) -> SSAValue:
+    op = MaxOp if node.definition.op_type == "Max" else MinOp
+    operands, type_ = node.exact_operands(*range(len(node.definition.inputs)))
+    return reduce(lambda first, second: node.emit_exact(op(first, second), type_), operands)
+
+
+@importer("PRelu")
+def import_prelu(node: Node) -> SSAValue:
+    """Before opset 7, several slopes are those of the channels (axis 1)."""
+    (x, slope), type_ = node.exact_operands(0, 1)
+    if node.opset < 7 and len(shape_of(slope)) == 1 < len(shape_of(x)):
+        slope = node.with_trailing_axes(slope, len(shape_of(x)) - 2)
+    return node.emit_exact(PReluOp(x, slope), type_)
+
+
+@importer("LeakyRelu")
+def import_leaky_relu(node: Node) -> SSAValue:
+    slope = node.add_constant(np.asarray(node.number("alpha", 0.01), np.float32))
+    return node.emit(PReluOp(node.number_operand(0), slope))
+
+
+@importer("Reciprocal")
+def import_reciprocal(node: Node) -> SSAValue:
+    return node.emit(DivOp(node.add_constant(np.ones((), np.float32)), node.float_operand(0)))
 
 
 def _reciprocal(divisor: Array) -> tuple[Array, Attribute] | None:
@@ -46,7 +145,7 @@ def _reciprocal(divisor: Array) -> tuple[Array, Attribute] | None:
     return codes, fixed_type(IntRange(int(codes.min()), int(codes.max())), fraction_bits)
 
 
-def _aligned(node: Node, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
+def aligned(node: Node, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
     """`rhs` shaped for numpy's broadcast: before opset 7, attribute `axis` said where its axes belong."""
     if node.opset >= 7 or not node.integer("broadcast", 0) or not node.has("axis"):
         return rhs
@@ -59,12 +158,20 @@ def _aligned(node: Node, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
 
 @importer("Pow")
 def import_pow(node: Node) -> SSAValue:
-    """The powers that are arithmetic: 1 and 2."""
-    exponent = scalar_of(node.constant_numbers(1, "the exponent"))
-    base = node.number_operand(0)
-    if exponent == 1:
-        return base
-    if exponent == 2:
-        return node.emit(MulOp(base, base))
-    shown = "that differs between elements" if exponent is None else f"{exponent:g}"
-    raise node.error(f"an exponent {shown} is not supported", "use the exponent 1 or 2, or a constant base")
+    """Small whole powers are products; others are float32."""
+    exponent = node.value(1)
+    power = scalar_of(exponent) if isinstance(exponent, np.ndarray) else None
+    if power in (1, 2, 3):
+        (x,), type_ = node.exact_operands(0)
+        return reduce(lambda product, _: node.emit_exact(MulOp(product, x), type_), range(int(power) - 1), x)
+    if node.integer_type(0) is not None:
+        raise node.error("a power of integers is not supported", "use the exponent 1, 2 or 3, or float32 numbers")
+    base = node.float_operand(0)
+    if power == 0.5:
+        return node.emit(SqrtOp(base))
+    if isinstance(exponent, np.ndarray):
+        return node.emit(PowOp(base, aligned(node, base, node.add_constant(node.as_float32(exponent, "the exponent")))))
+    exponent = node.operand(1)
+    if not is_f32(element_type(exponent)):
+        exponent = node.emit(QuantizeOp(exponent, Float32Type()))
+    return node.emit(PowOp(base, aligned(node, base, exponent)))

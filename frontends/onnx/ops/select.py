@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from xdsl.ir import SSAValue
 
 from ....qdialect.q import ArgMaxOp, TopKOp
-from ..node import Node
+from ..node import INT64, Node
 from ..registry import importer
 
 
@@ -17,7 +17,7 @@ def import_arg_max(node: Node) -> SSAValue:
     if node.integer("select_last_index", 0):
         raise node.error("select_last_index is not supported: ties take the lowest index", "export without it")
     axis = node.axis(node.integer("axis", 0), len(node.shape(0)))
-    return node.emit_integer(ArgMaxOp(node.operand(0), axis, bool(node.integer("keepdims", 1))))
+    return node.emit_integer(ArgMaxOp(node.operand(0), axis, bool(node.integer("keepdims", 1))), INT64)
 
 
 @importer("TopK")
@@ -30,5 +30,7 @@ def import_top_k(node: Node) -> Sequence[SSAValue]:
     operand = node.operand(0)
     top = node.add(TopKOp(operand, counts[0], axis, bool(node.integer("largest", 1))))
     values, indices = top.results
-    node.builder.integers.update({indices} | ({values} if operand in node.builder.integers else set()))
+    node.builder.integers[indices] = INT64
+    if operand in node.builder.integers:
+        node.builder.integers[values] = node.builder.integers[operand]
     return values, indices

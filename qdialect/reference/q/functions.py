@@ -20,7 +20,7 @@ from ..values import FLOAT32, Array, Numbers
 Function: TypeAlias = Callable[[Array], Array]
 
 PAIRWISE = 8  # from so many numbers on numpy adds those side by side in another order
-_ERF = np.frompyfunc(math.erf, 1, 1)
+_ERF: Any = np.frompyfunc(math.erf, 1, 1)
 
 
 def _sigmoid(x: Array) -> Array:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Functions that compute in float32: Exp, Log, Sqrt, Erf, Sigmoid, Sin, Softmax, ...; and rounding to whole numbers."""
+
+from __future__ import annotations
+
+from math import prod
+
+from xdsl.ir import SSAValue
+
+from ....qdialect import q
+from ....qdialect.q import FloatFunctionOp, ReshapeOp, SoftmaxOp
+from ....qdialect.types import element_type, integer_format, is_integer_type, shape_of
+from ..node import Node
+from ..registry import importer
+
+FUNCTIONS: dict[str, type[FloatFunctionOp]] = {
+    "Sigmoid": q.SigmoidOp,
+    "Tanh": q.TanhOp,
+    "Exp": q.ExpOp,
+    "Log": q.LogOp,
+    "Sqrt": q.SqrtOp,
+    "Erf": q.ErfOp,
+    "Softplus": q.SoftplusOp,
+    "Sin": q.SinOp,
+    "Cos": q.CosOp,
+    "Tan": q.TanOp,
+    "Asin": q.AsinOp,
+    "Acos": q.AcosOp,
+    "Atan": q.AtanOp,
+    "Sinh": q.SinhOp,
+    "Cosh": q.CoshOp,
+    "Asinh": q.AsinhOp,
+    "Acosh": q.AcoshOp,
+    "Atanh": q.AtanhOp,
+}
+ROUNDINGS: dict[str, type[FloatFunctionOp]] = {"Floor": q.FloorOp, "Ceil": q.CeilOp, "Round": q.RoundOp}
+
+
+@importer(*FUNCTIONS)
+def import_function(node: Node) -> SSAValue:
+    return node.emit(FUNCTIONS[node.definition.op_type](node.float_operand(0)))
+
+
+@importer(*ROUNDINGS)
+def import_rounding(node: Node) -> SSAValue:
+    """Integers are whole numbers already."""
+    x = node.number_operand(0)
+    if is_integer_type(element_type(x)) and integer_format(element_type(x)).fraction_bits <= 0:
+        return x
+    return node.emit(ROUNDINGS[node.definition.op_type](node.float_operand(0)))
+
+
+@importer("Softmax")
+def import_softmax(node: Node) -> SSAValue:
+    """Before opset 13 the axes from `axis` on count as one."""
+    x = node.float_operand(0)
+    shape = shape_of(x)
+    axis = node.axis(node.integer("axis", 1 if node.opset < 13 else -1), len(shape))
+    if node.opset >= 13 or axis == len(shape) - 1:
+        return node.emit(SoftmaxOp(x, axis))
+    flat = node.emit(ReshapeOp(x, (prod(shape[:axis]), prod(shape[axis:]))))
+    return node.emit(ReshapeOp(node.emit(SoftmaxOp(flat, 1)), shape))
