@@ -8,7 +8,7 @@ the results of object arrays without axes into bare numbers). Arithmetic on them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -42,8 +42,9 @@ class Interval:
         return self.lo is self.hi or bool((self.lo == self.hi).all())
 
     def map(self, function: Any) -> Interval:
-        """`function`, which moves elements, on both bounds."""
-        return Interval(function(self.lo), function(self.hi), self.scale)
+        """`function` on both bounds: once if they are the same array, as those of constants are."""
+        lo = function(self.lo)
+        return Interval(lo, lo if self.lo is self.hi else function(self.hi), self.scale)
 
 
 def whole(range_: IntRange, scale: Fraction) -> Interval:
@@ -79,8 +80,8 @@ def rescaled(x: Interval, scale: Fraction) -> Interval:
     factor = int(x.scale / scale)
     if factor == 1:
         return x
-    lo, hi = _safe(_bound(x) * factor, x.lo, x.hi)
-    return Interval(lo * factor, hi * factor, scale)
+    bound = _bound(x) * factor
+    return replace(x, scale=scale).map(lambda codes: _safe(bound, codes)[0] * factor)
 
 
 def add(a: Interval, b: Interval) -> Interval:
@@ -98,6 +99,8 @@ def negative(x: Interval) -> Interval:
 def multiply(a: Interval, b: Interval) -> Interval:
     """Products of independent numbers."""
     alo, ahi, blo, bhi = _safe(_bound(a) * _bound(b), a.lo, a.hi, b.lo, b.hi)
+    if a.lo is a.hi and b.lo is b.hi:
+        return points(alo * blo, a.scale * b.scale)
     low, high = _corners(alo, ahi, blo, bhi)
     return Interval(low, high, a.scale * b.scale)
 
