@@ -37,6 +37,7 @@ from ..qdialect.q import (
     BatchNormOp,
     ConstantOp,
     MatMulOp,
+    MoveOp,
     QOp,
     QuantizeOp,
     SubOp,
@@ -119,10 +120,10 @@ class _Conversion:
         return self.constants[value]
 
     def _whole_offset(self, op: Operation, value: SSAValue) -> ConstantOp | None:
-        """A float32 offset that counts whole quanta of a fixed-point operand (a zero point), as a fixed constant."""
-        if not isinstance(op, AddOp | SubOp):
+        """A float32 constant of whole quanta that meets a fixed-point operand (a zero point), as a fixed constant."""
+        if not isinstance(op, AddOp | SubOp | MoveOp) or len(op.operands) < 2:
             return None
-        other = op.rhs if value is op.lhs else op.lhs
+        other = next((operand for operand in op.operands if operand is not value), value)
         other = self.exact.get(other, other)
         attribute = constant_of(value)
         if attribute is None or not attribute.array.size or not is_integer_type(element_type(other)):

@@ -12,7 +12,7 @@ After:
 
 Exact: the reference computes the constants, in float32 in the order of the model.
 Needs: constant operands.   Keeps: every output bit; the integers of quantised constants, by leaving the arithmetic that
-turns them into float32 in place, behind reshape and transpose.   Leaves: that arithmetic. Removes unused ops.
+turns them into float32 in place, behind ops that move elements.   Leaves: that arithmetic. Removes unused ops.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
-from ..qdialect.q import BinaryOp, ConstantOp, ReshapeOp, TransposeOp
+from ..qdialect.q import BinaryOp, ConstantOp, MoveOp
 from ..qdialect.q.base import QOp
 from ..qdialect.types import FormatType, element_type, shape_of
 from .evaluation import evaluate
@@ -37,8 +37,8 @@ from .rewriting import at, constant, is_constant, moved_through
 
 def _fold(op: Operation) -> None:
     """Replace `op` by constants, or move it in front of the arithmetic that dequantises its input."""
-    if isinstance(op, ReshapeOp | TransposeOp) and isinstance(op.input.owner, BinaryOp):
-        _move_view(op, op.input.owner)
+    if isinstance(op, MoveOp) and len(op.operands) == 1 and isinstance(op.operands[0].owner, BinaryOp):
+        _move_view(op, op.operands[0].owner)
     elif _is_foldable(op):
         constants = [at(ConstantOp(value), op) for value in evaluate(op)]
         Rewriter.replace_op(op, constants, [new.result for new in constants])
@@ -56,9 +56,9 @@ def _dequantizes(op: Operation) -> bool:
     return isinstance(op, BinaryOp) and any(has_format) and not isinstance(element_type(op.result), FormatType)
 
 
-def _move_view(view: ReshapeOp | TransposeOp, arithmetic: BinaryOp) -> None:
+def _move_view(view: MoveOp, arithmetic: BinaryOp) -> None:
     """view(c op d)   =>   view(c) op view(d), for constant expressions c, d of which one broadcasts to the other."""
-    shape = shape_of(view.input)
+    shape = shape_of(view.operands[0])
     whole = [is_constant(operand) and shape_of(operand) == shape for operand in arithmetic.operands]
     plain = [isinstance(operand.owner, ConstantOp) for operand in arithmetic.operands]
     if not (whole[0] and plain[1]) and not (whole[1] and plain[0]):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Move scales and offsets behind matrix products, shape ops and arg-max, so that integers meet integers.
+"""Move scales and offsets behind matrix products, moves, pools, reductions and arg-max, so that integers meet integers.
 
 Before:
     %0 = q.mul %x, %s : tensor<1x4x!q.fixed<8, 0>>, tensor<!q.real> -> tensor<1x4x!q.real>
@@ -24,20 +24,26 @@ from typing import ClassVar
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ..qdialect.attrs import Array
-from ..qdialect.q import AddOp, ArgMaxOp, ConstantOp, MatMulOp, MulOp, ReshapeOp, TopKOp, TransposeOp
+from ..qdialect.q import AddOp, ArgMaxOp, ConstantOp, MatMulOp, MulOp, TopKOp
 from ..qdialect.types import shape_of
+from .affine_past_pools import (
+    MoveAffinePastConcat,
+    MoveAffinePastExtreme,
+    MoveAffinePastMove,
+    MoveAffinePastPad,
+    MoveAffinePastSum,
+)
 from .remarks import remark
 from .rewriting import (
     Affine,
     affine,
     at,
     matmul_with,
-    moved_through,
     replace,
     rewrite,
     with_constant,
@@ -67,14 +73,9 @@ def _moving(class_: type[AddOp] | type[MulOp], value: SSAValue) -> Affine | None
     return match if match is not None and isinstance(match.op, class_) and match.keeps_shape else None
 
 
-def _at_full_rank(match: Affine) -> Array:
-    values = match.values
-    return values.reshape((1,) * (len(shape_of(match.x)) - values.ndim) + values.shape)
-
-
 def _scale_of_result(op: MatMulOp, match: Affine, left: bool) -> Array | None:
     """The scale of one operand as it multiplies the product; None if it differs along the summed axis."""
-    values, ranks = _at_full_rank(match), (len(shape_of(op.lhs)), len(shape_of(op.rhs)))
+    values, ranks = match.at_full_rank, (len(shape_of(op.lhs)), len(shape_of(op.rhs)))
     summed = values.ndim - 1 if left or ranks[1] == 1 else values.ndim - 2
     if values.shape[summed] != 1:
         return None
@@ -97,7 +98,7 @@ class MoveOffsetPastMatMul(RewritePattern):
             if not isinstance(other.owner, ConstantOp):
                 remark(op, "offset not moved behind the matrix product: its other operand is not a plain constant")
                 continue
-            whole = _along_summed_axis(_at_full_rank(match), shape_of(match.x), left)
+            whole = _along_summed_axis(match.at_full_rank, shape_of(match.x), left)
             offset = matmul_with(other.owner.value, whole, left)
             product = at(MatMulOp(match.x, other) if left else MatMulOp(other, match.x), op)
             replace(rewriter, op, [product, *with_constant(AddOp, product.result, offset, op.result, match.op)])
@@ -109,19 +110,6 @@ def _along_summed_axis(values: Array, shape: tuple[int, ...], left: bool) -> Arr
     summed = values.ndim - 1 if left or values.ndim == 1 else values.ndim - 2
     wanted = tuple(shape[axis] if axis == summed else size for axis, size in enumerate(values.shape))
     return np.broadcast_to(values, wanted)
-
-
-class MoveAffinePastView(RewritePattern):
-    """reshape(x * s)   =>   reshape(x) * s', and the same for offsets and transposition."""
-
-    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if not isinstance(op, ReshapeOp | TransposeOp):
-            return
-        match = affine(op.input.owner)
-        if match is None or not match.keeps_shape:
-            return
-        view, moved = op.on([match.x]), moved_through(op, match.values)
-        replace(rewriter, op, [view, *with_constant(type(match.op), view.results[0], moved, op.result, match.op)])
 
 
 class MoveAffinePastArgMax(RewritePattern):
@@ -151,7 +139,7 @@ class MoveAffinePastTopK(RewritePattern):
 def _keeps_order(op: ArgMaxOp | TopKOp, match: Affine, axis: int) -> bool:
     if not match.keeps_shape:
         return False
-    if _at_full_rank(match).shape[axis] != 1:
+    if match.at_full_rank.shape[axis] != 1:
         remark(op, "constant not moved behind the selection: it differs between the elements compared")
         return False
     if isinstance(match.op, MulOp) and not bool((match.values > 0).all()):
@@ -162,7 +150,7 @@ def _keeps_order(op: ArgMaxOp | TopKOp, match: Affine, axis: int) -> bool:
 
 @dataclass(frozen=True)
 class MoveAffinePastLinearPass(ModulePass):
-    """Move scales and offsets behind matrix products, shape ops and arg-max."""
+    """Move scales and offsets behind matrix products, moves, pools, reductions and arg-max."""
 
     name = "q-move-affine-past-linear"
     exact: ClassVar[bool] = True
@@ -172,7 +160,11 @@ class MoveAffinePastLinearPass(ModulePass):
             op,
             MoveScalePastMatMul(),
             MoveOffsetPastMatMul(),
-            MoveAffinePastView(),
+            MoveAffinePastMove(),
+            MoveAffinePastPad(),
+            MoveAffinePastConcat(),
+            MoveAffinePastExtreme(),
+            MoveAffinePastSum(),
             MoveAffinePastArgMax(),
             MoveAffinePastTopK(),
         )

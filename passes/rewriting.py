@@ -203,6 +203,12 @@ class Affine:
         return least_broadcast(exact_values(self.constant))
 
     @property
+    def at_full_rank(self) -> Array:
+        """The values with as many axes as `x` has."""
+        values = self.values
+        return values.reshape((1,) * (len(shape_of(self.x)) - values.ndim) + values.shape)
+
+    @property
     def keeps_shape(self) -> bool:
         return shape_of(self.x) == shape_of(self.op.result)
 
