@@ -130,7 +130,7 @@ def _write_levels(
         progress("folding")
         run_passes(context, module, parse_passes(to_dataflow(options.clock, options.fps, options.max_lut)))
     else:
-        run_passes(context, module, parse_passes("q-insert-width-converters,q-insert-fifos"))
+        run_passes(context, module, parse_passes("q-insert-forks,q-insert-width-converters,q-insert-fifos"))
     _write_level(folder, "dataflow", module)
     return typed
 

@@ -18,7 +18,7 @@ from ..qdialect.dataflow import (
     WidthConverterOp,
     check_lanes,
     hardware_function,
-    unit_chain,
+    unit_graph,
 )
 from ..qdialect.errors import QoptError, node_name
 from ..qdialect.formats import BipolarFormat
@@ -115,13 +115,13 @@ def component(op: UnitOp) -> StreamUnit:
 def unit_names(units: list[UnitOp]) -> list[str]:
     """Instance names: ONNX node (or the value's name) and kind of unit, as Verilog identifiers, all different."""
     kinds = [unit.name.removeprefix("dataflow.") for unit in units]
-    owners = [node_name(unit) or unit.result.name_hint or "unit" for unit in units]
+    owners = [node_name(unit) or unit.results[0].name_hint or "unit" for unit in units]
     return unique_names([f"{owner}_{kind}" for owner, kind in zip(owners, kinds, strict=True)])
 
 
 def hardware_top(module: ModuleOp) -> AxiStreamTop:
     """The hardware of @hardware as an AXI4-Stream component. QoptError if the chain is not complete."""
-    units = unit_chain(hardware_function(module))
+    units = unit_graph(hardware_function(module))
     if not units:
         raise QoptError("@hardware has no unit", None, "leave at least one layer to the hardware")
     check_lanes(units)

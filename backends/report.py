@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ..qdialect.cost import predict_timing, total_cost, unit_cost
 from ..qdialect.dataflow import FifoOp, MatrixVectorOp, UnitOp
-from ..qdialect.dataflow.chain import check_lanes, hardware_function, unit_chain
+from ..qdialect.dataflow.graph import check_lanes, hardware_function, unit_graph
 from ..qdialect.errors import node_name
 from ..qdialect.types import element_type
 from .hardware import unit_names
@@ -25,7 +25,7 @@ _COSTS = ("lut", "ff", "dsp", "bram18", "memory_bits")
 
 def report_data(module: ModuleOp, name: str, clock: float) -> Data:
     """The report of a dataflow-level module as JSON data; `clock` in hertz."""
-    units = unit_chain(hardware_function(module))
+    units = unit_graph(hardware_function(module))
     check_lanes(units)
     network = predict_timing(units)
     interval = network.timing.initiation_interval

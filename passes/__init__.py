@@ -17,6 +17,7 @@ PASSES: dict[str, str] = {
     "q-lower-quantizers": ".lower_quantizers:LowerQuantizersPass",
     "q-partition": ".partition:PartitionPass",
     "q-convert-to-dataflow": ".convert_to_dataflow:ConvertToDataflowPass",
+    "q-insert-forks": ".insert_forks:InsertForksPass",
     "q-set-folding": ".set_folding:SetFoldingPass",
     "q-insert-width-converters": ".insert_width_converters:InsertWidthConvertersPass",
     "q-insert-fifos": ".insert_fifos:InsertFifosPass",

@@ -39,7 +39,6 @@ from ..qdialect.dataflow import (
     HARDWARE,
     StreamType,
     hardware_function,
-    unit_chain,
 )
 from ..qdialect.errors import QoptError
 from ..qdialect.types import element_type, is_integer_type, shape_of, tensor_type
@@ -100,5 +99,4 @@ class ConvertToDataflowPass(ModulePass):
         if any(isinstance(argument.type, StreamType) for argument in function.args):
             return
         _convert(function)
-        unit_chain(function)
         update_signature(op, function)

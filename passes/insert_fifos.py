@@ -39,7 +39,7 @@ from ..qdialect.dataflow import (
     UnitOp,
     check_lanes,
     hardware_function,
-    unit_chain,
+    unit_graph,
 )
 from .rewriting import at
 
@@ -78,7 +78,7 @@ def _sized(stage: Stage, depth: int | None) -> Stage:
 
 def _insert(unit: UnitOp) -> FifoOp:
     """A FIFO of two frames before `unit`."""
-    fifo = at(FifoOp(unit.input, max(LEAST_DEPTH, 2 * unit.input_type.beats)), unit)
+    fifo = at(FifoOp(unit.streams_in[0], max(LEAST_DEPTH, 2 * unit.input_type.beats)), unit)
     block = unit.parent_block()
     assert isinstance(block, Block)
     block.insert_op_before(fifo, unit)
@@ -87,7 +87,7 @@ def _insert(unit: UnitOp) -> FifoOp:
 
 
 def _is_fed_directly(unit: UnitOp) -> bool:
-    return isinstance(unit, MatrixVectorOp) and not isinstance(unit.input.owner, FifoOp)
+    return isinstance(unit, MatrixVectorOp) and not isinstance(unit.streams_in[0].owner, FifoOp)
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ class InsertFifosPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = hardware_function(op)
-        units = unit_chain(function)
+        units = unit_graph(function)
         check_lanes(units)
         new = [_insert(unit) for unit in units[1:] if _is_fed_directly(unit)]
         if not new:
             return
-        units = unit_chain(function)
+        units = unit_graph(function)
         stages = [stage for unit in units for stage in unit_stages(unit)]
         owners = [unit for unit in units for _ in unit_stages(unit)]
         free = sorted((owners.index(fifo) for fifo in new), key=lambda at: -owners[at].input_type.width)

@@ -20,22 +20,27 @@ from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block
+from xdsl.ir import Block, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from ..qdialect.dataflow import UnitOp, WidthConverterOp, hardware_function, unit_chain
+from ..qdialect.dataflow import StreamType, UnitOp, WidthConverterOp, hardware_function, unit_graph
 from .hardware_calls import update_signature
 from .rewriting import at
 
 
-def _convert_input(unit: UnitOp) -> None:
-    """Give `unit` the lanes that it takes."""
-    converter = at(WidthConverterOp(unit.input, unit.input_lanes), unit)
-    block = unit.parent_block()
-    assert isinstance(block, Block)
-    block.insert_op_before(converter, unit)
-    unit.operands[0] = converter.result
+def _convert_inputs(unit: UnitOp, argument: SSAValue) -> None:
+    """Give `unit` the lanes that it takes; those of @hardware's argument change."""
+    for number, operand in enumerate(unit.operands):
+        if not isinstance(operand.type, StreamType) or operand.type.lanes == unit.input_lanes:
+            continue
+        if operand is argument:
+            Rewriter.replace_value_with_new_type(argument, operand.type.with_lanes(unit.input_lanes))
+            continue
+        converter, block = at(WidthConverterOp(operand, unit.input_lanes), unit), unit.parent_block()
+        assert isinstance(block, Block)
+        block.insert_op_before(converter, unit)
+        unit.operands[number] = converter.result
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,6 @@ class InsertWidthConvertersPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = hardware_function(op)
-        units = unit_chain(function)
-        if units and units[0].input_lanes != units[0].input_type.lanes:
-            argument = function.args[0]
-            Rewriter.replace_value_with_new_type(argument, units[0].input_type.with_lanes(units[0].input_lanes))
-            update_signature(op, function)
-        for unit in units[1:]:
-            if unit.input_lanes != unit.input_type.lanes:
-                _convert_input(unit)
+        for unit in unit_graph(function):
+            _convert_inputs(unit, function.args[0])
+        update_signature(op, function)

@@ -23,7 +23,13 @@ _TO_HARDWARE = ["q-infer-ranges", "q-lower-quantizers", "q-infer-ranges", "q-par
 PIPELINES: dict[str, list[str]] = {
     "q-streamline": _STREAMLINE,
     "q-to-typed": ["q-fold-constants", "q-convert-to-typed", *_STREAMLINE, *_TO_HARDWARE],
-    "q-to-dataflow": ["q-convert-to-dataflow", "q-set-folding", "q-insert-width-converters", "q-insert-fifos"],
+    "q-to-dataflow": [
+        "q-convert-to-dataflow",
+        "q-insert-forks",
+        "q-set-folding",
+        "q-insert-width-converters",
+        "q-insert-fifos",
+    ],
 }
 
 

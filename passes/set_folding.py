@@ -31,7 +31,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ..qdialect.cost import unit_cost
-from ..qdialect.dataflow import FoldableOp, MatrixVectorOp, hardware_function, stream_type, unit_chain
+from ..qdialect.dataflow import FoldableOp, MatrixVectorOp, hardware_function, stream_type, unit_graph
 from ..qdialect.errors import QoptError, node_name
 from .folding_search import Choice, FoldableUnit, Folding, cheapest, fastest
 from .hardware_calls import update_signature
@@ -44,7 +44,7 @@ def search_units(units: list[FoldableOp]) -> list[FoldableUnit]:
     """What the search needs of each unit."""
     return [
         FoldableUnit(
-            name=f"{unit.name} '{node_name(unit) or unit.result.name_hint or index}'",
+            name=f"{unit.name} '{node_name(unit) or unit.results[0].name_hint or index}'",
             options={folding: unit_cost(unit, folding) for folding in unit.foldings()},
             elements=unit.input_type.elements,
             width=unit.input_type.format.word_length,
@@ -63,22 +63,28 @@ def default_cycles(units: list[FoldableOp]) -> int:
     return -(-max(work) // DEFAULT_MULTIPLIERS)
 
 
-def fold_chain(module: ModuleOp, function: FuncOp, units: list[FoldableOp], foldings: tuple[Folding, ...]) -> None:
-    """Rebuild the chain with the foldings; other units (converters, FIFOs) go."""
-    block = function.body.block
-    old_chain = unit_chain(function)
-    end = block.last_op
+def fold_graph(module: ModuleOp, function: FuncOp, foldings: dict[FoldableOp, Folding]) -> None:
+    """Rebuild the units with their foldings; other units (converters, FIFOs) go."""
+    block, units = function.body.block, unit_graph(function)
+    end, argument = block.last_op, block.args[0]
     assert isinstance(end, ReturnOp)
-    argument = block.args[0]
-    stream: SSAValue = Rewriter.replace_value_with_new_type(argument, stream_type(argument).with_lanes(foldings[0][0]))
-    for unit, folding in zip(units, foldings, strict=True):
-        new = at(unit.folded(stream, folding), unit)
+    first = next(foldings[unit] for unit in units if isinstance(unit, FoldableOp))
+    new_type = stream_type(argument).with_lanes(first[0])
+    argument = Rewriter.replace_value_with_new_type(argument, new_type)
+    streams: dict[SSAValue, SSAValue] = {argument: argument}
+    for unit in units:
+        inputs = [streams[stream] for stream in unit.streams_in]
+        if not isinstance(unit, FoldableOp):
+            streams[unit.results[0]] = inputs[0]
+            continue
+        new = at(unit.folded(inputs, foldings[unit]), unit)
         new.attributes.update(unit.attributes)
-        new.result.name_hint = unit.result.name_hint
         block.insert_op_before(new, unit)
-        stream = new.result
-    end.operands[0] = stream
-    for unit in reversed(old_chain):
+        for before, after in zip(unit.results, new.results, strict=True):
+            after.name_hint = before.name_hint
+            streams[before] = after
+    end.operands[0] = streams[end.operands[0]]
+    for unit in reversed(units):
         unit.detach()
         unit.erase()
     update_signature(module, function)
@@ -98,9 +104,10 @@ class SetFoldingPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = hardware_function(op)
-        units = [unit for unit in unit_chain(function) if isinstance(unit, FoldableOp)]
+        units = [unit for unit in unit_graph(function) if isinstance(unit, FoldableOp)]
         if units:
-            fold_chain(op, function, units, self._choose(function, units).foldings)
+            choice = self._choose(function, units)
+            fold_graph(op, function, dict(zip(units, choice.foldings, strict=True)))
 
     def _choose(self, function: FuncOp, units: list[FoldableOp]) -> Choice:
         search = search_units(units)

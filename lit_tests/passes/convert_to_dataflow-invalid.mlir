@@ -104,23 +104,9 @@ func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> (tensor<2x!q.fixed<
 
 // -----
 
-// Two units take one stream.
-// CHECK: error: a stream of @hardware has 2 users, hardware streams have one
-// CHECK-NEXT: at: node 'Quant_0', {{.*}}convert_to_dataflow-invalid.mlir:113:3
-// CHECK-NEXT: mend: compute what both need on the host, or remove the unused part
-func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<1x!q.ufixed<1, 0>> {
-  %t = q.constant #q.dense<[[1]] : tensor<1x1x!q.fixed<3, 0>>>
-  %a = q.threshold %x, %t base 0 : tensor<2x!q.fixed<3, 0>>, tensor<1x1x!q.fixed<3, 0>> -> tensor<2x!q.ufixed<1, 0>> loc("Quant_0")
-  %b = q.arg_max %a axis 0 keep_dims : tensor<2x!q.ufixed<1, 0>> -> tensor<1x!q.ufixed<1, 0>>
-  %c = q.arg_max %a axis 0 keep_dims : tensor<2x!q.ufixed<1, 0>> -> tensor<1x!q.ufixed<1, 0>>
-  func.return %c : tensor<1x!q.ufixed<1, 0>>
-}
-
-// -----
-
 // Hardware takes codes.
 // CHECK: error: @hardware takes tensor<2xf32>, hardware integer codes
-// CHECK-NEXT: at: {{.*}}convert_to_dataflow-invalid.mlir:125:1
+// CHECK-NEXT: at: {{.*}}convert_to_dataflow-invalid.mlir:110:1
 // CHECK-NEXT: mend: quantise the input of the net
 func.func private @hardware(%x: tensor<2xf32>) -> tensor<2xf32> {
   func.return %x : tensor<2xf32>

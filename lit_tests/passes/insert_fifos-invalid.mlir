@@ -22,10 +22,10 @@ func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.fixed<3
 
 // -----
 
-// A unit whose result nobody takes.
-// CHECK: error: a stream of @hardware has 2 users, hardware streams have one
+// A stream for two needs a fork.
+// CHECK: error: the input of @hardware has 2 users, a stream has one
 // CHECK-NEXT: at: {{.*}}insert_fifos-invalid.mlir:29:1
-// CHECK-NEXT: mend: compute what both need on the host, or remove the unused part
+// CHECK-NEXT: mend: run q-insert-forks
 func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>) -> !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4> {
   %y = dataflow.fifo %x depth 2 loc("Quant_0")
   func.return %x : !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>
@@ -40,4 +40,15 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
 func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>) -> tensor<4x!q.fixed<2, 0>> {
   %y = dataflow.receive %x -> tensor<4x!q.fixed<2, 0>>
   func.return %y : tensor<4x!q.fixed<2, 0>>
+}
+
+// -----
+
+// A unit whose result nobody takes.
+// CHECK: error: a result of dataflow.fork has 0 users, a stream has one
+// CHECK-NEXT: at: node 'Split_0', {{.*}}insert_fifos-invalid.mlir:53:3
+// CHECK-NEXT: mend: remove what nobody takes
+func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>) -> !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4> {
+  %y, %z = dataflow.fork %x copies 2 loc("Split_0")
+  func.return %y : !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>
 }

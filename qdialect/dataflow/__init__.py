@@ -3,9 +3,12 @@
 
 from xdsl.ir import Dialect
 
+from .add import AddOp
 from .arg_max import ArgMaxOp
-from .chain import HARDWARE, check_lanes, hardware_function, unit_chain
+from .concat import ConcatOp
 from .fifo import FifoOp
+from .fork import ForkOp
+from .graph import HARDWARE, Source, check_lanes, hardware_function, sources, unit_graph
 from .matrix_vector import MatrixVectorOp, Memory, MemoryAttr
 from .requantize import RequantizeOp
 from .threshold import ThresholdOp
@@ -21,6 +24,9 @@ Dataflow = Dialect(
         ThresholdOp,
         RequantizeOp,
         ArgMaxOp,
+        ForkOp,
+        AddOp,
+        ConcatOp,
         WidthConverterOp,
         FifoOp,
         ToStreamOp,
@@ -31,15 +37,19 @@ Dataflow = Dialect(
 
 __all__ = [
     "HARDWARE",
+    "AddOp",
     "ArgMaxOp",
+    "ConcatOp",
     "Dataflow",
     "FifoOp",
     "FoldableOp",
+    "ForkOp",
     "FromStreamOp",
     "MatrixVectorOp",
     "Memory",
     "MemoryAttr",
     "RequantizeOp",
+    "Source",
     "StreamType",
     "ThresholdOp",
     "ToStreamOp",
@@ -47,6 +57,7 @@ __all__ = [
     "WidthConverterOp",
     "check_lanes",
     "hardware_function",
+    "sources",
     "stream_type",
-    "unit_chain",
+    "unit_graph",
 ]

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.ir import SSAValue
-from xdsl.irdl import irdl_op_definition, traits_def
+from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
@@ -12,7 +14,7 @@ from xdsl.traits import Pure
 from ..q.select import index_type
 from .assembly import divisors, parse_stream, print_operands
 from .types import StreamType, stream_type
-from .unit import FoldableOp
+from .unit import AnyStream, FoldableOp
 
 
 @irdl_op_definition
@@ -25,6 +27,8 @@ class ArgMaxOp(FoldableOp):
     """
 
     name = "dataflow.arg_max"
+    input = operand_def(AnyStream)
+    result = result_def(AnyStream)
     traits = traits_def(Pure())
 
     def __init__(self, input: SSAValue):
@@ -41,8 +45,8 @@ class ArgMaxOp(FoldableOp):
     def foldings(self) -> list[tuple[int, int]]:
         return [(lanes, 1) for lanes in divisors(self.input_type.elements)]
 
-    def folded(self, input: SSAValue, folding: tuple[int, int]) -> ArgMaxOp:
-        return ArgMaxOp(input)
+    def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> ArgMaxOp:
+        return ArgMaxOp(inputs[0])
 
     @classmethod
     def parse(cls, parser: Parser) -> ArgMaxOp:

@@ -43,6 +43,17 @@ def parse_next_value(parser: Parser) -> SSAValue:
     return parse_value(parser)
 
 
+def parse_next_stream(parser: Parser) -> SSAValue:
+    """`, %stream`."""
+    parser.parse_punctuation(",")
+    return parse_stream(parser)
+
+
+def parse_streams(parser: Parser) -> list[SSAValue]:
+    """`%a, %b, ...`: one stream or more."""
+    return parser.parse_comma_separated_list(parser.Delimiter.NONE, lambda: parse_stream(parser))
+
+
 def parse_optional_value(parser: Parser, keyword: str) -> SSAValue | None:
     """`keyword %value`, or nothing."""
     return parse_value(parser) if parser.parse_optional_keyword(keyword) else None
@@ -52,6 +63,12 @@ def parse_count(parser: Parser, keyword: str) -> int:
     """`keyword 28`: a positive number."""
     parser.parse_keyword(keyword)
     return _parse_positive(parser, keyword)
+
+
+def parse_counts(parser: Parser, keyword: str) -> list[int]:
+    """`keyword [16, 32]`: positive numbers."""
+    parser.parse_keyword(keyword)
+    return parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: _parse_positive(parser, keyword))
 
 
 def parse_optional_count(parser: Parser, keyword: str) -> int | None:

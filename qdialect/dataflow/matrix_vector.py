@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import Attribute, SpacedOpaqueSyntaxAttribute, SSAValue
@@ -13,6 +15,7 @@ from xdsl.irdl import (
     opt_operand_def,
     opt_prop_def,
     prop_def,
+    result_def,
     traits_def,
 )
 from xdsl.parser import Parser
@@ -73,6 +76,7 @@ class MatrixVectorOp(FoldableOp):
     input = operand_def(AnyStream)
     weights = operand_def(IntegerTensor)
     bias = opt_operand_def(IntegerTensor)
+    result = result_def(AnyStream)
     pe_attr = prop_def(IntegerAttr.constr(i64), prop_name="pe")
     simd_attr = prop_def(IntegerAttr.constr(i64), prop_name="simd")
     memory_attr = opt_prop_def(MemoryAttr, prop_name="memory")
@@ -162,11 +166,11 @@ class MatrixVectorOp(FoldableOp):
     def foldings(self) -> list[tuple[int, int]]:
         return [(simd, pe) for pe in divisors(self.rows) for simd in divisors(self.columns)]
 
-    def folded(self, input: SSAValue, folding: tuple[int, int]) -> MatrixVectorOp:
+    def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> MatrixVectorOp:
         simd, pe = folding
         type_ = self.result_type.element_type
         return MatrixVectorOp(
-            input, self.weights, type_, bias=self.bias, pe=pe, simd=simd, memory=self.memory, range=self.range
+            inputs[0], self.weights, type_, bias=self.bias, pe=pe, simd=simd, memory=self.memory, range=self.range
         )
 
     @classmethod

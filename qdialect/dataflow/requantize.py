@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def, traits_def
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
@@ -46,6 +48,7 @@ class RequantizeOp(FoldableOp):
     input = operand_def(AnyStream)
     multiplier = operand_def(IntegerTensor)
     addend = operand_def(IntegerTensor)
+    result = result_def(AnyStream)
     shift_attr = prop_def(IntegerAttr.constr(i64), prop_name="shift")
     rounding_attr = prop_def(RoundingAttr, prop_name="rounding")
     clip = prop_def(RangeAttr)
@@ -98,9 +101,9 @@ class RequantizeOp(FoldableOp):
     def foldings(self) -> list[tuple[int, int]]:
         return [(lanes, lanes) for lanes in divisors(self.input_type.elements)]
 
-    def folded(self, input: SSAValue, folding: tuple[int, int]) -> RequantizeOp:
+    def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> RequantizeOp:
         return RequantizeOp(
-            input,
+            inputs[0],
             self.multiplier,
             self.addend,
             self.result_type.element_type,

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
@@ -10,6 +12,7 @@ from xdsl.irdl import (
     operand_def,
     opt_operand_def,
     prop_def,
+    result_def,
     traits_def,
 )
 from xdsl.parser import Parser
@@ -53,6 +56,7 @@ class ThresholdOp(FoldableOp):
     input = operand_def(AnyStream)
     thresholds = operand_def(IntegerTensor)
     descending = opt_operand_def(IntegerTensor)
+    result = result_def(AnyStream)
     base_attr = prop_def(IntegerAttr.constr(i64), prop_name="base")
     traits = traits_def(Pure())
 
@@ -105,9 +109,9 @@ class ThresholdOp(FoldableOp):
     def foldings(self) -> list[tuple[int, int]]:
         return [(lanes, lanes) for lanes in divisors(self.input_type.elements)]
 
-    def folded(self, input: SSAValue, folding: tuple[int, int]) -> ThresholdOp:
+    def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> ThresholdOp:
         type_ = self.result_type.element_type
-        return ThresholdOp(input, self.thresholds, type_, self.base, descending=self.descending, lanes=folding[1])
+        return ThresholdOp(inputs[0], self.thresholds, type_, self.base, descending=self.descending, lanes=folding[1])
 
     @classmethod
     def parse(cls, parser: Parser) -> ThresholdOp:

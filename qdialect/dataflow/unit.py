@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
-from xdsl.ir import SSAValue
-from xdsl.irdl import BaseAttr, operand_def, result_def
+from xdsl.ir import OpResult, SSAValue
+from xdsl.irdl import BaseAttr
 from xdsl.utils.exceptions import VerifyException
 
 from ..attrs import Array
@@ -19,27 +20,36 @@ AnyStream = BaseAttr(StreamType)
 
 
 class UnitOp(QOp, ABC):
-    """One hardware unit: takes a stream, makes a stream.
+    """One hardware unit: takes streams, makes streams. Operands that are no streams are constants.
 
-    The lanes of the input stream may differ from `input_lanes`, which is what the unit takes in a beat; the pass
-    q-insert-width-converters puts a converter between. The lanes of the result are what the unit makes.
+    The lanes of an input stream may differ from `input_lanes`, which is what the unit takes in a beat; the pass
+    q-insert-width-converters puts a converter between. The lanes of a result are what the unit makes.
     """
-
-    input = operand_def(AnyStream)
-    result = result_def(AnyStream)
 
     @property
     @abstractmethod
     def input_lanes(self) -> int:
-        """Elements that the unit takes in a beat."""
+        """Elements that the unit takes in a beat of each of its inputs."""
+
+    @property
+    def streams_in(self) -> tuple[SSAValue, ...]:
+        """The streams that it takes, in the order of its operands."""
+        return tuple(operand for operand in self.operands if isinstance(operand.type, StreamType))
+
+    @property
+    def streams_out(self) -> tuple[OpResult, ...]:
+        """The streams that it makes, one a result."""
+        return tuple(self.results)
 
     @property
     def input_type(self) -> StreamType:
-        return stream_type(self.input)
+        """Type of the first (or only) stream that it takes."""
+        return stream_type(self.streams_in[0])
 
     @property
     def result_type(self) -> StreamType:
-        return stream_type(self.result)
+        """Type of the first (or only) stream that it makes."""
+        return stream_type(self.results[0])
 
     def constant(self, operand: SSAValue, name: str) -> Array:
         """Codes of a constant operand; VerifyException if it is not a constant."""
@@ -61,15 +71,15 @@ class UnitOp(QOp, ABC):
 
 
 class FoldableOp(UnitOp, ABC):
-    """A unit that computes, and does more or less of it in a cycle: a *folding* is (lanes taken, lanes made)."""
+    """A unit that does more or less in a cycle: a *folding* is (lanes taken of each input, lanes made)."""
 
     @abstractmethod
     def foldings(self) -> list[tuple[int, int]]:
         """Every folding that the unit can have."""
 
     @abstractmethod
-    def folded(self, input: SSAValue, folding: tuple[int, int]) -> FoldableOp:
-        """A new op that computes the same of the stream `input`, with another folding."""
+    def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> FoldableOp:
+        """A new op that computes the same of the streams `inputs`, with another folding."""
 
     @property
     def follows_input(self) -> bool:

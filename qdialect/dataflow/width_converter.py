@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from xdsl.ir import SSAValue
-from xdsl.irdl import irdl_op_definition, traits_def
+from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
 
 from .assembly import lanes_fault, parse_count, parse_stream, print_operands
 from .types import stream_type
-from .unit import UnitOp
+from .unit import AnyStream, UnitOp
 
 
 @irdl_op_definition
@@ -24,6 +24,8 @@ class WidthConverterOp(UnitOp):
     """
 
     name = "dataflow.width_converter"
+    input = operand_def(AnyStream)
+    result = result_def(AnyStream)
     traits = traits_def(Pure())
 
     def __init__(self, input: SSAValue, lanes: int):

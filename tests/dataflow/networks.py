@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from qopt_mlir.passes.runner import parse_passes
-from qopt_mlir.passes.set_folding import fold_chain
+from qopt_mlir.passes.set_folding import fold_graph
 from qopt_mlir.qdialect.attrs import DenseAttr
-from qopt_mlir.qdialect.dataflow import FoldableOp, hardware_function, unit_chain
+from qopt_mlir.qdialect.dataflow import FoldableOp, hardware_function, unit_graph
 from qopt_mlir.qdialect.formats import BipolarFormat, IntRange, Overflow, Rounding
 from qopt_mlir.qdialect.q import (
     AddOp,
@@ -135,6 +135,6 @@ def run_passes(module: ModuleOp, pipeline: str) -> ModuleOp:
 def fold_at_random(module: ModuleOp, rnd: random.Random) -> None:
     """Give every unit a random folding."""
     function = hardware_function(module)
-    units: list[Any] = [unit for unit in unit_chain(function) if isinstance(unit, FoldableOp)]
-    fold_chain(module, function, units, tuple(rnd.choice(unit.foldings()) for unit in units))
+    units: list[Any] = [unit for unit in unit_graph(function) if isinstance(unit, FoldableOp)]
+    fold_graph(module, function, {unit: rnd.choice(unit.foldings()) for unit in units})
     module.verify()

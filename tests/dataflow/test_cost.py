@@ -14,7 +14,7 @@ from qopt_mlir.backends.synthesis import missing_yosys, synthesise
 from qopt_mlir.qdialect.cost import UNITS, unit_cost, unit_stages
 from qopt_mlir.qdialect.cost.timing import simulate
 from qopt_mlir.qdialect.cost.unit import bram18
-from qopt_mlir.qdialect.dataflow import UnitOp, hardware_function, unit_chain
+from qopt_mlir.qdialect.dataflow import UnitOp, hardware_function, unit_graph
 from xdsl.dialects.builtin import ModuleOp
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -29,7 +29,7 @@ def random_module(seed: int, sizes: list[int]) -> ModuleOp:
 
 
 def units(module: ModuleOp) -> list[UnitOp]:
-    return unit_chain(hardware_function(module))
+    return unit_graph(hardware_function(module))
 
 
 def test_latency_and_cycles_are_those_of_the_units() -> None:

@@ -14,7 +14,7 @@ from qopt_mlir.backends.hardware import hardware_top
 from qopt_mlir.backends.simulators.amaranth import simulate_amaranth
 from qopt_mlir.backends.simulators.common import Stimulus
 from qopt_mlir.qdialect.cost import predict_timing
-from qopt_mlir.qdialect.dataflow import hardware_function, unit_chain
+from qopt_mlir.qdialect.dataflow import hardware_function, unit_graph
 from qopt_mlir.qdialect.formats import BipolarFormat
 from qopt_mlir.qdialect.reference import compile_function
 from xdsl.dialects.builtin import ModuleOp
@@ -72,7 +72,7 @@ def test_hardware_computes_and_keeps_time_as_predicted(seed: int) -> None:
     module = run_passes(typed, "q-convert-to-dataflow")
     fold_at_random(module, network.rnd)
     module = run_passes(module, "q-insert-width-converters" if seed % 3 == 0 else FINISH)
-    units = unit_chain(hardware_function(module))
+    units = unit_graph(hardware_function(module))
     frames = 6
     x = network.inputs(frames)
     expected = np.asarray(compile_function(typed).run_codes({0: x})[0]).reshape(-1)

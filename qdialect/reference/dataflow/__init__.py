@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Meanings of the dataflow dialect's units; importing this package registers them."""
 
-from . import arg_max, matrix_vector, pass_through, requantize, threshold
+from . import add, arg_max, concat, fork, matrix_vector, pass_through, requantize, threshold
 
-__all__ = ["arg_max", "matrix_vector", "pass_through", "requantize", "threshold"]
+__all__ = ["add", "arg_max", "concat", "fork", "matrix_vector", "pass_through", "requantize", "threshold"]
