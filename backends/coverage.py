@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 from textwrap import wrap
 from typing import IO, Literal
 
@@ -23,6 +24,7 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
+from xdsl.ir import SSAValue
 from xdsl.utils.target import Target
 
 from ..passes.hardware_division import obstacles
@@ -30,10 +32,9 @@ from ..passes.hardware_support import LINEAR, Reason, grouped, number_refusal
 from ..passes.pipelines import to_dataflow, to_typed
 from ..passes.runner import parse_passes, run_passes
 from ..qdialect.attrs import Array
-from ..qdialect.cost import total_cost
-from ..qdialect.dataflow.chain import hardware_function, unit_chain
 from ..qdialect.errors import QoptError
 from ..qdialect.formats import BipolarFormat
+from ..qdialect.q import ConstantOp
 from ..qdialect.reference.boundary import argument_names
 from ..qdialect.types import element_type, integer_format, is_integer_type, shape_of
 from .arrays import load_arrays
@@ -45,7 +46,7 @@ from .verilog import verilog_files
 Verdict = Literal["yes", "no", "not tried"]
 
 STEPS = ("import", "executes", "typed", "dataflow", "Verilog")
-MAX_MEMORY_BITS = 1 << 24  # weights and thresholds of a network whose Verilog is written
+MAX_CONSTANT_BITS = 1 << 24  # weights, thresholds of a network whose Verilog is written
 CLOCK = 200e6  # hertz
 RANDOM_SEED = 1
 RANDOM_LIMIT = 1 << 15  # size of random codes at most
@@ -112,7 +113,8 @@ def _reason(fault: Exception) -> Reason:
     """An error as a reason; a fault of the program is called one."""
     if not isinstance(fault, QoptError):
         return Reason(f"{type(fault).__name__}: {fault}", "a fault of qopt: please report it with the model")
-    return Reason(fault.what, fault.mend or "", (fault.where,) if fault.where else ())
+    place = (fault.where or "").partition("\n")[0]  # without the line of text that is shown behind it
+    return Reason(fault.what, fault.mend or "", (place,) if place else ())
 
 
 # --- the steps, each giving its obstacles ------------------------------------------------------------------------
@@ -182,12 +184,17 @@ def _lower_to_dataflow(context: Context, module: ModuleOp, typed: Step) -> list[
     return []
 
 
+def _bits(value: SSAValue) -> int:
+    type_ = element_type(value)
+    return prod(shape_of(value)) * integer_format(type_).word_length if is_integer_type(type_) else 0
+
+
 def _write_verilog(module: ModuleOp, dataflow: Step) -> list[Reason]:
     if dataflow.verdict != "yes":
         raise _NotTried("it has no dataflow level")
-    bits = total_cost(unit_chain(hardware_function(module))).memory_bits
-    if bits > MAX_MEMORY_BITS:
-        raise _NotTried(f"its weights and thresholds are {bits} bits, more than {MAX_MEMORY_BITS}; `qopt build` tries")
+    bits = sum(_bits(op.result) for op in module.walk() if isinstance(op, ConstantOp))
+    if bits > MAX_CONSTANT_BITS:
+        raise _NotTried(f"its constants have {bits} bits, more than {MAX_CONSTANT_BITS}; `qopt build` tries")
     describe(module, "network", "top")
     verilog_files(module, "top")
     return []

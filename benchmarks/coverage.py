@@ -111,7 +111,7 @@ def survey(path: Path) -> Row:
     row.imports = "yes"
     frames = {info.name: array for info, array in zip(inputs, given, strict=False)}
     outputs = _execute(row, module, frames, vectors(path, "out"))
-    row.text = _round_trip(module)
+    _round_trip(row, module)
     _to_hardware(row, module, frames, outputs)
     return row
 
@@ -167,13 +167,18 @@ def _difference(actual: Array, wanted: Array) -> str:
     return f"{10.0 ** np.ceil(np.log10(largest / span)):.0e}"
 
 
-def _round_trip(module: Any) -> str:
+def _round_trip(row: Row, module: Any) -> None:
+    from qopt_mlir.qdialect.errors import QoptError
     from qopt_mlir.qdialect.text import module_text, parse_module, verify_module
 
     text = module_text(module)
-    again = parse_module(text, "printed")
-    verify_module(again)
-    return "same" if module_text(again) == text else "differs"
+    try:
+        again = parse_module(text, "printed")
+        verify_module(again)
+    except QoptError as fault:
+        row.text, row.reasons["text"] = "no", [_short(fault.what)]
+        return
+    row.text = "same" if module_text(again) == text else "differs"
 
 
 def _to_hardware(row: Row, module: Any, frames: dict[str, Array], outputs: list[Array] | None) -> None:

@@ -210,8 +210,8 @@ def _linear_refusal(op: Operation) -> Refusal:
     if raw:
         formats = " ".join(f"--input-format '{name}: fixed<16, 10>'" for name in raw)
         names = " and ".join(f"'{name}'" for name in raw)
-        plural = "input" if len(raw) == 1 else "inputs"
-        return Refusal(op, f"{plural} {names} reaches {op.name} without a quantiser", f"give {formats}")
+        reach = f"input {names} reaches" if len(raw) == 1 else f"inputs {names} reach"
+        return Refusal(op, f"{reach} {op.name} without a quantiser", f"give {formats}")
     if any(is_f32(element_type(value)) for value in op.operands):
         return Refusal(op, f"{op.name} works on float32 numbers", "quantise both of its operands before export")
     mend = "run q-streamline first; a scale must be the same along the summed axis (one for the tensor or each output)"
