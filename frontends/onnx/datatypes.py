@@ -71,6 +71,15 @@ def float_type(name: str) -> FloatType | None:
     return _FLOATS.get(name)
 
 
+def onnx_name(type_: Attribute | str) -> str:
+    """ONNX name of an integer type of the IR, or of a numpy dtype."""
+    if isinstance(type_, str):
+        return {"float32": "FLOAT", "float64": "DOUBLE", "str": "STRING", "object": "STRING"}.get(type_, type_.upper())
+    assert isinstance(type_, FixedType | UFixedType), type_
+    bits = type_.format.word_length
+    return "BOOL" if type_ == UFixedType(1) else f"{'INT' if isinstance(type_, FixedType) else 'UINT'}{bits}"
+
+
 def input_type(name: str) -> Attribute | None:
     """Type of a graph input of an ONNX element type; None if it cannot enter a network."""
     return Float32Type() if name == "FLOAT" else integer_type(name)

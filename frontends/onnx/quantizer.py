@@ -10,25 +10,27 @@ from typing import Any
 import numpy as np
 from xdsl.ir import Attribute, SSAValue
 
-from ...qdialect.formats import IntRange, Rounding
+from ...qdialect.formats import IntRange, Overflow, Rounding
 from ...qdialect.q import AddOp, ClipOp, DivOp, MulOp, QuantizeOp, SubOp
-from ...qdialect.types import BipolarType, FixedType, UFixedType, fixed_type
+from ...qdialect.types import BipolarType, FixedType, FloatType, UFixedType, fixed_type
 from .model import Array, scalar_of
 from .node import Node
 
 MAX_BITS = 64
+NO_ZERO_POINT = np.zeros((), np.float32)
 
 
 @dataclass(frozen=True)
 class Codes:
-    """The integer codes of a quantiser: a type and whether its lowest (unsigned: highest) code is unused.
+    """The codes of a quantiser: a type and whether its lowest (unsigned: highest) code is unused.
 
-    `clip` bounds the scaled number where the codes are fewer than the type has.
+    `clip` are the bounds of the scaled number where the codes are fewer than the type has; they broadcast.
     """
 
-    type: FixedType | UFixedType | BipolarType
+    type: FixedType | UFixedType | BipolarType | FloatType
     narrow: bool = False
-    clip: IntRange | None = None
+    clip: tuple[Array, Array] | None = None
+    overflow: Overflow = Overflow.SATURATE
 
 
 def codes_of_range(range_: IntRange) -> Codes:
@@ -38,7 +40,17 @@ def codes_of_range(range_: IntRange) -> Codes:
     if range_ == full:
         return Codes(type_)
     narrow = IntRange(full.lo + 1, full.hi) if range_.signed else IntRange(full.lo, max(full.hi - 1, 0))
-    return Codes(type_, True) if range_ == narrow else Codes(type_, False, range_)
+    if range_ == narrow:
+        return Codes(type_, True)
+    return Codes(type_, False, (np.asarray(range_.lo), np.asarray(range_.hi)))
+
+
+def codes_of_bounds(low: Array, high: Array) -> Codes:
+    """The same for bounds that differ between channels: the type holds them all, a clip keeps them apart."""
+    lowest, highest = scalar_of(low), scalar_of(high)
+    if lowest is not None and highest is not None:
+        return codes_of_range(IntRange(lowest, highest))
+    return Codes(fixed_type(IntRange(int(low.min()), int(high.max()))), False, (low, high))
 
 
 def emit_quantizer(
@@ -48,13 +60,29 @@ def emit_quantizer(
 
     One power of two as the scale, without a zero point, becomes the type's fraction bits, and nothing else is left.
     """
-    exponent = power_of_two(scalar_of(scale))
-    if exponent is not None and not zero_point.any() and not isinstance(codes.type, BipolarType):
-        type_ = type(codes.type)(codes.type.format.word_length, -exponent)
-        if codes.clip is not None:
-            x = emit_clip(node, x, codes.clip, exponent)
-        return node.emit(QuantizeOp(x, type_, rounding, narrow=codes.narrow))
-    return emit_dequantizer(node, emit_codes(node, x, scale, zero_point, codes, rounding), scale, zero_point)
+    if zero_point.any():
+        return emit_dequantizer(node, emit_codes(node, x, scale, zero_point, codes, rounding), scale, zero_point)
+    quanta = emit_quanta(node, x, scale, codes, rounding)
+    return quanta if fraction_bits_of(scale, codes.type) is not None else emit_scale(node, quanta, scale)
+
+
+def emit_quanta(
+    node: Node, x: SSAValue, scale: Array, codes: Codes, rounding: Rounding = Rounding.HALF_EVEN
+) -> SSAValue:
+    """`quantize(x / scale)`; times the scale if that goes into the type (see `fraction_bits_of`)."""
+    fraction_bits = fraction_bits_of(scale, codes.type)
+    if fraction_bits is None or not isinstance(codes.type, FixedType | UFixedType):
+        return emit_codes(node, x, scale, NO_ZERO_POINT, codes, rounding)
+    type_ = type(codes.type)(codes.type.format.word_length, fraction_bits)
+    if codes.clip is not None:
+        x = emit_clip(node, x, codes.clip, -fraction_bits)
+    return node.emit(QuantizeOp(x, type_, rounding, codes.overflow, codes.narrow))
+
+
+def fraction_bits_of(scale: Array, type_: Attribute) -> int | None:
+    """The fraction bits that say one power of two as the scale of fixed-point codes; None for other scales."""
+    exponent = power_of_two(scalar_of(scale)) if isinstance(type_, FixedType | UFixedType) else None
+    return None if exponent is None else -exponent
 
 
 def emit_codes(
@@ -67,7 +95,7 @@ def emit_codes(
         x = node.emit(AddOp(x, zero_point_constant(node, zero_point)))
     if codes.clip is not None:
         x = emit_clip(node, x, codes.clip, 0)
-    return node.emit(QuantizeOp(x, codes.type, rounding, narrow=codes.narrow))
+    return node.emit(QuantizeOp(x, codes.type, rounding, codes.overflow, codes.narrow))
 
 
 def emit_dequantizer(node: Node, codes: SSAValue, scale: Array, zero_point: Array) -> SSAValue:
@@ -77,10 +105,10 @@ def emit_dequantizer(node: Node, codes: SSAValue, scale: Array, zero_point: Arra
     return emit_scale(node, codes, scale)
 
 
-def emit_clip(node: Node, x: SSAValue, range_: IntRange, exponent: int) -> SSAValue:
-    """`x` bounded to `range_ * 2**exponent`, in float32."""
-    low, high = (np.asarray(bound * 2.0**exponent, np.float32) for bound in (range_.lo, range_.hi))
-    return node.emit(ClipOp(x, node.add_constant(low), node.add_constant(high)))
+def emit_clip(node: Node, x: SSAValue, bounds: tuple[Array, Array], exponent: int) -> SSAValue:
+    """`x` bounded to `bounds * 2**exponent`."""
+    low, high = (node.constant_beside(x, short(np.ldexp(bound.astype(np.float32), exponent))) for bound in bounds)
+    return node.emit(ClipOp(x, low, high))
 
 
 def emit_scale(node: Node, codes: SSAValue, scale: Array) -> SSAValue:

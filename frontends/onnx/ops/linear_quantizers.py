@@ -1,162 +1,246 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QuantizeLinear and DequantizeLinear; between them, perhaps, Clip: the QCDQ and QDQ forms of one quantiser.
-
-ONNX rounds first and then adds the zero point: `clip(round(x / s) + z, lo, hi)`, where QONNX's Quant rounds
-`x / s + z`; the two differ at ties. So a quantiser with a zero point is written as
-`round(clip(x / s, lo - z, hi - z)) * s`, which is the same number in float32 and has no zero point left.
-"""
+"""QuantizeLinear and DequantizeLinear; between them, perhaps, Clip: the QCDQ and QDQ forms of one quantiser."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 
 import numpy as np
 from xdsl.ir import SSAValue
 
-from ....qdialect.formats import IntRange
-from ....qdialect.q import AddOp, QuantizeOp, SubOp
-from ....qdialect.types import FixedType, UFixedType, element_type, fixed_type, is_integer_type
-from ..datatypes import integer_type
-from ..model import Array, scalar_of
-from ..node import Deferred, Node
-from ..quantizer import (
-    Codes,
-    check_fits,
-    check_scale,
-    codes_of_range,
-    emit_codes,
-    emit_codes_times_scale,
-    emit_quantizer,
-    emit_scale,
-    short,
+from ....qdialect.formats import IntRange, Overflow
+from ....qdialect.q import AddOp, DivOp, MulOp, QuantizeOp, ReshapeOp, SubOp
+from ....qdialect.types import (
+    FixedType,
+    FloatType,
+    UFixedType,
+    element_type,
+    fixed_type,
+    is_integer_type,
+    shape_of,
 )
+from ..datatypes import TYPE_NAMES, float_type, integer_type
+from ..model import STANDARD_DOMAIN, Array
+from ..node import Node, Value
+from ..quantized_value import CodeTensor, Parameters, QuantizedValue, integer_constant
+from ..quantizer import check_fits, check_scale, emit_codes_times_scale, emit_scale
 from ..registry import importer
 
-NO_ZERO_POINT = np.zeros((), np.float32)
+DOMAINS = (STANDARD_DOMAIN, "com.microsoft")
+FLOAT32 = 1  # TensorProto.DataType
+LARGEST_QUANTIZED_BITS = 16
+# bits of the significand and exponents of the normal numbers, of floats that a scale can have instead of float32
+_SHORT_FLOATS = {"float16": (11, range(-14, 16)), "bfloat16": (8, range(-126, 128))}
 
 
-@dataclass
-class QuantizedValue(Deferred):
-    """The codes of a QuantizeLinear `node`, not written yet: what they become depends on who dequantises them.
-
-    `scale` broadcasts against `source`. `range` are the codes that saturation and a Clip have left.
-    """
-
-    node: Node
-    source: SSAValue
-    scale: Array
-    zero_point: int
-    type: FixedType | UFixedType
-    range: IntRange
-    _codes: SSAValue | None = field(default=None, init=False)
-    _numbers: SSAValue | None = field(default=None, init=False)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.node.shape(0)
-
-    def clipped(self, low: int | None, high: int | None) -> QuantizedValue | None:
-        """The codes behind a Clip; None if it leaves no code."""
-        lo = self.range.lo if low is None else max(low, self.range.lo)
-        hi = self.range.hi if high is None else min(high, self.range.hi)
-        return replace(self, range=IntRange(lo, hi)) if lo <= hi else None
-
-    def numbers(self, node: Node) -> SSAValue:
-        """The numbers that the codes stand for, written (once) at `node`, the DequantizeLinear."""
-        if self._numbers is None:
-            self._numbers = emit_quantizer(node, self.source, self.scale, NO_ZERO_POINT, self._centred)
-        return self._numbers
-
-    def materialise(self) -> SSAValue:
-        if self._codes is None:
-            codes = emit_codes(self.node, self.source, self.scale, NO_ZERO_POINT, self._centred)
-            if self.zero_point:
-                codes = self.node.emit(AddOp(codes, integer_constant(self.node, np.asarray(self.zero_point))))
-            if element_type(codes) != self.type:
-                codes = self.node.emit(QuantizeOp(codes, self.type))
-            self.node.builder.integers.add(codes)
-            self._codes = codes
-        return self._codes
-
-    @property
-    def _centred(self) -> Codes:
-        """The codes less the zero point."""
-        return codes_of_range(IntRange(self.range.lo - self.zero_point, self.range.hi - self.zero_point))
+@importer("QuantizeLinear", domains=DOMAINS)
+def import_quantize_linear(node: Node) -> Value:
+    """Codes that are not written yet; or, where scale or zero point are computed, codes."""
+    type_ = _code_type(node)
+    if not (_is_constant(node, 1) and _is_constant(node, 2)):
+        return _dynamic_codes(node, type_)
+    precision = node.integer("precision", 0) or FLOAT32
+    scale_name = node.constant(1, "the scale").dtype.name
+    if precision != FLOAT32 or (scale_name in _SHORT_FLOATS and not node.has("precision")):
+        name = TYPE_NAMES.get(precision, str(precision)) if precision != FLOAT32 else scale_name
+        raise node.error(f"a division in {name} is not supported", "give the scale in float32, or precision float32")
+    return quantized(node, _number_operand(node), constant_parameters(node, type_))
 
 
-@importer("QuantizeLinear")
-def import_quantize_linear(node: Node) -> QuantizedValue:
-    scale, zero_point = _parameters(node)
-    zero = scalar_of(zero_point)
-    if zero is None:
-        raise node.error("the zero points of the channels differ", "quantise with one zero point for the tensor")
-    type_ = integer_type(_code_type_name(node, zero_point))
-    if not isinstance(type_, FixedType | UFixedType):
-        raise node.error(f"codes of type {_code_type_name(node, zero_point)} are not supported", "quantise to integers")
-    source = node.number_operand(0)
-    return QuantizedValue(node, source, scale, zero, type_, type_.format.code_range)
+def quantized(node: Node, source: SSAValue, parameters: Parameters) -> QuantizedValue:
+    """The codes of a source, to be written by those who use them."""
+    type_ = parameters.type
+    if not isinstance(type_, FloatType):
+        range_ = type_.format.code_range
+        return QuantizedValue(node, parameters, source, np.asarray(range_.lo), np.asarray(range_.hi))
+    if parameters.zero_point.any():
+        raise node.error("float codes with a zero point are not supported", "quantise with the zero point 0")
+    unbounded = np.zeros(())
+    return QuantizedValue(node, parameters, source, unbounded, unbounded, _float_overflow(node, type_))
 
 
-@importer("DequantizeLinear")
+def _float_overflow(node: Node, type_: FloatType) -> Overflow:
+    if node.integer("saturate", 1) or type_.format.word_length < 8:
+        return Overflow.SATURATE
+    if type_.format.specials == "none":
+        mend = "quantise with saturate = 1, or to float8e4m3fn or float8e5m2"
+        raise node.error("overflow to NaN is not supported for float8 types without infinity ('fnuz')", mend)
+    return Overflow.INFINITY
+
+
+@importer("DequantizeLinear", domains=DOMAINS)
 def import_dequantize_linear(node: Node) -> SSAValue:
-    scale, zero_point = _parameters(node)
-    value = node.value(0)
+    if not (_is_constant(node, 1) and _is_constant(node, 2)):
+        return _dynamic_numbers(node)
+    parameters = constant_parameters(node, code_type_of(node, 0))
+    _check_product(node, parameters)
+    return dequantized(node, 0, parameters)
+
+
+def code_type_of(node: Node, index: int) -> FixedType | UFixedType | FloatType:
+    """The type of the codes that input `index` holds."""
+    value = node.value(index)
     if isinstance(value, np.ndarray):
-        return _dequantized_constant(node, value, scale, zero_point)
-    if isinstance(value, QuantizedValue):
-        if np.array_equal(short(value.scale), short(scale)) and bool(np.all(zero_point == value.zero_point)):
-            return value.numbers(node)
-    codes = node.operand(0)
-    if not is_integer_type(element_type(codes)):
+        return _type_named(node, value.dtype.name)
+    type_ = value.parameters.type if isinstance(value, CodeTensor) else element_type(node.operand(index))
+    if not isinstance(type_, FixedType | UFixedType | FloatType):
         raise node.error("the input holds no integer codes", "put a QuantizeLinear in front of it")
-    if zero_point.any():
-        codes = node.emit(SubOp(codes, integer_constant(node, zero_point)))
-    return emit_scale(node, codes, scale)
+    return type_
 
 
-def _dequantized_constant(node: Node, codes: Array, scale: Array, zero_point: Array) -> SSAValue:
-    type_ = integer_type(codes.dtype.name)
-    if type_ is None:
-        raise node.error(f"codes of type {codes.dtype.name} are not supported", "store integer codes")
+def dequantized(node: Node, index: int, parameters: Parameters) -> SSAValue:
+    """The numbers that input `index` stands for."""
+    value = node.value(index)
+    if isinstance(value, np.ndarray):
+        return _dequantized_constant(node, value, parameters)
+    if isinstance(value, CodeTensor) and parameters.equals(value.parameters):
+        return value.numbers(node)
+    codes = node.operand(index)
+    if parameters.zero_point.any():
+        codes = node.emit(SubOp(codes, integer_constant(node, parameters.zero_point)))
+    return emit_scale(node, codes, parameters.scale)
+
+
+def _dequantized_constant(node: Node, codes: Array, parameters: Parameters) -> SSAValue:
+    type_, zero_point = parameters.type, parameters.zero_point
+    if isinstance(type_, FloatType):
+        if not np.isfinite(codes.astype(np.float32)).all():
+            raise node.error("the constant holds NaN or infinity", "export the model again with finite numbers")
+        return emit_scale(node, node.add_constant(codes.view(np.uint8), type_), parameters.scale)
+    codes = codes.astype(np.int64)
     if zero_point.any() and codes.size:
-        codes = codes.astype(np.int64) - zero_point
+        codes = codes - zero_point
         type_ = fixed_type(IntRange(int(codes.min()), int(codes.max())))
-    return emit_codes_times_scale(node, codes, type_, scale)
+    return emit_codes_times_scale(node, codes, type_, parameters.scale)
 
 
-def _parameters(node: Node) -> tuple[Array, Array]:
-    """Scale (float32) and zero point (int64) of the node, shaped to broadcast against its input."""
-    shape = node.shape(0)
-    if node.integer("block_size", 0):
-        raise node.error("blocked quantisation is not supported", "quantise by tensor or by channel")
-    scale = _along_axis(node, node.constant_numbers(1, "the scale"), shape)
+# scale and zero point
+
+
+def constant_parameters(
+    node: Node, type_: FixedType | UFixedType | FloatType, inputs: Sequence[int] = (0, 1, 2)
+) -> Parameters:
+    """Constant scale (float32) and zero point (int64), shaped to broadcast against the codes or numbers.
+
+    Args: inputs: where the node has the tensor, the scale and the zero point.
+    """
+    tensor, scale_index, zero_index = inputs
+    shape = node.shape(tensor)
+    scale = _along_axis(node, node.constant_numbers(scale_index, "the scale"), shape)
     check_scale(node, scale, shape)
     zero_point = np.zeros((), np.int64)
-    if node.has_input(2):
-        given = node.constant(2, "the zero point")
-        if integer_type(given.dtype.name) is None:
-            raise node.error(f"a zero point of type {given.dtype.name} is not supported", "quantise to integers")
-        zero_point = _along_axis(node, given.astype(np.int64), shape)
+    if node.has_input(zero_index):
+        given = node.constant(zero_index, "the zero point")
+        _type_named(node, given.dtype.name)
+        zero_point = _along_axis(node, given.astype(np.float32).astype(np.int64), shape)
         check_fits(node, zero_point, shape, "zero point")
-    return scale, zero_point
+    return Parameters(scale, zero_point, type_)
 
 
 def _along_axis(node: Node, parameter: Array, shape: tuple[int, ...]) -> Array:
-    """A parameter of one axis as a parameter of the whole rank."""
-    if parameter.size == 1 or parameter.ndim != 1:
-        return parameter.reshape(()) if parameter.size == 1 else parameter
-    axis = node.axis(node.integer("axis", 1), len(shape))
+    """A parameter of one axis, or of blocks along it, as a parameter of the whole rank."""
+    if parameter.size == 1:
+        return parameter.reshape(())
+    block = node.integer("block_size", 0)
+    axis = (
+        node.axis(node.integer("axis", 1 if len(shape) > 1 else 0), len(shape)) if parameter.ndim == 1 or block else 0
+    )
+    if block:
+        blocks = (*shape[:axis], -(-shape[axis] // max(block, 1)), *shape[axis + 1 :])
+        if block < 0 or parameter.shape != blocks:
+            mend = f"give it the shape {list(blocks)}"
+            raise node.error(f"parameters of shape {list(parameter.shape)} for blocks of {block}", mend)
+        return parameter.repeat(block, axis).take(range(shape[axis]), axis)
+    if parameter.ndim != 1:
+        return parameter
     return parameter.reshape((1,) * axis + parameter.shape + (1,) * (len(shape) - axis - 1))
 
 
-def _code_type_name(node: Node, zero_point: Array) -> str:
+def _code_type(node: Node) -> FixedType | UFixedType | FloatType:
+    """What a QuantizeLinear gives: the type of its zero point, else `output_dtype`, else uint8."""
+    given = node.integer("output_dtype", 0)
+    named = TYPE_NAMES.get(given or 2, f"number {given}")
+    if not node.has_input(2):
+        name = named
+    else:
+        zero_point = node.value(2)
+        if isinstance(zero_point, np.ndarray):
+            name = zero_point.dtype.name
+        elif given:
+            name = named
+        else:
+            type_ = element_type(node.operand(2))
+            if not isinstance(type_, FixedType | UFixedType):
+                raise node.error("the zero point holds no integers", "give it the type of the codes")
+            return type_
+    type_ = _type_named(node, name)
+    if not isinstance(type_, FloatType) and type_.format.word_length > LARGEST_QUANTIZED_BITS:
+        raise node.error(f"codes of type {name} are not supported", "quantise to at most 16 bits")
+    return type_
+
+
+def _type_named(node: Node, name: str) -> FixedType | UFixedType | FloatType:
+    type_ = integer_type(name) or float_type(name)
+    if not isinstance(type_, FixedType | UFixedType | FloatType):
+        raise node.error(f"codes of type {name} are not supported", "quantise to integers or float8")
+    return type_
+
+
+def _check_product(node: Node, parameters: Parameters) -> None:
+    """QoptError if ONNX rounds the numbers to a shorter float than float32 and that changes them."""
+    given = node.integer("output_dtype", 0)
+    name = TYPE_NAMES.get(given, str(given)) if given else node.constant(1, "the scale").dtype.name
+    if name == "float32" or (not given and name not in _SHORT_FLOATS):
+        return
+    mantissas, exponents = np.frexp(parameters.scale.astype(np.float64))
+    digits, normal = _SHORT_FLOATS.get(name, (0, range(0)))
+    length = parameters.type.format.word_length + bool(parameters.zero_point.any())
+    largest = int(exponents.max()) - 1 + length
+    if (mantissas != 0.5).any() or length > digits or int(exponents.min()) - 1 not in normal or largest not in normal:
+        raise node.error(f"numbers rounded to {name} are not supported", "give the scale in float32")
+
+
+# scale or zero point computed by the network
+
+
+def _is_constant(node: Node, index: int) -> bool:
+    return not node.has_input(index) or isinstance(node.value(index), np.ndarray)
+
+
+def _dynamic_codes(node: Node, type_: FixedType | UFixedType | FloatType) -> SSAValue:
+    """`saturate(round(x / scale) + zero_point)` with a scale or zero point that is no constant."""
+    if isinstance(type_, FloatType):
+        raise node.error("float codes with a computed scale are not supported", "quantise with a constant scale")
+    x = _number_operand(node)
+    quotient = node.emit(DivOp(x, _dynamic_parameter(node, 1)))
+    if not node.has_input(2):
+        return node.emit_integer(QuantizeOp(quotient, type_), type_)
+    reach = type_.format.word_length + 2  # codes beyond this saturate with every zero point
+    codes = node.emit(QuantizeOp(quotient, FixedType(reach)))
+    return node.emit_integer(QuantizeOp(node.emit(AddOp(codes, _dynamic_parameter(node, 2))), type_), type_)
+
+
+def _dynamic_numbers(node: Node) -> SSAValue:
+    codes = node.operand(0)
+    if not is_integer_type(element_type(codes)):
+        raise node.error("the input holds no integer codes", "put a QuantizeLinear in front of it")
     if node.has_input(2):
-        return node.constant(2, "the zero point").dtype.name
-    return {0: "uint8", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 21: "uint4", 22: "int4"}.get(
-        node.integer("output_dtype", 0), "of this output_dtype"
-    )
+        codes = node.emit(SubOp(codes, _dynamic_parameter(node, 2)))
+    return node.emit(MulOp(codes, _dynamic_parameter(node, 1)))
 
 
-def integer_constant(node: Node, numbers: Array) -> SSAValue:
-    """A constant of the narrowest integer type."""
-    return node.add_constant(numbers, fixed_type(IntRange(int(numbers.min()), int(numbers.max()))))
+def _dynamic_parameter(node: Node, index: int) -> SSAValue:
+    """Scale or zero point, shaped to broadcast against the node's first input."""
+    value, rank = node.operand(index), len(node.shape(0))
+    shape = shape_of(value)
+    if node.integer("block_size", 0):
+        raise node.error("blocks with a computed scale are not supported", "quantise with a constant scale")
+    if shape in ((), (1,)):
+        return node.emit(ReshapeOp(value, ())) if shape else value
+    axis = node.axis(node.integer("axis", 1 if rank > 1 else 0), rank)
+    return node.emit(ReshapeOp(value, (*shape, *(1,) * (rank - axis - 1)))) if len(shape) == 1 else value
+
+
+def _number_operand(node: Node) -> SSAValue:
+    """The tensor to be quantised: float32 or int32 numbers."""
+    return node.operand(0) if isinstance(node.value(0), SSAValue) else node.number_operand(0)
