@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX to the graph level of the q dialect: one walk over the nodes, constants folded on the way."""
+"""ONNX to the graph level of the q dialect: inputs, outputs and the order of the ops; `walk` imports the nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from math import prod
 from pathlib import Path
 
@@ -19,19 +18,16 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.utils.exceptions import VerifyException
 
 from ...qdialect.errors import QoptError
 from ...qdialect.q import QuantizeOp
 from ...qdialect.types import RealType, element_type, is_f32, shape_of
 from . import ops as ops  # fills the registry
 from .datatypes import finn_type, input_type
-from .folding import FOLDABLE, fold
-from .loader import check_node, load
+from .loader import load
 from .model import STANDARD_DOMAIN, Dimension, Model, NodeDefinition, TensorInfo
-from .node import INT64, GraphBuilder, Node, Value, value_name
-from .quantized_value import import_on_codes
-from .registry import IMPORTERS
+from .node import INT64, GraphBuilder, Node, value_name
+from .walk import import_nodes
 
 LARGEST_FRAME = 1 << 31  # elements of one input
 
@@ -58,7 +54,7 @@ def import_onnx(
         builder.values[info.name] = argument
         if info.element_type != "FLOAT":
             builder.integers[argument] = input_type(info.element_type) or INT64
-    _import_nodes(builder)
+    import_nodes(builder)
     results = [_result(info, builder) for info in model.outputs]
     _sort(block, results)
     block.add_op(ReturnOp(*results))
@@ -153,83 +149,6 @@ def _result(info: TensorInfo, builder: GraphBuilder) -> SSAValue:
         what = f"output '{info.name}' has shape {list(actual)}, the model declares {_shown(declared)}"
         raise QoptError(what, file, "run shape inference on the model, or correct --shape")
     return value
-
-
-# nodes
-
-
-def _import_nodes(builder: GraphBuilder) -> None:
-    model = builder.model
-    unknown: list[NodeDefinition] = []
-    lost: set[str] = set()  # results of unknown ops, and what depends on them
-    for definition in _needed(model):
-        known = (definition.domain, definition.op_type) in IMPORTERS
-        if lost.isdisjoint(definition.inputs):
-            results = _import_node(definition, builder) if known else fold(definition, builder)
-            if results is not None:
-                _bind(definition, results, builder)
-                continue
-        if not known and (definition.op_type not in FOLDABLE or lost.isdisjoint(definition.inputs)):
-            unknown.append(definition)
-        lost.update(filter(None, definition.outputs))
-    if unknown:
-        raise _unknown_ops(unknown, model.file)
-
-
-def _needed(model: Model) -> list[NodeDefinition]:
-    """The nodes that an output depends on, in order."""
-    needed = {info.name for info in model.outputs}
-    nodes: list[NodeDefinition] = []
-    for node in reversed(model.nodes):
-        if not needed.isdisjoint(node.outputs):
-            needed.update(filter(None, node.inputs))
-            nodes.append(node)
-    return nodes[::-1]
-
-
-def _import_node(definition: NodeDefinition, builder: GraphBuilder) -> Sequence[Value]:
-    folded = fold(definition, builder)
-    if folded is not None:
-        return folded
-    node = Node(definition, builder)
-    if definition.domain == STANDARD_DOMAIN:
-        fault = check_node(definition, builder.model.opsets)
-        if fault is not None:
-            raise node.error(f"the node is not valid ONNX: {fault}", "export the model again")
-    try:
-        importer = IMPORTERS[definition.domain, definition.op_type]
-        results = import_on_codes(node, importer)
-        results = importer(node) if results is None else results
-    except VerifyException as fault:
-        raise node.verify_error(fault) from None
-    return list(results) if isinstance(results, Sequence) else [results]
-
-
-def _bind(definition: NodeDefinition, results: Sequence[Value], builder: GraphBuilder) -> None:
-    for index, name in enumerate(definition.outputs):
-        if name and index < len(results):
-            builder.values[name] = results[index]
-
-
-def _unknown_ops(nodes: Sequence[NodeDefinition], file: str) -> QoptError:
-    by_type: dict[tuple[str, str], list[str]] = {}
-    for node in nodes:
-        by_type.setdefault((node.domain, node.op_type), []).append(node.name)
-    shown = [f"{_op_name(key)} at {_few(names)}" for key, names in by_type.items()]
-    known = sorted({op_type for _, op_type in IMPORTERS})
-    near = {match for _, op_type in by_type for match in get_close_matches(op_type, known, 1)}
-    mend = f"did you mean {', '.join(sorted(near))}? " if near else ""
-    mend += f"Supported: {', '.join(known)}; on constants also {', '.join(sorted(FOLDABLE.difference(known)))}"
-    return QoptError(f"ops that are not supported: {'; '.join(shown)}", file, mend)
-
-
-def _op_name(key: tuple[str, str]) -> str:
-    return ".".join(filter(None, key))
-
-
-def _few(names: Sequence[str]) -> str:
-    quoted = [f"'{name}'" for name in names]
-    return ", ".join(quoted) if len(quoted) <= 4 else f"{', '.join(quoted[:3])} and {len(quoted) - 3} more"
 
 
 # order

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading ONNX files. The only module that imports onnx, and the only one that touches protobuf messages."""
+"""Reading ONNX files. Only this module and `expansion` import onnx and touch protobuf messages."""
 
 from __future__ import annotations
 
@@ -73,8 +73,13 @@ def _load_external_data(proto: ModelProto, folder: str | None, file: str) -> Non
 
 
 def _model(proto: ModelProto, file: str) -> Model:
-    graph = proto.graph
-    opsets = _opsets(proto, file)
+    model = _graph(proto.graph, _opsets(proto, file), file)
+    _check_names(model, frozenset())
+    return model
+
+
+def _graph(graph: GraphProto, opsets: dict[str, int], file: str) -> Model:
+    """A graph of the model, names unchecked."""
     if graph.sparse_initializer:
         raise QoptError("sparse initialisers are not supported", file, "store the weights as dense tensors")
     initializers = {
@@ -82,12 +87,10 @@ def _model(proto: ModelProto, file: str) -> Model:
     }
     if len(initializers) != len(graph.initializer):
         raise QoptError("two initialisers have the same name", file, _DAMAGED)
-    nodes = tuple(_node(node, file) for node in graph.node)
+    nodes = tuple(node_of(node, opsets, file) for node in graph.node)
     inputs = tuple(_tensor_info(value, file) for value in graph.input if value.name not in initializers)
     outputs = tuple(_tensor_info(value, file) for value in graph.output)
-    model = Model(file, opsets, inputs, outputs, initializers, nodes, _datatypes(graph))
-    _check_names(model)
-    return model
+    return Model(file, opsets, inputs, outputs, initializers, nodes, _datatypes(graph))
 
 
 def _opsets(proto: ModelProto, file: str) -> dict[str, int]:
@@ -132,18 +135,19 @@ def _stored_items(tensor: TensorProto) -> int:
     return len(tensor.raw_data) + len(tensor.float_data) + len(tensor.double_data) + integers + len(tensor.string_data)
 
 
-def _node(node: NodeProto, file: str) -> NodeDefinition:
+def node_of(node: NodeProto, opsets: dict[str, int], file: str) -> NodeDefinition:
+    """A node as plain data."""
     inputs, outputs = (tuple(map(_text, names)) for names in (node.input, node.output))
     node.domain = _domain(_text(node.domain))
     op_type = _text(node.op_type)
     name = _text(node.name) or "_".join([op_type, *outputs[:1]])
     bare = NodeDefinition(name, node.domain, op_type, inputs, outputs, {}, node)
     for attribute in node.attribute:
-        bare.attributes[_text(attribute.name)] = _attribute(attribute, place(bare, file))
+        bare.attributes[_text(attribute.name)] = _attribute(attribute, opsets, place(bare, file), file)
     return bare
 
 
-def _attribute(attribute: AttributeProto, where: str) -> AttributeValue:
+def _attribute(attribute: AttributeProto, opsets: dict[str, int], where: str, file: str) -> AttributeValue:
     kinds = AttributeProto
     match attribute.type:
         case kinds.FLOAT:
@@ -158,6 +162,8 @@ def _attribute(attribute: AttributeProto, where: str) -> AttributeValue:
             return list(attribute.floats)
         case kinds.INTS:
             return list(attribute.ints)
+        case kinds.GRAPH:
+            return _graph(attribute.g, opsets, file)
         case _:
             return None
 
@@ -190,11 +196,13 @@ def _datatypes(graph: GraphProto) -> dict[str, str]:
     }
 
 
-def _check_names(model: Model) -> None:
-    """Every value is defined once, and before it is used."""
-    defined = {*model.initializers, *(info.name for info in model.inputs)}
+def _check_names(model: Model, outside: frozenset[str]) -> None:
+    """Every value is defined once, and before it is used; graphs inside nodes see the names defined `outside`."""
+    defined = {*outside, *model.initializers, *(info.name for info in model.inputs)}
     for node in model.nodes:
         where = place(node, model.file)
+        for body in node.bodies:
+            _check_names(body, frozenset(defined))
         for name in node.inputs:
             if name and name not in defined:
                 mend = f"add the initialiser or input '{name}', or sort the nodes by their order of execution"

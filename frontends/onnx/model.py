@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An ONNX model as plain Python data, checked: what the importer works on, without protobuf."""
+"""An ONNX model, or a graph inside one, as plain Python data: what the importer works on, without protobuf."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 Dimension: TypeAlias = int | str | None  # a size, a symbol, or unknown
-AttributeValue: TypeAlias = int | float | str | list[int] | list[float] | Array | None  # None: not readable
+# None: not readable; a Model: the body of a branch or loop
+AttributeValue: TypeAlias = "int | float | str | list[int] | list[float] | Array | Model | None"
 
 STANDARD_DOMAIN = ""
 
@@ -35,12 +37,22 @@ class NodeDefinition:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, AttributeValue]
-    proto: Any  # the protobuf message, for the loader's `evaluate` only
+    proto: Any  # the protobuf message, for the modules that know onnx
+
+    @property
+    def bodies(self) -> list[Model]:
+        """Graphs inside the node: branches, the body of a loop."""
+        return [value for value in self.attributes.values() if isinstance(value, Model)]
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """Names that the node depends on: its inputs, and what graphs inside it take from outside."""
+        return frozenset(filter(None, self.inputs)).union(*(body.free_names for body in self.bodies))
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model with one graph; `file` names it in messages.
+    """A graph and what it needs to be understood; `file` names the model in messages.
 
     `datatypes` are FINN's annotations: tensor name to a name such as `INT4` or `BIPOLAR`.
     """
@@ -52,6 +64,13 @@ class Model:
     initializers: dict[str, Array]
     nodes: tuple[NodeDefinition, ...]
     datatypes: dict[str, str]
+
+    @cached_property
+    def free_names(self) -> frozenset[str]:
+        """Names that the graph uses and does not define."""
+        used = frozenset(info.name for info in self.outputs).union(*(node.needs for node in self.nodes))
+        defined = {*self.initializers, *(info.name for info in self.inputs)}
+        return used - defined.union(*(node.outputs for node in self.nodes))
 
 
 def place(node: NodeDefinition, file: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
+from copy import copy
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,8 +20,8 @@ from ...qdialect.formats import Overflow, Rounding
 from ...qdialect.q import BinaryOp, ClipOp, ConstantOp, QuantizeOp, ReshapeOp, TransposeOp
 from ...qdialect.text import split_mend
 from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, is_integer_type, shape_of
-from .datatypes import annotated_type, integer_type, whole_number_type
-from .model import Array, AttributeValue, Model, NodeDefinition, place
+from .datatypes import annotated_type, integer_type, onnx_name, whole_number_type
+from .model import Array, AttributeValue, Model, NodeDefinition, TensorInfo, place
 
 ONNX_INTEGERS = (*(type_(bits) for type_ in (FixedType, UFixedType) for bits in (8, 16, 32, 64)),)
 INT64 = FixedType(64)
@@ -53,16 +54,23 @@ class GraphBuilder:
     def __init__(self, model: Model, block: Block):
         self.model = model
         self.block = block
-        self.values: dict[str, Value] = dict(model.initializers)
+        self.values: MutableMapping[str, Value] = dict(model.initializers)
         self.integers: dict[SSAValue, Attribute] = {}
 
     def value(self, name: str) -> Value:
         """What a name has become; QoptError for a result that no importer computes (a dropout's mask)."""
         if name in self.values:
             return self.values[name]
-        source = next(node for node in self.model.nodes if name in node.outputs)
+        source = next((node for node in self.model.nodes if name in node.outputs), None)
         mend = "remove what uses this output: it has no use in inference"
-        raise QoptError(f"output '{name}' is not supported", place(source, self.model.file), mend)
+        where = self.model.file if source is None else place(source, self.model.file)
+        raise QoptError(f"output '{name}' is not supported", where, mend)
+
+    def inner(self, model: Model, values: MutableMapping[str, Value]) -> GraphBuilder:
+        """A builder for a graph inside this one, with values of its own, that writes to the same place."""
+        builder = copy(self)
+        builder.model, builder.values = model, values
+        return builder
 
 
 class Node:
@@ -144,6 +152,14 @@ class Node:
     def shape(self, index: int) -> tuple[int, ...]:
         value = self.value(index)
         return shape_of(value) if isinstance(value, SSAValue) else value.shape
+
+    def info(self, index: int) -> TensorInfo:
+        """ONNX element type and shape of input `index`."""
+        value = self.value(index)
+        if isinstance(value, np.ndarray):
+            return TensorInfo(self.input_name(index), onnx_name(value.dtype.name), value.shape)
+        type_ = self.integer_type(index)
+        return TensorInfo(self.input_name(index), "FLOAT" if type_ is None else onnx_name(type_), self.shape(index))
 
     def constant(self, index: int, what: str) -> Array:
         """Input `index`, which has to be known at compile time; `what` names it in the message."""
