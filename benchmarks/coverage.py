@@ -8,6 +8,7 @@ that reaches a layer without a quantiser, follow from the stored input. Each mod
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import DATA, ONE_THREAD, ROOT, arguments, table
+from common import DATA, ONE_THREAD, ROOT, table
 from numpy.typing import NDArray
 
 PAGE = ROOT / "docs" / "coverage.md"
@@ -336,7 +337,8 @@ def _is_small(cell: str) -> bool:
 
 
 def main() -> None:
-    parser = arguments(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write docs/coverage.md")
     parser.add_argument("--check", action="store_true", help="compare with docs/coverage.md; 1 if it differs")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="models at a time")
     parser.add_argument("--model", action="append", help="only this model (may be repeated); nothing is written")
