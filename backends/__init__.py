@@ -14,6 +14,7 @@ TARGETS = {
     "verilog": ".verilog:VerilogTarget",
     "estimate": ".estimate:EstimateTarget",
     "coverage": ".coverage:CoverageTarget",
+    "onnx": ".onnx.target:OnnxTarget",
 }
 
 

@@ -16,14 +16,12 @@ from ..qdialect.errors import QoptError
 BUILD_ENTRIES = {"ir", "rtl", "sim", "interface.json", "host.py", "report.json", "report.txt", "__pycache__"}
 
 
-def write_file(path: str | Path, text: str) -> None:
-    """Write `text` to `path`, replacing a file that is there."""
+def write_file(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path`, replacing a file that is there."""
     path, aside = Path(path), None
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-        ) as aside:
-            aside.write(text)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as aside:
+            aside.write(data)
         os.chmod(aside.name, 0o666 & ~_umask())
         os.replace(aside.name, path)
     except OSError as fault:

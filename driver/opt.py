@@ -8,7 +8,7 @@ import re
 import sys
 import textwrap
 from dataclasses import dataclass
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from time import perf_counter
 from typing import IO, TYPE_CHECKING
 
@@ -109,7 +109,8 @@ class _Tool:
         from ..qdialect.errors import QoptError
         from ..qdialect.text import new_context
 
-        output, status = StringIO(), 0
+        data = BytesIO()
+        output, status = TextIOWrapper(data, "utf-8", newline="\n", write_through=True), 0
         for index, (text, first_line) in enumerate(self._chunks()):
             if index:
                 output.write(f"{SEPARATOR}\n")
@@ -119,11 +120,11 @@ class _Tool:
                 self._process(context, self._read(context, text, first_line), output)
             except _Unread as told:
                 output.write(str(told))
-                status = 1
+                status = status if self.options.verify_diagnostics else 1
             except QoptError as fault:
                 status = self._report(fault, output, status)
         if status == 0 or self.options.output is None:  # a file is written whole or not at all
-            self._write(output.getvalue())
+            self._write(data.getvalue())
         return status
 
     def _read(self, context: Context, text: str | None, first_line: int) -> ModuleOp:
@@ -171,6 +172,7 @@ class _Tool:
         from ..passes.remarks import collected_remarks
         from ..passes.runner import parse_passes, run_passes
 
+        self._refuse_binary_text()
         passes = parse_passes(self.options.passes)
         checker = self._checker(module)
         started = perf_counter()
@@ -182,8 +184,9 @@ class _Tool:
             if checker is not None:
                 print(checker.check(pass_, module), file=sys.stderr)
             if self.options.print_between_passes:
-                output.write(f"// IR after {pass_}:\n")
-                self._emit(context, module, output, "mlir")
+                between = sys.stderr if self._is_binary() else output
+                between.write(f"// IR after {pass_}:\n")
+                self._emit(context, module, between, "mlir")
             started = perf_counter()
 
         with collected_remarks() as remarks:
@@ -211,10 +214,29 @@ class _Tool:
 
             make_target(target).emit(context, module, output)
 
-    def _write(self, text: str) -> None:
+    def _is_binary(self) -> bool:
+        """Whether the target writes bytes that are no text."""
+        from ..backends import make_target
+
+        return self.options.target != "mlir" and getattr(make_target(self.options.target), "binary", False)
+
+    def _refuse_binary_text(self) -> None:
+        """QoptError where bytes that are no text would meet a terminal, or one another."""
+        from ..qdialect.errors import QoptError
+
+        if not self._is_binary():
+            return
+        what = f"the target '{self.options.target}' writes a binary file"
+        if self.options.output is None and sys.stdout.isatty():
+            raise QoptError(f"{what}, and standard output is a terminal", mend="name the file: -o OUT")
+        if self.options.split_input_file:
+            raise QoptError(f"{what}, one for each part of the input", mend="leave --split-input-file out")
+
+    def _write(self, data: bytes) -> None:
         if self.options.output is None:
-            sys.stdout.write(text)
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
             return
         from ..backends.files import write_file
 
-        write_file(self.options.output, text)
+        write_file(self.options.output, data)
