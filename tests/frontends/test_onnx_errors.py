@@ -117,30 +117,62 @@ AT_NODES: dict[str, tuple[str, str, Callable[[], Any]]] = {
         ),
     ),
     "quantize scale": ("scale holds -1.0", "positive", lambda: linear("QuantizeLinear", "x s z", s=np.float32(-1))),
-    "float8 codes": (
-        "a zero point of type float",
-        "integers",
-        lambda: linear("QuantizeLinear", "x s z", z=np.zeros((), onnx.helper.tensor_dtype_to_np_dtype(17)), opset=21),
+    "float8 zero point": (
+        "float codes with a zero point are not supported",
+        "zero point 0",
+        lambda: linear("QuantizeLinear", "x s z", z=np.ones((), onnx.helper.tensor_dtype_to_np_dtype(17)), opset=21),
     ),
-    "float8 output": (
-        "codes of type of this output_dtype are not supported",
-        "integers",
-        lambda: linear("QuantizeLinear", "x s", output_dtype=17, opset=21),
+    "float8 without infinity": (
+        "overflow to NaN is not supported for float8 types without infinity",
+        "saturate = 1",
+        lambda: linear("QuantizeLinear", "x s", output_dtype=18, saturate=0, opset=21),
+    ),
+    "float8 NaN": (
+        "the constant holds NaN or infinity",
+        "finite numbers",
+        lambda: linear(
+            "DequantizeLinear", "c s", c=np.full(4, np.nan, onnx.helper.tensor_dtype_to_np_dtype(17)), opset=21
+        ),
+    ),
+    "output type": (
+        "codes of type float16 are not supported",
+        "integers or float8",
+        lambda: linear("QuantizeLinear", "x s", output_dtype=10, opset=21),
+    ),
+    "32 bits": (
+        "codes of type int32 are not supported",
+        "at most 16 bits",
+        lambda: linear("QuantizeLinear", "x s z", z=np.zeros((), np.int32), opset=21),
     ),
     "blocks": (
-        "blocked quantisation is not supported",
-        "by channel",
-        lambda: linear("QuantizeLinear", "x s", s=np.ones((1, 2), np.float32), block_size=2, opset=21),
+        "parameters of shape [1, 3] for blocks of 2",
+        "give it the shape [1, 2]",
+        lambda: linear("QuantizeLinear", "x s", s=np.ones((1, 3), np.float32), block_size=2, opset=21),
     ),
-    "zero points": (
-        "zero points of the channels differ",
-        "one zero point",
-        lambda: linear("QuantizeLinear", "x s z", s=ROW, z=np.arange(4, dtype=np.int8)),
+    "precision": (
+        "a division in float16 is not supported",
+        "scale in float32",
+        lambda: linear("QuantizeLinear", "x s", s=np.ones((), np.float16), opset=21),
+    ),
+    "short numbers": (
+        "numbers rounded to float16 are not supported",
+        "scale in float32",
+        lambda: linear("DequantizeLinear", "c s", c=np.ones(4, np.int8), s=np.float16(0.3), opset=21),
+    ),
+    "float8 with a computed scale": (
+        "float codes with a computed scale are not supported",
+        "constant scale",
+        lambda: linear("QuantizeLinear", "x x", output_dtype=17, opset=21),
+    ),
+    "blocks with a computed scale": (
+        "blocks with a computed scale are not supported",
+        "constant scale",
+        lambda: linear("QuantizeLinear", "x x", block_size=1, opset=21),
     ),
     "no codes": ("the input holds no integer codes", "QuantizeLinear", lambda: linear("DequantizeLinear", "x s z")),
     "float codes": (
         "codes of type float32 are not supported",
-        "integer codes",
+        "integers or float8",
         lambda: linear("DequantizeLinear", "c s", c=ROW),
     ),
     "axis": (

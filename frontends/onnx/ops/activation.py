@@ -11,8 +11,8 @@ from ....qdialect.q import BatchNormOp, ClipOp, QuantizeOp, ReluOp
 from ....qdialect.types import FixedType
 from ..model import Array, scalar_of
 from ..node import Node, Value
-from ..registry import importer
 from ..quantized_value import QuantizedValue
+from ..registry import importer
 
 LARGEST = np.finfo(np.float32).max
 
