@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import product
 from math import prod
 
@@ -140,7 +139,7 @@ class ConvOp(Convolution):
         return prod(shape_of(self.weights)[1:])
 
     def weighted_range(self, weights: DenseAttr, x: IntRange) -> IntRange:
-        return _conv_range(weights, x)
+        return weights.fact((self.name, x), lambda: sums_range(*signed_sums(conv_rows(weights.array), 1), x))
 
 
 @irdl_op_definition
@@ -209,24 +208,20 @@ class ConvTransposeOp(Convolution):
         return shape_of(self.weights)[0] // self.groups * prod(taps)
 
     def weighted_range(self, weights: DenseAttr, x: IntRange) -> IntRange:
-        return _conv_transpose_range(weights, x, self.window, self.groups)
+        window, groups = self.window, self.groups
+
+        def hull() -> IntRange:
+            rows = conv_transpose_rows(weights.array, window, groups)
+            ranges = [sums_range(*signed_sums(matrix, 1), x) for matrix in rows]
+            return IntRange(min(range_.lo for range_ in ranges), max(range_.hi for range_ in ranges))
+
+        return weights.fact((self.name, x, window, groups), hull)
 
 
 def _phase_sizes(kernel: int, stride: int, dilation: int) -> list[int]:
     """How many taps of an axis meet in one output position, for each remainder of the position by the stride."""
     phases = [tap * dilation % stride for tap in range(kernel)]
     return [phases.count(phase) for phase in sorted(set(phases))]
-
-
-@lru_cache(maxsize=1024)
-def _conv_range(weights: DenseAttr, x: IntRange) -> IntRange:
-    return sums_range(*signed_sums(conv_rows(weights.array), 1), x)
-
-
-@lru_cache(maxsize=1024)
-def _conv_transpose_range(weights: DenseAttr, x: IntRange, window: Window, groups: int) -> IntRange:
-    ranges = [sums_range(*signed_sums(rows, 1), x) for rows in conv_transpose_rows(weights.array, window, groups)]
-    return IntRange(min(range_.lo for range_ in ranges), max(range_.hi for range_ in ranges))
 
 
 def conv_rows(weights: Array) -> Array:

@@ -14,6 +14,7 @@ from math import prod
 from typing import TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ...formats import IntRange
 from ...q import Convolution, ConvOp, ConvTransposeOp
@@ -25,7 +26,9 @@ from ..registry import Compiled, Kernel, meaning
 from ..values import FLOAT32, Array, Numbers, carrier, hull, product
 from .linear import weighted_range
 
-BLOCK_BYTES = 1 << 22  # about what the caches hold
+BLOCK_BYTES = 1 << 22  # of a matrix: about what the caches hold
+CHANNEL_BYTES = 1 << 18  # of a sum that many passes go over
+MOST_WASTE = 1.2  # positions that may be computed for one that is needed
 
 Convolve: TypeAlias = Callable[[Array, Array], Array]  # images [F, C, *S] and weights as the op has them
 
@@ -72,32 +75,61 @@ def _same(x: Array) -> Array:
 
 def _conv(op: ConvOp) -> Convolve:
     window, groups, positions = op.window, op.groups, shape_of(op.result)[2:]
-    pointwise = window.num_taps == prod(window.strides) == 1 and not any(window.pads)
 
     def convolve(x: Array, weights: Array) -> Array:
-        matrix = weights.reshape(groups, len(weights) // groups, -1)
-        if pointwise:
-            return np.matmul(matrix, x.reshape(len(x), groups, matrix.shape[-1], -1))
-        x = _padded(x, window)
-        x = x.reshape(len(x), groups, -1, *x.shape[2:])
-        result = np.empty((*x.shape[:2], matrix.shape[1], prod(positions)), x.dtype)
-        width = prod(positions[1:])
-        for frames, rows in _blocks(len(x), positions[0], groups * matrix.shape[-1] * width * x.itemsize):
-            columns = _columns(x[frames], window, (rows.stop - rows.start, *positions[1:]), rows.start)
-            out = result[frames, ..., rows.start * width : rows.stop * width]
-            np.matmul(matrix, columns, out=out)
-        return result
+        under, whole = _under_taps(np.ascontiguousarray(_padded(x, window)), window, positions)
+        matrices = weights.reshape(groups, len(weights) // groups, -1)
+        result = np.empty((len(x), *matrices.shape[:2], prod(whole)), x.dtype)
+        multiply = _channel_by_channel if matrices.shape[1:] == (1, window.num_taps) else _im2col
+        multiply(under, window.rank, matrices, result)
+        result = result.reshape(len(x), len(weights), *whole)
+        return result[(..., *(slice(size) for size in positions))]
 
     return convolve
 
 
-def _columns(x: Array, window: Window, positions: tuple[int, ...], first: int) -> Array:
-    """im2col: [frames, groups, channels * taps, positions], from row `first` of positions on."""
-    columns = np.empty((*x.shape[:3], window.num_taps, *positions), x.dtype)
-    starts = (first * window.strides[0],) + (0,) * (window.rank - 1)
-    for index, place in enumerate(_taps(window, starts, positions)):
-        columns[:, :, :, index] = x[(..., *place)]
-    return columns.reshape(*x.shape[:2], -1, prod(positions))
+def _under_taps(x: Array, window: Window, positions: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
+    """A view of padded images, [F, C, *kernel, *positions]: what lies under each tap; and the shape of the result.
+
+    With strides of one the positions may be [count] instead, those of all rows in one piece of memory, which is much
+    quicker to copy. Then there are useless ones, across the ends of rows: the result is to be cropped to `positions`.
+    """
+    steps = x.strides[2:]
+    taps = [step * dilation for step, dilation in zip(steps, window.dilations, strict=True)]
+    whole = (positions[0], *x.shape[3:])
+    count = sum((size - 1) * step for size, step in zip(positions, steps, strict=True)) // x.itemsize + 1
+    grid, places = (count,), steps[-1:]
+    if max(window.strides) > 1 or count > MOST_WASTE * prod(positions):
+        whole = grid = positions
+        places = [step * stride for step, stride in zip(steps, window.strides, strict=True)]
+    shape, strides = (*x.shape[:2], *window.kernel, *grid), (*x.strides[:2], *taps, *places)
+    return as_strided(x, shape, strides, writeable=False), whole
+
+
+def _im2col(under: Array, rank: int, matrices: Array, result: Array) -> None:
+    """All channels of a group: products of the weights and a matrix of what lies under the taps."""
+    frames, first, (groups, _, depth) = len(under), 2 + rank, matrices.shape
+    width = prod(under.shape[first + 1 :])
+    for part, rows in _blocks(frames, under.shape[first], groups * depth * width * result.itemsize):
+        columns = under[(part, *(slice(None),) * (first - 1), rows)]
+        columns = columns.reshape(len(columns), groups, depth, -1)  # copies
+        np.matmul(matrices, columns, out=result[part, ..., rows.start * width : rows.stop * width])
+
+
+def _channel_by_channel(under: Array, rank: int, matrices: Array, result: Array) -> None:
+    """One channel a group: what lies under each tap times its number, added up."""
+    grid, images = under.shape[2 + rank :], len(under) * under.shape[1]
+    numbers = np.tile(matrices.reshape(-1, matrices.shape[2]), (len(under), 1)).reshape(images, -1, *(1,) * len(grid))
+    under = under.reshape(images, *under.shape[2:])
+    sums = result.reshape(images, -1)[:, : prod(grid)].reshape(images, *grid)
+    at_once = max(1, CHANNEL_BYTES // (prod(grid) * result.itemsize))
+    for start in range(0, images, at_once):
+        part = slice(start, start + at_once)
+        term = np.empty_like(sums[part])
+        for index, tap in enumerate(np.ndindex(under.shape[1 : 1 + rank])):
+            np.multiply(under[(part, *tap)], numbers[part, index], out=term if index else sums[part])
+            if index:
+                np.add(sums[part], term, out=sums[part])
 
 
 def _taps(window: Window, starts: Sequence[int], counts: Sequence[int]) -> Iterator[tuple[slice, ...]]:
