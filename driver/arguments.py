@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ def add_shape_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=1,3,32,32",
-        help="shape of an input whose ONNX file leaves dimensions open (may be repeated)",
+        help="shape of an input that the .onnx leaves open; a fixed first dimension that counts frames becomes 1 "
+        "(may be repeated)",
     )
 
 
@@ -36,6 +39,36 @@ def parse_shapes(options: list[str]) -> dict[str, tuple[int, ...]]:
             raise QoptError(f"'--shape {option}' is not a shape", mend="write --shape NAME=1,3,32,32")
         shapes[name] = shape
     return shapes
+
+
+@contextmanager
+def batch_hint(module: ModuleOp, path: str) -> Generator[None]:
+    """Errors of what is done with a model say how to run one frame, where a fixed first dimension may count frames."""
+    from ..qdialect.errors import QoptError
+
+    shapes = _first_dimensions(module) if path.endswith(".onnx") else []
+    try:
+        yield
+    except QoptError as fault:
+        if not shapes or "--shape" in str(fault):
+            raise
+        hint = f"if the first dimension counts frames, pass --shape {' --shape '.join(shapes)}"
+        raise QoptError(fault.what, fault.where, f"{fault.mend}; {hint}" if fault.mend else hint) from None
+
+
+def _first_dimensions(module: ModuleOp) -> list[str]:
+    """`NAME=1,...` for the inputs whose first dimension is not 1."""
+    from ..passes.hardware_support import argument_name
+    from ..passes.rewriting import function_named
+    from ..qdialect.types import shape_of
+
+    main = function_named(module, "main")
+    shapes = {} if main is None else {argument_name(argument): shape_of(argument) for argument in main.args}
+    return [
+        f"{name}={','.join(map(str, (1, *shape[1:])))}"
+        for name, shape in shapes.items()
+        if len(shape) > 1 and shape[0] > 1
+    ]
 
 
 def refuse_shapes(path: str, shapes: dict[str, tuple[int, ...]]) -> None:

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .arguments import add_shape_option, load_module, parse_shapes
+from .arguments import add_shape_option, batch_hint, load_module, parse_shapes
 
 
 def main(arguments: list[str]) -> int:
@@ -28,7 +28,8 @@ def main(arguments: list[str]) -> int:
         input_formats=tuple(options.input_format),
         force=options.force,
     )
-    report = build(new_context(), module, out, build_options, _progress)
+    with batch_hint(module, options.model):
+        report = build(new_context(), module, out, build_options, _progress)
     _progress("")
     print(report, end="")
     print(f"wrote {out}")

@@ -12,7 +12,7 @@ from io import BytesIO, TextIOWrapper
 from time import perf_counter
 from typing import IO, TYPE_CHECKING
 
-from .arguments import add_shape_option, load_module, parse_shapes, read_text, refuse_shapes
+from .arguments import add_shape_option, batch_hint, load_module, parse_shapes, read_text, refuse_shapes
 
 if TYPE_CHECKING:
     from xdsl.context import Context
@@ -117,7 +117,9 @@ class _Tool:
             context = new_context()
             context.allow_unregistered = self.options.allow_unregistered_dialect
             try:
-                self._process(context, self._read(context, text, first_line), output)
+                module = self._read(context, text, first_line)
+                with batch_hint(module, self.options.input):
+                    self._process(context, module, output)
             except _Unread as told:
                 output.write(str(told))
                 status = status if self.options.verify_diagnostics else 1

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import add_shape_option, load_module, parse_shapes, refuse_shapes
+from .arguments import add_shape_option, batch_hint, load_module, parse_shapes, refuse_shapes
 
 if TYPE_CHECKING:
     from ..backends.execute import Execution
@@ -36,7 +36,8 @@ def main(arguments: list[str]) -> int:
         module = load_module(options.model, shapes)
         if options.engine == "dataflow" and level_of(module) != "dataflow":
             raise QoptError(f"'{path}' is not at the dataflow level", mend="build first, then run the folder")
-        result = run_module(module, inputs)
+        with batch_hint(module, options.model):
+            result = run_module(module, inputs)
     passed = _print(result, options)
     if options.save is not None:
         _save(options.save, result.outputs)

@@ -39,7 +39,7 @@ def import_onnx(
 
     Args:
         source: path or contents of an .onnx file.
-        shapes: shapes of inputs that the file leaves open, or that are fixed for a batch.
+        shapes: shapes of inputs that the file leaves open, or whose first dimension is a batch.
         name: what messages call the model; default the file's name.
 
     Raises: QoptError for every model that is damaged or not supported.
@@ -96,7 +96,10 @@ def _input_type(info: TensorInfo, model: Model, shapes: Mapping[str, tuple[int, 
 
 
 def _input_shape(info: TensorInfo, file: str, given: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The shape of one frame: as given, else as declared with an open batch dimension set to 1."""
+    """The shape of one frame: as given, else as declared, with 1 for an open batch dimension.
+
+    A file does not say whether a fixed first dimension counts frames: it is kept, as the network computes with it.
+    """
     declared = None if info.shape is None else info.shape
     if given is not None:
         return _given_shape(info, file, given)
@@ -108,10 +111,6 @@ def _input_shape(info: TensorInfo, file: str, given: tuple[int, ...] | None) -> 
         raise QoptError(f"input '{info.name}' has the open shape {_shown(declared)}", file, _shape_option(info, shape))
     if min(sizes, default=1) < 1:
         raise QoptError(f"input '{info.name}' has the shape {_shown(shape)}", file, "every size is at least 1")
-    if len(sizes) > 1 and sizes[0] > 1:
-        what = f"input '{info.name}' of shape {_shown(shape)} holds a batch of {sizes[0]} frames"
-        one = _shape_option(info, (1, *shape[1:]))
-        raise QoptError(what, file, f"{one}; or the full shape if the first dimension is part of a frame")
     return tuple(sizes)
 
 

@@ -440,12 +440,6 @@ SHAPES: dict[str, tuple[Any, dict[str, Any], str, str]] = {
     "open": ((1, None, 4), {}, "input 'x' has the open shape [1, ?, 4]", "pass --shape x=1,N,4"),
     "symbol": (("batch", 3, "width"), {}, "input 'x' has the open shape [batch, 3, width]", "pass --shape x=1,3,N"),
     "no shape": (None, {}, "input 'x' has the open shape unknown", "pass --shape x=1,3,32,32"),
-    "batch": (
-        (8, 4),
-        {},
-        "input 'x' of shape [8, 4] holds a batch of 8 frames",
-        "pass --shape x=1,4; or the full shape",
-    ),
     "zero": ((1, 0), {}, "input 'x' has the shape [1, 0]", "at least 1"),
     "huge": ((1, 1 << 40), {}, "input 'x' of shape [1, 1099511627776] is too large", "correct"),
     "given rank": ((1, 4), {"x": (4,)}, "shape [4] given for input 'x' does not fit its shape [1, 4]", "same number"),

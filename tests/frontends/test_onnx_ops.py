@@ -240,6 +240,12 @@ def test_locations_and_names() -> None:
 def test_an_open_batch_is_one_frame() -> None:
     for batch in ("N", None, 1):
         assert run(imported(model([op("Relu", "x")], x=(batch, 2))), -np.ones((1, 2), np.float32))[0].shape == (1, 2)
+
+
+def test_a_fixed_first_dimension_is_part_of_the_frame_unless_a_shape_is_given() -> None:
+    nodes = [op("Softmax", "x", axis=0)]
+    assert run(imported(model(nodes, x=(2, 3))), np.ones((2, 3), np.float32))[0].tolist() == [[0.5] * 3] * 2
+    assert run(imported(model(nodes, x=(2, 3)), shapes={"x": (1, 3)}), np.ones((1, 3), np.float32))[0].shape == (1, 3)
     module = imported(model([op("Relu", "x")], x=(64, "width")), shapes={"x": (1, 3)})
     assert run(module, np.ones((1, 3), np.float32))[0].shape == (1, 3)
 
