@@ -11,6 +11,7 @@ import numpy as np
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..qdialect.affine import batch_norm_affine
+from ..qdialect.attrs import Array
 from ..qdialect.formats import IntRange
 from ..qdialect.q import (
     AddOp,
@@ -151,9 +152,14 @@ def _move(op: MoveOp, operands: Sequence[Interval]) -> Interval:
         scale = common_scale(scale, other.scale)
     shapes = [shape_of(operand) for operand in op.operands]
     scaled = [interval.rescaled(operand, scale) for operand in operands]
-    low = op.move(*(np.broadcast_to(x.lo, shape) for x, shape in zip(scaled, shapes, strict=True)))
-    high = op.move(*(np.broadcast_to(x.hi, shape) for x, shape in zip(scaled, shapes, strict=True)))
+    low = op.move(*(_spread(x.lo, shape) for x, shape in zip(scaled, shapes, strict=True)))
+    high = op.move(*(_spread(x.hi, shape) for x, shape in zip(scaled, shapes, strict=True)))
     return _in_type(op.result, Interval(low, high, scale))
+
+
+def _spread(bound: Array, shape: tuple[int, ...]) -> Array:
+    """`bound` for each element of a tensor; one bound may have any number of axes, a scalar has none."""
+    return np.broadcast_to(bound.reshape(()) if bound.size == 1 else bound, shape)
 
 
 @transfer(MaxPoolOp)
@@ -204,7 +210,7 @@ def _threshold(op: ThresholdOp, operands: Sequence[Interval]) -> Interval:
     x, thresholds = interval.rescaled(x, scale), interval.rescaled(thresholds, scale)
     falls = np.zeros(1) if len(operands) < 3 else operands[2].lo
     step = 2 if isinstance(element_type(op.result), BipolarType) else 1
-    codes = interval.threshold(x, thresholds.lo, falls.astype(bool), op.base, step)
+    codes = interval.threshold(x, thresholds.lo, falls.astype(bool), op.base, step, op.trailing)
     return Interval(codes.lo, codes.hi, _quantum(element_type(op.result)))
 
 

@@ -214,3 +214,16 @@ def test_integer_values_always_have_a_range(graph: Callable[[int], ModuleOp]) ->
         for op in main_of(module).body.block.ops:
             for value in op.results:
                 assert (value in ranges) or not is_integer_type(element_type(value))
+
+
+def test_padding_by_a_computed_scalar() -> None:
+    """One bound of a scalar may have an axis of its own, which the scalar has not."""
+    known = result_range("""
+!t = tensor<!q.fixed<4, 0>>
+func.func @main(%x: tensor<1x2x!q.ufixed<2, 0>>, %v: tensor<!q.fixed<3, 0>>) -> tensor<1x4x!q.fixed<4, 0>> {
+  %r = q.relu %v : tensor<!q.fixed<3, 0>> -> tensor<!q.ufixed<2, 0>>
+  %s = q.sub %r, %v : tensor<!q.ufixed<2, 0>>, tensor<!q.fixed<3, 0>> -> !t
+  %y = q.pad %x, %s low [0, 1] high [0, 1] : tensor<1x2x!q.ufixed<2, 0>>, !t -> tensor<1x4x!q.fixed<4, 0>>
+  func.return %y : tensor<1x4x!q.fixed<4, 0>>
+}""")
+    assert (known.lo.ravel().tolist(), known.hi.ravel().tolist()) == ([-3, 0, 0, -3], [7, 3, 3, 7])
