@@ -174,3 +174,60 @@ def import_tile(node: Node) -> SSAValue:
     spread = reshaped(node, operand, [size for _, length in pairs for size in (1, length)])
     repeated = expanded(node, spread, [size for pair in pairs for size in pair])
     return reshaped(node, repeated, [prod(pair) for pair in pairs])
+
+
+@importer("Split")
+def import_split(node: Node) -> list[SSAValue]:
+    """Sizes from the attribute or the second input; else equal parts, the last one what is left."""
+    shape, count = node.shape(0), len(node.definition.outputs)
+    axis = node.axis(node.integer("axis", 0), len(shape))
+    sizes = node.constant_integers(1, "the sizes") if node.has_input(1) else node.integer_list("split")
+    if sizes is None:
+        length = -(-shape[axis] // node.integer("num_outputs", count))
+        sizes = [min(length, shape[axis] - length * index) for index in range(count)]
+    if len(sizes) != count or sum(sizes) != shape[axis] or min(sizes) < 1:
+        what = f"axis {axis} of {shape[axis]} elements cannot be split into {count} parts of sizes {sizes}"
+        raise node.error(what, "give one size of at least 1 for each output")
+    operand, parts, start = node.operand(0), list[SSAValue](), 0
+    for size in sizes:
+        starts = [start if index == axis else 0 for index in range(len(shape))]
+        parts.append(sliced(node, operand, starts, [*shape[:axis], size, *shape[axis + 1 :]]))
+        start += size
+    return parts
+
+
+@importer("DepthToSpace")
+def import_depth_to_space(node: Node) -> SSAValue:
+    """Blocks of channels become blocks of pixels: mode DCR counts the block's pixels first, CRD the channels."""
+    (batch, channels, height, width), size = _image(node), node.integer("blocksize")
+    if size < 1 or channels % (size * size):
+        raise node.error(f"blocksize {size} does not divide {channels} channels", "correct the blocksize")
+    mode, left = _block_mode(node), channels // (size * size)
+    blocks = (batch, size, size, left, height, width) if mode == "DCR" else (batch, left, size, size, height, width)
+    order = (0, 3, 4, 1, 5, 2) if mode == "DCR" else (0, 1, 4, 2, 5, 3)
+    moved = node.transposed(reshaped(node, node.operand(0), blocks), order)
+    return reshaped(node, moved, (batch, left, height * size, width * size))
+
+
+@importer("SpaceToDepth")
+def import_space_to_depth(node: Node) -> SSAValue:
+    (batch, channels, height, width), size = _image(node), node.integer("blocksize")
+    if size < 1 or height % size or width % size:
+        raise node.error(f"blocksize {size} does not divide an image of {height} x {width}", "correct the blocksize")
+    blocks = reshaped(node, node.operand(0), (batch, channels, height // size, size, width // size, size))
+    order = (0, 3, 5, 1, 2, 4) if _block_mode(node) == "DCR" else (0, 1, 3, 5, 2, 4)
+    moved = node.transposed(blocks, order)
+    return reshaped(node, moved, (batch, channels * size * size, height // size, width // size))
+
+
+def _block_mode(node: Node) -> str:
+    mode = node.text("mode", "DCR")
+    if mode not in ("DCR", "CRD"):
+        raise node.error(f"mode '{mode}' is not supported", "use DCR or CRD")
+    return mode
+
+
+def _image(node: Node) -> tuple[int, ...]:
+    if len(node.shape(0)) != 4:
+        raise node.error(f"the operand of shape {list(node.shape(0))} is no image", "give it four dimensions")
+    return node.shape(0)

@@ -10,7 +10,7 @@ from functools import reduce
 import numpy as np
 from xdsl.ir import SSAValue
 
-from ....qdialect.q import DivOp, MaxPoolOp, ReduceMaxOp, ReduceSumOp, SumPoolOp
+from ....qdialect.q import DivOp, MaxPoolOp, MulOp, PowOp, ReduceMaxOp, ReduceSumOp, SqrtOp, SumPoolOp
 from ....qdialect.q.pooling import taps_of
 from ....qdialect.q.window import Window
 from ....qdialect.types import shape_of
@@ -18,6 +18,7 @@ from ..node import Node
 from ..quantizer import short
 from ..registry import importer
 from ..window import window_of
+from .reduction import absolute
 
 
 @importer("MaxPool")
@@ -66,6 +67,24 @@ def pool_window(node: Node, shape: Sequence[int]) -> tuple[Window, Window]:
         last -= step if last >= size + low else 0  # the last window starts inside the input, or in front of it
         high.append(max(last + extent - size - low, 0))
     return replace(stated, pads=(*stated.low, *high)), stated
+
+
+@importer("LpPool", "GlobalLpPool")
+def import_lp_pool(node: Node) -> SSAValue:
+    """The p-norm of each window, or of the whole image."""
+    operand, p = node.float_operand(0), node.integer("p", 2)
+    if p < 1:
+        raise node.error(f"p is {p}", "give a p of at least 1")
+    powers = node.emit(MulOp(operand, operand)) if p == 2 else absolute(node, operand)
+    if p > 2:
+        powers = node.emit(PowOp(powers, node.add_constant(np.asarray(p, np.float32))))
+    if node.definition.op_type == "LpPool":
+        sums = node.emit(SumPoolOp(powers, pool_window(node, shape_of(operand))[0]))
+    else:
+        sums = node.emit(ReduceSumOp(powers, _spatial(node), keep_dims=True))
+    if p <= 2:
+        return sums if p == 1 else node.emit(SqrtOp(sums))
+    return node.emit(PowOp(sums, node.add_constant(np.asarray(1 / p, np.float32))))
 
 
 @importer("GlobalAveragePool")

@@ -1,23 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops that pick the largest elements: ArgMax, TopK."""
+"""Ops that pick the largest elements: ArgMax, ArgMin, TopK."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from xdsl.ir import SSAValue
 
-from ....qdialect.q import ArgMaxOp, TopKOp
+from ....qdialect.q import ArgMaxOp, MulOp, SliceOp, SubOp, TopKOp
+from ....qdialect.types import shape_of
 from ..node import INT64, Node
 from ..registry import importer
 
 
-@importer("ArgMax")
+@importer("ArgMax", "ArgMin")
 def import_arg_max(node: Node) -> SSAValue:
-    if node.integer("select_last_index", 0):
-        raise node.error("select_last_index is not supported: ties take the lowest index", "export without it")
-    axis = node.axis(node.integer("axis", 0), len(node.shape(0)))
-    return node.emit_integer(ArgMaxOp(node.operand(0), axis, bool(node.integer("keepdims", 1))), INT64)
+    """ArgMin is the ArgMax of the negated operand; the last index of several is the first one from behind."""
+    axis, from_behind = node.axis(node.integer("axis", 0), len(node.shape(0))), node.integer("select_last_index", 0)
+    operand = node.operand(0)
+    if node.definition.op_type == "ArgMin":
+        operand = node.emit(MulOp(operand, node.constant_beside(operand, np.asarray(-1, np.float32))))
+    if from_behind:
+        shape = shape_of(operand)
+        starts = [size - 1 if place == axis else 0 for place, size in enumerate(shape)]
+        steps = [-1 if place == axis else 1 for place in range(len(shape))]
+        operand = node.emit(SliceOp(operand, starts, shape, steps))
+    index = ArgMaxOp(operand, axis, bool(node.integer("keepdims", 1)))
+    if not from_behind:
+        return node.emit_integer(index, INT64)
+    last = node.add_constant(np.asarray(shape_of(operand)[axis] - 1, np.int64))
+    return node.emit_integer(SubOp(last, node.emit(index)), INT64)
 
 
 @importer("TopK")
