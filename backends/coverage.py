@@ -166,7 +166,10 @@ def _lower_to_typed(context: Context, module: ModuleOp) -> list[Reason]:
     passes = parse_passes(to_typed())
     run_passes(context, module, [pass_ for pass_ in passes if pass_.name != "q-partition"])
     main = function(module, "main")
-    layers = [op for op in main.body.block.ops if op.name in LINEAR]
+    ops = list(main.body.block.ops)
+    layers = [op for op in ops if op.name in LINEAR]
+    if not layers and not any(is_integer_type(element_type(value)) for op in ops for value in op.operands):
+        return [Reason("nothing in @main works on integers", "quantise weights and activations before export")]
     return grouped(why for op in layers if (why := number_refusal(op)) is not None)
 
 
