@@ -239,7 +239,7 @@ def _bottleneck(net: Network, x: Tensor, channels: int, stride: int) -> Tensor:
 
 
 def cnv(net: Network, width: float, classes: int) -> Tensor:
-    """FINN's network for CIFAR-10 (Umuroglu et al., 2017): 1 or 2 bits, convolutions without padding, `qonnx` alone."""
+    """FINN's network for CIFAR-10 (Umuroglu et al., 2017), of 1 or 2 bits: convolutions without padding."""
     x = net.quantise(Tensor("image", 3), 2.0**-7, signed=True, bits=BORDER_BITS)
     for channels, pool in ((64, False), (64, True), (128, False), (128, True), (256, False), (256, False)):
         x = _cnv_activation(net, net.conv(x, scaled(channels, width), 3, padding=0))
