@@ -4,6 +4,7 @@
 from . import (
     activation,
     arithmetic,
+    channels_last,
     constant,
     control,
     convolution,
@@ -25,6 +26,7 @@ from . import (
 __all__ = [
     "activation",
     "arithmetic",
+    "channels_last",
     "constant",
     "control",
     "convolution",
