@@ -110,7 +110,7 @@ AT_NODES: dict[str, tuple[str, str, Callable[[], Any]]] = {
         ),
     ),
     "trunc scale": (
-        "no power of two times the scale",
+        "differ by no common power of two",
         "output scale",
         lambda: one(
             "Trunc", "x s z b t b", domain=QONNX, s=np.float32(1), z=np.float32(0), b=np.float32(4), t=np.float32(3)

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QONNX quantisers: Quant (IntQuant), BipolarQuant, Trunc."""
+"""QONNX quantisers: Quant (IntQuant), BipolarQuant, FloatQuant, Trunc."""
 
 from __future__ import annotations
+
+import math
+from fractions import Fraction
 
 import numpy as np
 from xdsl.ir import SSAValue
 
-from ....qdialect.formats import Rounding
+from ....qdialect.float_formats import encode_exact, value_of
+from ....qdialect.formats import Overflow, Rounding
 from ....qdialect.q import MulOp, QuantizeOp
-from ....qdialect.types import BipolarType, FixedType, UFixedType
+from ....qdialect.types import BipolarType, FixedType, FloatType, UFixedType
 from ..model import Array, scalar_of
 from ..node import Node
 from ..quantizer import (
+    NO_ZERO_POINT,
     Codes,
     bit_width,
     check_fits,
@@ -20,7 +25,6 @@ from ..quantizer import (
     emit_dequantizer,
     emit_quantizer,
     emit_scale,
-    power_of_two,
 )
 from ..registry import QONNX_DOMAINS, importer
 
@@ -50,6 +54,66 @@ def import_bipolar_quant(node: Node) -> SSAValue:
     return emit_scale(node, node.emit(QuantizeOp(node.number_operand(0), BipolarType())), scale)
 
 
+@importer("FloatQuant", domains=QONNX_DOMAINS)
+def import_float_quant(node: Node) -> SSAValue:
+    """`quantize(x / scale) * scale` with a float type. Subnormal numbers are always there, as qonnx executes it."""
+    scale = check_scale(node, node.constant_numbers(1, "the scale"), node.shape(0))
+    exponent_bits, fraction_bits, bias = (
+        _whole(node, index, what) for index, what in ((2, "exponent bits"), (3, "mantissa bits"), (4, "exponent bias"))
+    )
+    largest = scalar_of(node.constant_numbers(5, "the largest number"))
+    if not 1 <= exponent_bits <= MAX_EXPONENT_BITS or not 0 <= fraction_bits <= MAX_FRACTION_BITS:
+        what = f"a float of {exponent_bits} exponent bits and {fraction_bits} mantissa bits is not supported"
+        raise node.error(what, f"use 1 to {MAX_EXPONENT_BITS} and 0 to {MAX_FRACTION_BITS} bits")
+    if largest is None or largest <= 0:
+        raise node.error("the largest number is not one positive number", "give one for the whole tensor")
+    plain = FloatType(exponent_bits, fraction_bits, bias)
+    codes = _float_codes(node, plain, Fraction(largest))
+    return emit_quantizer(node, node.number_operand(0), scale, NO_ZERO_POINT, codes, _rounding(node, "ROUND"))
+
+
+MAX_EXPONENT_BITS, MAX_FRACTION_BITS = 8, 23  # those of float32, in which qonnx computes
+
+
+def _float_codes(node: Node, plain: FloatType, largest: Fraction) -> Codes:
+    """The type whose largest number is `largest`; beyond it saturation, or infinity or NaN as the node says."""
+    types = {specials: _with_specials(plain, specials) for specials in ("none", "fn", "ieee")}
+    numbers = {specials: value_of(type_.format.max_code, type_.format) for specials, type_ in types.items()}
+    if not node.integer("saturation", 1):
+        special = "ieee" if node.integer("has_inf", 0) else "fn" if node.integer("has_nan", 0) else None
+        if special is None or numbers[special] != largest:
+            what = f"overflow is not saturated, but {float(largest):g} is not followed by infinity or NaN in the format"
+            raise node.error(what, "set saturation = 1, or the largest number of the IEEE or OCP format")
+        return Codes(types[special], overflow=Overflow.INFINITY)
+    if largest >= numbers["none"]:
+        return Codes(plain)
+    special = next((name for name in ("fn", "ieee") if numbers[name] == largest), None)
+    if special is not None:
+        return Codes(types[special])
+    code = encode_exact(
+        np.array([largest.numerator], dtype=object),
+        Fraction(1, largest.denominator),
+        plain.format,
+        Rounding.HALF_EVEN,
+        Overflow.SATURATE,
+    )
+    if value_of(int(code[0]), plain.format) != largest:
+        raise node.error(f"the largest number {float(largest):g} is none of {plain}", "give a number of the format")
+    bound = np.asarray(float(largest))
+    return Codes(plain, clip=(-bound, bound))
+
+
+def _with_specials(type_: FloatType, specials: str) -> FloatType:
+    return FloatType(type_.exponent_bits.data, type_.fraction_bits.data, type_.bias.data, specials)
+
+
+def _whole(node: Node, index: int, what: str) -> int:
+    number = scalar_of(node.constant_numbers(index, what))
+    if number is None or not float(number).is_integer():
+        raise node.error(f"{what} are not one whole number", "give one for the whole tensor")
+    return int(number)
+
+
 @importer("Trunc", domains=QONNX_DOMAINS)
 def import_trunc(node: Node) -> SSAValue:
     """Drop the lowest bits of codes that are already there.
@@ -75,14 +139,25 @@ _CODE_BITS = 32  # codes before truncation: wider than any accumulator that floa
 
 def _trunc_to_scale(node: Node, scale: Array, zero_point: Array, rounding: Rounding) -> SSAValue:
     output_scale = check_scale(node, node.constant_numbers(4, "the output scale"), node.shape(0))
-    dropped = power_of_two(scalar_of(output_scale.astype(np.float64) / scale))
-    if dropped is None or not 0 <= dropped < _CODE_BITS:
-        raise node.error("the output scale is no power of two times the scale", "correct the output scale")
+    dropped = _nearest_power(scalar_of(output_scale.astype(np.float64) / scale))
+    if dropped is None or not -_CODE_BITS < dropped < _CODE_BITS:
+        raise node.error("the scales of input and output differ by no common power of two", "correct the output scale")
     bits = bit_width(node, node.constant_numbers(5, "the output bit width"))
-    type_ = (FixedType if node.integer("signed", 1) else UFixedType)(bits)
-    narrow = bool(node.integer("narrow", 0)) and bits > 1
+    signed, narrow = (_flag(node, name, default) for name, default in (("signed", 1), ("narrow", 0)))
+    if narrow and bits == 1:
+        raise node.error("a narrow quantiser of one bit has the code 0 only", "give it two bits")
+    type_ = (FixedType if signed else UFixedType)(bits)
     kept = node.emit(QuantizeOp(_shifted(node, scale, zero_point, dropped), type_, rounding, narrow=narrow))
-    return emit_dequantizer(node, kept, output_scale, zero_point / np.float32(2**dropped))
+    return emit_dequantizer(node, kept, output_scale, zero_point / np.float32(2.0**dropped))
+
+
+def _nearest_power(ratio: float | None) -> int | None:
+    """The e whose 2**e is nearest to the ratio of two float32 scales, if that is all but float32's rounding."""
+    if ratio is None:
+        return None
+    mantissa, exponent = math.frexp(ratio)
+    exponent -= mantissa < 0.75
+    return exponent if abs(ratio * 2.0**-exponent - 1) < 2.0**-20 else None
 
 
 def _shifted(node: Node, scale: Array, zero_point: Array, dropped: int) -> SSAValue:
@@ -93,8 +168,8 @@ def _shifted(node: Node, scale: Array, zero_point: Array, dropped: int) -> SSAVa
     return node.emit(MulOp(codes, node.add_constant(np.ones((), np.int8), UFixedType(1, dropped))))
 
 
-def _flag(node: Node, name: str) -> bool:
-    value = node.integer(name)
+def _flag(node: Node, name: str, default: int | None = None) -> bool:
+    value = node.integer(name, default)
     if value not in (0, 1):
         raise node.error(f"attribute '{name}' is {value}", "write 0 or 1")
     return bool(value)
