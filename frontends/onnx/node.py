@@ -119,6 +119,10 @@ class Node:
             return None
         return self._attribute(name, list, "a list of integers", None)
 
+    def graph(self, name: str) -> Model:
+        """A graph inside the node."""
+        return self._attribute(name, Model, "a graph", None)
+
     def _attribute(self, name: str, kind: Any, description: str, default: AttributeValue) -> Any:
         if not self.has(name):
             if default is None:
@@ -185,10 +189,12 @@ class Node:
 
     def operand(self, index: int) -> SSAValue:
         """Input `index` as a value of the IR, whatever its type."""
-        value = self.value(index)
+        return self.as_operand(self.value(index), self.input_name(index))
+
+    def as_operand(self, value: Value, name: str | None = None) -> SSAValue:
+        """Any value (that the model calls `name`) as a value of the IR."""
         if isinstance(value, np.ndarray):
-            name = self.input_name(index)
-            type_ = annotated_type(value, self.builder.model.datatypes.get(name))
+            type_ = annotated_type(value, self.builder.model.datatypes.get(name or ""))
             constant = self.add_constant(value, type_, name)
             if value.dtype.kind in "iub":
                 self.builder.integers[constant] = element_type(constant)
