@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops of QONNX's channels-last domain: the standard op between transpositions, [N, *S, C] outside, [N, C, *S] inside."""
+"""Ops of QONNX's channels-last domain: the standard op between transpositions; [N, *S, C] outside, [N, C, *S] in."""
 
 from __future__ import annotations
 
