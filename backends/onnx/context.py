@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,11 +22,12 @@ Bound: TypeAlias = Tensor | DenseAttr
 
 
 class Scope:
-    """What the values of the IR have become so far, and the constants that were written."""
+    """The choices of the file; what the values of the IR have become so far, and the constants that were written."""
 
-    def __init__(self, graph: Graph, style: Style):
+    def __init__(self, graph: Graph, style: Style, real: DType):
         self.graph = graph
         self.style: Style = style
+        self.real = real  # the float type of `!q.real`
         self.bound: dict[SSAValue, Bound] = {}
         self.constants: dict[tuple[DenseAttr, DType], Tensor] = {}
 
@@ -48,11 +49,8 @@ class Context:
     # operands
 
     def carrier(self, value: SSAValue) -> DType:
-        """The float type that holds the numbers of a value."""
-        bound = self.scope.bound.get(value)
-        if isinstance(bound, Tensor) and bound.dtype in (FLOAT32, FLOAT64):
-            return bound.dtype
-        return carrier(value, self.op)
+        """The float type that holds the numbers of a value; QoptError if none does."""
+        return carrier(value, self.op, self.scope.real)
 
     @property
     def work(self) -> DType:
@@ -93,17 +91,19 @@ class Context:
         *inputs: Tensor,
         shape: Sequence[int] | None = None,
         dtype: DType | None = None,
-        **options: Any,
+        domain: str = "",
+        attributes: Mapping[str, Any] | None = None,
     ) -> Tensor:
         """A node with one result, by default of the type of its first input and the shape that broadcasting gives."""
-        return self.node_of_many(op_type, inputs, [(dtype or inputs[0].dtype, shape)], **options)[0]
+        return self.node_of_many(op_type, inputs, [(dtype or inputs[0].dtype, shape)], domain, attributes)[0]
 
     def node_of_many(
         self,
         op_type: str,
         inputs: Sequence[Tensor],
         results: Sequence[tuple[DType, Sequence[int] | None]],
-        **options: Any,
+        domain: str = "",
+        attributes: Mapping[str, Any] | None = None,
     ) -> list[Tensor]:
         """A node with a result for each type and shape."""
         broadcast = [tensor.shape for tensor in inputs]
@@ -111,7 +111,7 @@ class Context:
             (f"{self.name}_{op_type}", dtype, np.broadcast_shapes(*broadcast) if shape is None else shape)
             for dtype, shape in results
         ]
-        node, tensors = self.graph.node(op_type, inputs, described, **options)
+        node, tensors = self.graph.node(op_type, inputs, described, domain, attributes)
         self.nodes.append(node)
         return tensors
 
@@ -145,7 +145,7 @@ class Context:
 
     def transpose(self, x: Tensor, permutation: Sequence[int]) -> Tensor:
         shape = [x.shape[axis] for axis in permutation]
-        return self.node("Transpose", x, shape=shape, perm=list(permutation))
+        return self.node("Transpose", x, shape=shape, attributes={"perm": list(permutation)})
 
     def scaled(self, x: Tensor, exponent: int) -> Tensor:
         """`x * 2^exponent`."""

@@ -18,21 +18,25 @@ from ..interface import function
 from . import ops as ops  # fills the registry
 from .context import Bound, Context, Scope, Style
 from .graph import Graph, Tensor
-from .numbers import carrier
+from .numbers import DType, carrier
 from .quantizers import ScaledQuantizer, scaled_quantizers
 from .registry import exporter_of
 
 
-def export(module: ModuleOp, style: Style) -> ModelProto:
-    """@main of a graph- or typed-level module as an ONNX model; QoptError for what the file cannot say."""
+def export(module: ModuleOp, style: Style, real: DType) -> ModelProto:
+    """@main of a graph- or typed-level module as an ONNX model; QoptError for what the file cannot say.
+
+    Args:
+        real: the float type of `!q.real`.
+    """
     main = function(module, "main")
     graph = Graph()
     inputs = [
-        Tensor(graph.values.unique(name), carrier(argument, main), shape_of(argument))
+        Tensor(graph.values.unique(name), carrier(argument, main, real), shape_of(argument))
         for name, argument in zip(argument_names(main), main.args, strict=True)
     ]
     names = [graph.values.unique(name) for name in result_names(main)]
-    exporter = _Exporter(module, Scope(graph, style))
+    exporter = _Exporter(module, Scope(graph, style, real))
     results = exporter.function(main, inputs, names)
     return graph.model(inputs, [exporter.output(*pair) for pair in zip(results, names, strict=True)])
 
@@ -85,10 +89,10 @@ class _Exporter:
         written = write(context)
         tensors = [written] if isinstance(written, Tensor) else list(written)
         for value, tensor in zip(op.results, tensors, strict=True):
-            dtype = carrier(value, op)
+            dtype = context.carrier(value)
             if tensor.dtype != dtype:
                 to = helper.np_dtype_to_tensor_dtype(dtype)
-                tensor = context.node("Cast", tensor, dtype=dtype, to=to)
+                tensor = context.node("Cast", tensor, dtype=dtype, attributes={"to": to})
             self.scope.bound[value] = self.named(value, tensor, context)
         context.name_nodes()
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,13 +73,16 @@ class Graph:
         op_type: str,
         inputs: Sequence[Tensor],
         results: Sequence[tuple[str, DType, Sequence[int]]],
-        **options: Any,
+        domain: str = "",
+        attributes: Mapping[str, Any] | None = None,
     ) -> tuple[NodeProto, list[Tensor]]:
         """Append a node without a name. `results`: a wish for the name, the type and shape of each output."""
         tensors = [Tensor(self.values.unique(name), dtype, tuple(shape)) for name, dtype, shape in results]
         self._tensors.update((tensor.name, tensor) for tensor in tensors)
         names = [tensor.name for tensor in inputs]
-        node = helper.make_node(op_type, names, [tensor.name for tensor in tensors], **options)
+        node = helper.make_node(
+            op_type, names, [tensor.name for tensor in tensors], domain=domain, **(attributes or {})
+        )
         self.nodes.append(node)
         return node, tensors
 
@@ -101,7 +104,7 @@ class Graph:
         if (tensor.name, dtype) not in self._casts:
             wish = f"{tensor.name}_{_SHORT_NAMES[dtype]}"
             to = helper.np_dtype_to_tensor_dtype(dtype)
-            node, (result,) = self.node("Cast", [tensor], [(wish, dtype, tensor.shape)], to=to)
+            node, (result,) = self.node("Cast", [tensor], [(wish, dtype, tensor.shape)], attributes={"to": to})
             node.name = self.node_names.unique(wish)
             self._casts[tensor.name, dtype] = result
         return self._casts[tensor.name, dtype]

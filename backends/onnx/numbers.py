@@ -4,9 +4,9 @@
 A tensor of the file holds the *numbers* of a value (code * 2^-F), not its codes:
 
 - float32 where that is exact: f32, every type whose codes are at most 2^24, small custom floats;
-- float64 for codes up to 2^53, so that wide accumulators stay exact, and for `!q.real`, whose numbers float64 rounds:
-  there a result agrees to about 2^-50 of its size, and a code may differ where the exact number lies that close to a
-  rounding boundary.
+- float64 for codes up to 2^53, so that wide accumulators stay exact;
+- `!q.real` rounds, to float32 as other tools have it, or to float64: results agree to about 2^-22, or 2^-50, of their
+  size, and a code may differ where the exact number lies that close to a rounding boundary.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _EXACT_BITS = {FLOAT32: 24, FLOAT64: 53}
 _LARGEST_EXPONENT = {FLOAT32: 126, FLOAT64: 1022}  # of powers of two that are normal numbers, as their inverses are
 
 
-def carrier(value: SSAValue, op: Operation) -> DType:
-    """The float type that holds the numbers of `value`; QoptError at `op` if none does."""
+def carrier(value: SSAValue, op: Operation, real: DType) -> DType:
+    """The float type that holds the numbers of `value`, for `!q.real` as given; QoptError at `op` if none does."""
     type_ = element_type(value)
     if is_f32(type_):
         return FLOAT32
     if isinstance(type_, RealType):
-        return FLOAT64
+        return real
     if is_integer_type(type_):
         fraction_bits = integer_format(type_).fraction_bits
         held = next((dtype for dtype in _EXACT_BITS if holds(dtype, code_range(value), fraction_bits)), None)

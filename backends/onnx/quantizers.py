@@ -22,7 +22,7 @@ from ...qdialect.rounding import saturation_range
 from ...qdialect.types import BipolarType, element_type, integer_format, is_f32, is_integer_type, shape_of
 from .context import Context, Style
 from .graph import QONNX_DOMAIN, Tensor
-from .numbers import BOOL, FLOAT32, DType, is_power_in_range, numbers
+from .numbers import BOOL, FLOAT32, DType, holds, is_power_in_range, numbers
 
 _QCDQ_BITS = 8  # of the integers that QuantizeLinear gives in the opset written
 _QONNX_BITS = 24  # that float32 holds
@@ -64,7 +64,7 @@ def quantizer_node(
     inputs = (out.plain(scale, "scale"), out.plain(zero, "zero_point"), out.plain(width, "bit_width"))
     mode = "ROUND" if rounding is Rounding.HALF_EVEN else rounding.name
     options = {"signed": int(codes.format.signed), "narrow": int(codes.narrow), "rounding_mode": mode}
-    return out.node("Quant", x, *inputs, shape=x.shape, domain=QONNX_DOMAIN, **options)
+    return out.node("Quant", x, *inputs, shape=x.shape, domain=QONNX_DOMAIN, attributes=options)
 
 
 def _qcdq(out: Context, x: Tensor, codes: Codes, scale: Array) -> Tensor:
@@ -73,12 +73,12 @@ def _qcdq(out: Context, x: Tensor, codes: Codes, scale: Array) -> Tensor:
     options = {} if axis is None else {"axis": axis}
     scale = scale.reshape(-1 if axis is not None else ())
     parameters = (out.plain(scale, "scale"), out.plain(np.zeros(scale.shape, dtype), "zero_point"))
-    stored = out.node("QuantizeLinear", x, *parameters, shape=x.shape, dtype=dtype, **options)
+    stored = out.node("QuantizeLinear", x, *parameters, shape=x.shape, dtype=dtype, attributes=options)
     range_ = codes.range
     if range_ != saturation_range(FixedFormat(_QCDQ_BITS, signed=codes.format.signed), narrow=False):
         bounds = [out.plain(np.asarray(bound, dtype)) for bound in (range_.lo, range_.hi)]
         stored = out.node("Clip", stored, *bounds)
-    return out.node("DequantizeLinear", stored, *parameters, shape=x.shape, dtype=FLOAT32, **options)
+    return out.node("DequantizeLinear", stored, *parameters, shape=x.shape, dtype=FLOAT32, attributes=options)
 
 
 def _quantization_axis(scale: Array, rank: int) -> int | None:
@@ -104,7 +104,7 @@ def float_quantizer_node(out: Context, x: Tensor, format_: FloatFormat, rounding
         "saturation": int(saturate),
         "rounding_mode": "ROUND" if rounding is Rounding.HALF_EVEN else rounding.name,
     }
-    return out.node("FloatQuant", x, *inputs, shape=x.shape, domain=QONNX_DOMAIN, **options)
+    return out.node("FloatQuant", x, *inputs, shape=x.shape, domain=QONNX_DOMAIN, attributes=options)
 
 
 def bipolar_node(out: Context, x: Tensor, scale: Array) -> Tensor:
@@ -125,6 +125,8 @@ def quantized_constant(out: Context, constant: DenseAttr, dtype: DType, name: st
     QCDQ stores integer codes behind a DequantizeLinear, QONNX numbers behind a Quant that changes none.
     """
     type_, graph = constant.type.element_type, out.graph
+    if dtype != FLOAT32 and is_integer_type(type_) and _fits_float32(constant):
+        return graph.cast(quantized_constant(out, constant, FLOAT32, name), dtype)
     if dtype != FLOAT32 or not is_integer_type(type_):
         return graph.constant(numbers(constant, dtype), name if dtype == FLOAT32 else f"{name}_float64")
     inner = Context(out.op, out.scope)
@@ -146,6 +148,10 @@ def quantized_constant(out: Context, constant: DenseAttr, dtype: DType, name: st
             return stored
     inner.name_nodes()
     return graph.rename(tensor, graph.values.unique(name), inner.nodes)
+
+
+def _fits_float32(constant: DenseAttr) -> bool:
+    return holds(FLOAT32, constant.extremes, integer_format(constant.type.element_type).fraction_bits)
 
 
 def _stored_codes(codes: Array) -> Array:
@@ -209,14 +215,14 @@ def _scaled(quantize: QuantizeOp) -> ScaledQuantizer | None:
     source, codes = quantize.input, quantize.result
     if not is_f32(element_type(source)) or not is_integer_type(element_type(codes)):
         return None
-    parts: list[Operation] = [quantize]
+    parts: tuple[Operation, ...] = (quantize,)
     zero_point = None
     add, sub = source.owner, _only_user(codes)
     if isinstance(add, AddOp) and isinstance(sub, SubOp) and sub.lhs is codes and _only_user(add.result) is quantize:
         zero_point = constant_of(add.rhs)
         if zero_point is None or constant_of(sub.rhs) != zero_point:
             return None
-        source, codes, parts = add.lhs, sub.result, [add, quantize, sub]
+        source, codes, parts = add.lhs, sub.result, (add, quantize, sub)
     multiply, divide = _only_user(codes), source.owner
     if not isinstance(multiply, MulOp) or multiply.lhs is not codes or not is_f32(element_type(multiply.result)):
         return None

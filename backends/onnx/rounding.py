@@ -100,6 +100,6 @@ def _unit(out: Context, x: Tensor, format_: FloatFormat) -> Tensor:
     powers = out.plain(np.ldexp(1.0, exponents[1:]), "powers")
     spread = out.node("Unsqueeze", out.node("Abs", x), out.integers([-1], "axes"), shape=(*x.shape, 1))
     reached = out.at_least(spread, powers, FLOAT64)
-    count = out.node("ReduceSum", reached, out.integers([-1], "axes"), shape=x.shape, keepdims=0)
+    count = out.node("ReduceSum", reached, out.integers([-1], "axes"), shape=x.shape, attributes={"keepdims": 0})
     units = out.plain(np.ldexp(1.0, exponents - format_.fraction_bits), "units")
     return out.node("Gather", units, out.cast(count, INT64), shape=x.shape)

@@ -43,12 +43,12 @@ def export_slice(op: SliceOp, out: Context) -> Tensor:
 @exporter(GatherOp)
 def export_gather(op: GatherOp, out: Context) -> Tensor:
     indices = out.plain(op.indices.astype(np.int64), "indices")
-    return out.node("Gather", *out.operands(), indices, shape=shape_of(op.result), axis=op.axis)
+    return out.node("Gather", *out.operands(), indices, shape=shape_of(op.result), attributes={"axis": op.axis})
 
 
 @exporter(ConcatOp)
 def export_concat(op: ConcatOp, out: Context) -> Tensor:
-    return out.node("Concat", *out.operands(), shape=shape_of(op.result), axis=op.axis)
+    return out.node("Concat", *out.operands(), shape=shape_of(op.result), attributes={"axis": op.axis})
 
 
 @exporter(PadOp)

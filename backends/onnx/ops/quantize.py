@@ -14,7 +14,7 @@ from ....qdialect.q.inference import code_range
 from ....qdialect.types import element_type, format_of, integer_format, is_f32, is_integer_type, shape_of
 from ..context import Context
 from ..graph import QONNX_DOMAIN, Tensor
-from ..numbers import FLOAT32, FLOAT64, carrier, holds, is_power_in_range, numbers
+from ..numbers import FLOAT32, FLOAT64, holds, is_power_in_range, numbers
 from ..quantizers import Codes, bipolar_node, can_say, float_quantizer_node, quantizer_node
 from ..registry import exporter
 from ..rounding import rounded, rounded_to_float, saturated, wrapped
@@ -41,7 +41,7 @@ def _to_float32(op: QuantizeOp, out: Context, x: Tensor) -> Tensor:
     if op.rounding is not Rounding.HALF_EVEN:
         raise QoptError(f"ONNX rounds to float32 to nearest, not {op.rounding.value}", op, "write half_even")
     if x.dtype == FLOAT32:
-        return out.node("Identity", x)
+        return x
     if not is_integer_type(element_type(op.input)):  # a Cast would give infinity
         x = out.node("Clip", x, out.number(-_LARGEST_FLOAT32, x), out.number(_LARGEST_FLOAT32, x))
     return x  # what binds the result casts it
@@ -49,7 +49,7 @@ def _to_float32(op: QuantizeOp, out: Context, x: Tensor) -> Tensor:
 
 def _to_custom_float(op: QuantizeOp, out: Context, x: Tensor, format_: FloatFormat) -> Tensor:
     """FloatQuant, on float32; else arithmetic, in front of a FloatQuant that only names the format."""
-    named = out.style == "qonnx" and format_.subnormals and carrier(op.result, op) == FLOAT32
+    named = out.style == "qonnx" and format_.subnormals and out.carrier(op.result) == FLOAT32
     saturate = op.overflow is Overflow.SATURATE
     if named and is_f32(element_type(op.input)):
         return float_quantizer_node(out, x, format_, op.rounding, saturate)
@@ -64,7 +64,7 @@ def _to_fixed(op: QuantizeOp, out: Context, x: Tensor, codes: Codes) -> Tensor:
     direct = saturates and x.dtype == FLOAT32 and can_say(out.style, codes, rounding) and _adds_half_exactly(op)
     if direct:
         return quantizer_node(out, x, codes, rounding, quantum)
-    named = carrier(op.result, op) == FLOAT32 and can_say(out.style, codes, Rounding.HALF_EVEN)
+    named = out.carrier(op.result) == FLOAT32 and can_say(out.style, codes, Rounding.HALF_EVEN)
     y = _arithmetic(op, out, x, codes, saturates and not named)
     return quantizer_node(out, out.cast(y, FLOAT32), codes, Rounding.HALF_EVEN, quantum) if named else y
 
@@ -87,7 +87,7 @@ def _arithmetic(op: QuantizeOp, out: Context, x: Tensor, codes: Codes, saturate:
     y = out.scaled(x, format_.fraction_bits)
     if not is_integer_type(source) or integer_format(source).fraction_bits > format_.fraction_bits:
         y = rounded(out, y, op.rounding, as_qonnx=is_f32(source))
-    if not holds(y.dtype, codes.range, 0) or carrier(op.result, op) == FLOAT64:
+    if not holds(y.dtype, codes.range, 0) or out.carrier(op.result) == FLOAT64:
         y = out.cast(y, FLOAT64)
     if op.overflow is Overflow.WRAP:
         y = wrapped(out, y, format_.word_length, format_.signed)
@@ -110,7 +110,7 @@ def export_threshold(op: ThresholdOp, out: Context) -> Tensor:
         return _multi_threshold(op, out, x, thresholds, step, base)
     spread = out.reshape(x, (*x.shape, 1))
     reached = out.at_least(spread, out.plain(thresholds, "thresholds"), x.dtype)
-    y = out.node("ReduceSum", reached, out.integers([-1], "axes"), shape=x.shape, keepdims=0)
+    y = out.node("ReduceSum", reached, out.integers([-1], "axes"), shape=x.shape, attributes={"keepdims": 0})
     steps, bases = np.asarray(step), np.asarray(base)
     if op.descending is not None:
         flags = out.constant_of(op.descending)
@@ -129,7 +129,7 @@ def _multi_threshold(
     shape = x.shape if rank in (2, 3, 4) else (prod(x.shape[:-1]), x.shape[-1])
     options = {"out_scale": step, "out_bias": base, "out_dtype": _finn_name(op), "data_layout": layout}
     inputs = (out.reshape(x, shape), out.plain(thresholds, "thresholds"))
-    y = out.node("MultiThreshold", *inputs, shape=shape, domain=QONNX_DOMAIN, **options)
+    y = out.node("MultiThreshold", *inputs, shape=shape, domain=QONNX_DOMAIN, attributes=options)
     return out.reshape(y, x.shape)
 
 

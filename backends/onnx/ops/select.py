@@ -16,11 +16,12 @@ from ..registry import exporter
 @exporter(ArgMaxOp)
 def export_arg_max(op: ArgMaxOp, out: Context) -> Tensor:
     options = {"axis": op.axis, "keepdims": int(op.keep_dims)}
-    return out.node("ArgMax", out.tensor(op.input), shape=shape_of(op.result), dtype=INT64, **options)
+    return out.node("ArgMax", out.tensor(op.input), shape=shape_of(op.result), dtype=INT64, attributes=options)
 
 
 @exporter(TopKOp)
 def export_top_k(op: TopKOp, out: Context) -> Sequence[Tensor]:
     x, shape = out.tensor(op.input), shape_of(op.values)
     options = {"axis": op.axis, "largest": int(op.largest), "sorted": 1}
-    return out.node_of_many("TopK", [x, out.integers([op.k], "k")], [(x.dtype, shape), (INT64, shape)], **options)
+    inputs, results = (x, out.integers([op.k], "k")), [(x.dtype, shape), (INT64, shape)]
+    return out.node_of_many("TopK", inputs, results, attributes=options)

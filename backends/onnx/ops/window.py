@@ -44,7 +44,7 @@ def export_conv(op: ConvOp, out: Context) -> Tensor:
 def _convolved(out: Context, x: Tensor, weights: Tensor, window: Window, groups: int, shape: Sequence[int]) -> Tensor:
     if x.dtype != FLOAT32:
         return _convolved_by_taps(out, x, weights, window, groups, shape)
-    return out.node("Conv", x, weights, shape=shape, **_attributes(window), group=groups)
+    return out.node("Conv", x, weights, shape=shape, attributes={**_attributes(window), "group": groups})
 
 
 def _attributes(window: Window) -> dict[str, list[int]]:
@@ -70,7 +70,7 @@ def _convolved_by_taps(
         ends = out.integers([start + (count - 1) * step + 1 for start, count, step in last], "ends")
         part = out.node("Slice", x, out.integers(starts, "starts"), ends, axes, steps, shape=(*x.shape[:2], *places))
         taps.append(out.reshape(part, (frames, groups, channels // groups, 1, prod(places))))
-    columns = out.node("Concat", *taps, shape=(*taps[0].shape[:3], len(taps), prod(places)), axis=3)
+    columns = out.node("Concat", *taps, shape=(*taps[0].shape[:3], len(taps), prod(places)), attributes={"axis": 3})
     columns = out.reshape(columns, (frames, groups, channels // groups * len(taps), prod(places)))
     matrix = out.reshape(weights, (groups, weights.shape[0] // groups, columns.shape[2]))
     result = out.node("MatMul", matrix, columns, shape=(frames, groups, matrix.shape[1], prod(places)))
@@ -83,7 +83,7 @@ def export_conv_transpose(op: ConvTransposeOp, out: Context) -> Tensor:
     (x, weights), window, shape = out.operands(), op.window, shape_of(op.result)
     if x.dtype == FLOAT32:
         options = {"group": op.groups, "output_padding": list(op.output_padding)}
-        return out.node("ConvTranspose", x, weights, shape=shape, **_attributes(window), **options)
+        return out.node("ConvTranspose", x, weights, shape=shape, attributes={**_attributes(window), **options})
     spread = _spread(out, x, window.strides)
     before = [extent - 1 - low for extent, low in zip(window.extents, window.low, strict=True)]
     ends = zip(window.extents, window.high, op.output_padding, strict=True)
@@ -134,7 +134,7 @@ def _mirrored(out: Context, weights: Tensor, groups: int) -> Tensor:
 
 @exporter(MaxPoolOp)
 def export_max_pool(op: MaxPoolOp, out: Context) -> Tensor:
-    return out.node("MaxPool", *out.operands(), shape=shape_of(op.result), **_attributes(_window(op)))
+    return out.node("MaxPool", *out.operands(), shape=shape_of(op.result), attributes=_attributes(_window(op)))
 
 
 @exporter(SumPoolOp)
@@ -158,11 +158,12 @@ def _window(op: MaxPoolOp | SumPoolOp) -> Window:
 @exporter(ReduceSumOp)
 def export_reduce_sum(op: ReduceSumOp, out: Context) -> Tensor:
     axes = out.integers(op.axes, "axes")
-    return out.node("ReduceSum", *out.operands(), axes, shape=shape_of(op.result), keepdims=int(op.keep_dims))
+    options = {"keepdims": int(op.keep_dims)}
+    return out.node("ReduceSum", *out.operands(), axes, shape=shape_of(op.result), attributes=options)
 
 
 @exporter(ReduceMaxOp, ReduceMinOp)
 def export_reduce_extreme(op: ReduceMaxOp | ReduceMinOp, out: Context) -> Tensor:
     options = {"axes": list(op.axes), "keepdims": int(op.keep_dims)}
     name = type(op).__name__.removesuffix("Op")
-    return out.node(name, *out.operands(), shape=shape_of(op.result), **options)
+    return out.node(name, *out.operands(), shape=shape_of(op.result), attributes=options)
