@@ -32,6 +32,8 @@ FRACTION_BITS = 8  # of the format given to an input of real numbers
 SHAPES = {"hls4ml_three_layer_bn_pytorch": (1, 16)}
 # model -> why it may stop, or differ by more than LIMIT from the stored output
 EXCEPTIONS = {
+    "mlperftiny_ic_resnet8_int8": "one of the 64 averages of its pooling lies exactly between two codes; the order in "
+    "which float32 adds decides, and one output code differs by 1",
     "hls4ml_three_layer_bn_keras": "damaged by its converter: batch normalisation of 64 channels on an axis of size 1, "
     "behind a transposition of [1, 64]; other engines refuse it too",
 }
