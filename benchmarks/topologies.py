@@ -316,7 +316,9 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     shape: dict[str, Any] = {"size": options.size, "width": options.width, "seed": options.seed}
-    onnx.save(generate(options.name, options.form, options.bits, **shape), options.output)
+    model = generate(options.name, options.form, options.bits, **shape)
+    onnx.save(model, options.output)
+    print(f"{weight_bytes(model)} bytes of weights")
 
 
 if __name__ == "__main__":
