@@ -9,8 +9,9 @@ import numpy as np
 from xdsl.dialects.builtin import Float32Type
 from xdsl.ir import Attribute
 
+from ...qdialect.affine import as_fractions
 from ...qdialect.formats import IntRange
-from ...qdialect.types import BipolarType, FixedType, FloatType, UFixedType, fixed_type, integer_format
+from ...qdialect.types import BipolarType, FixedType, FloatType, RealType, UFixedType, fixed_type, integer_format
 from .model import Array
 
 LARGEST_WHOLE_NUMBER = 1 << 53  # float64 and int64 hold the integers below
@@ -99,6 +100,20 @@ def whole_number_type(array: Array) -> FixedType | UFixedType | None:
     if not bool((array == np.rint(array)).all()):
         return None
     return fixed_type(IntRange(int(array.min()), int(array.max())))
+
+
+def exact_constant(array: Array) -> tuple[Attribute, Array]:
+    """Type and codes of finite float64 numbers: fixed point where words of 53 bits do, else real numbers."""
+    mantissas, exponents = np.frexp(array)
+    integers, exponents = np.ldexp(mantissas, 53).astype(np.int64), exponents.astype(np.int64) - 53
+    trailing = np.frexp((integers & -integers).astype(np.float64))[1] - 1  # zeros behind the last one
+    lowest = int((exponents + trailing)[integers != 0].min(initial=1 << 12))
+    highest = int((exponents + 53)[integers != 0].max(initial=0))
+    if highest - lowest > 53:
+        return RealType(), as_fractions(array)
+    lowest = lowest if integers.any() else 0
+    codes = np.ldexp(array, -lowest).astype(np.int64)
+    return fixed_type(IntRange(int(codes.min()), int(codes.max())), -lowest), codes
 
 
 def annotated_type(array: Array, annotation: str | None) -> Attribute | None:

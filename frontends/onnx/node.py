@@ -20,7 +20,7 @@ from ...qdialect.formats import Overflow, Rounding
 from ...qdialect.q import BinaryOp, ClipOp, ConstantOp, QuantizeOp, ReshapeOp, TransposeOp
 from ...qdialect.text import split_mend
 from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, is_integer_type, shape_of
-from .datatypes import annotated_type, integer_type, onnx_name, whole_number_type
+from .datatypes import annotated_type, exact_constant, integer_type, onnx_name, whole_number_type
 from .model import Array, AttributeValue, Model, NodeDefinition, TensorInfo, place
 
 ONNX_INTEGERS = (*(type_(bits) for type_ in (FixedType, UFixedType) for bits in (8, 16, 32, 64)),)
@@ -310,6 +310,8 @@ class Node:
             raise self.error(f"constant '{name or ''}' holds NaN", "train or export the model again")
         if type_ is None and array.dtype.kind in "iub":
             type_ = integer_type(array.dtype.name)
+        if type_ is None and array.dtype == np.float64 and np.isfinite(array).all():
+            type_, array = exact_constant(array)
         if type_ is None:
             type_, array = Float32Type(), self.as_float32(array, "constant")
         value = DenseAttr(array, TensorType(type_, array.shape))

@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-from xdsl.dialects.builtin import Float32Type
+from fractions import Fraction
 
+import numpy as np
+from xdsl.dialects.builtin import Float32Type, TensorType
+from xdsl.ir import SSAValue
+
+from ....qdialect.attrs import DenseAttr
 from ....qdialect.formats import Overflow, Rounding
-from ....qdialect.q import QuantizeOp
-from ....qdialect.types import element_type, is_integer_type
+from ....qdialect.q import ConstantOp, MulOp, QuantizeOp
+from ....qdialect.types import RealType, element_type, is_f32, is_integer_type
 from ..datatypes import integer_type
 from ..model import Array
 from ..node import Node, Value
 from ..registry import importer
 
-FLOAT = 1  # TensorProto.DataType
+FLOAT, DOUBLE = 1, 11  # TensorProto.DataType
 INTEGERS = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 12: "uint32", 13: "uint64"}
 _DTYPES = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
 
@@ -48,9 +52,11 @@ def import_dropout(node: Node) -> Value:
 
 @importer("Cast")
 def import_cast(node: Node) -> Value:
-    """To an integer: towards zero, as numpy does; between integers: modulo 2^bits."""
+    """To an integer: towards zero, as numpy does; between integers: modulo 2^bits; to float64: an exact number."""
     target = node.integer("to")
     operand = node.operand(0)
+    if target == DOUBLE:
+        return _as_exact(node, operand)
     if target == FLOAT:
         if operand not in node.builder.integers:
             return operand
@@ -64,3 +70,11 @@ def import_cast(node: Node) -> Value:
     is_integer = operand in node.builder.integers
     overflow = Overflow.WRAP if is_integer and is_integer_type(element_type(operand)) else Overflow.SATURATE
     return node.emit_integer(QuantizeOp(operand, type_, Rounding.DOWN, overflow))
+
+
+def _as_exact(node: Node, operand: SSAValue) -> SSAValue:
+    """float64 arithmetic is exact arithmetic: float32 numbers, and integers of ONNX, become real numbers."""
+    if not is_f32(element_type(operand)) and operand not in node.builder.integers:
+        return operand
+    one = DenseAttr(np.asarray(Fraction(1), object), TensorType(RealType(), []))
+    return node.emit(MulOp(operand, node.emit(ConstantOp(one))))

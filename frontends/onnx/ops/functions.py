@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import prod
 
 from xdsl.ir import SSAValue
 
 from ....qdialect import q
-from ....qdialect.q import FloatFunctionOp, ReshapeOp, SoftmaxOp
-from ....qdialect.types import element_type, integer_format, is_integer_type, shape_of
+from ....qdialect.formats import IntRange, Rounding
+from ....qdialect.q import FloatFunctionOp, QuantizeOp, ReshapeOp, SoftmaxOp
+from ....qdialect.q.inference import code_range
+from ....qdialect.rounding import round_fraction
+from ....qdialect.types import element_type, fixed_type, integer_format, is_integer_type, shape_of
 from ..node import Node
 from ..registry import importer
 
@@ -34,6 +38,7 @@ FUNCTIONS: dict[str, type[FloatFunctionOp]] = {
     "Atanh": q.AtanhOp,
 }
 ROUNDINGS: dict[str, type[FloatFunctionOp]] = {"Floor": q.FloorOp, "Ceil": q.CeilOp, "Round": q.RoundOp}
+EXACT_ROUNDINGS = {"Floor": Rounding.FLOOR, "Ceil": Rounding.CEIL, "Round": Rounding.HALF_EVEN}
 
 
 @importer(*FUNCTIONS)
@@ -43,11 +48,16 @@ def import_function(node: Node) -> SSAValue:
 
 @importer(*ROUNDINGS)
 def import_rounding(node: Node) -> SSAValue:
-    """Integers are whole numbers already."""
-    x = node.number_operand(0)
-    if is_integer_type(element_type(x)) and integer_format(element_type(x)).fraction_bits <= 0:
+    """Integers are whole numbers already; fixed-point numbers are rounded exactly."""
+    x, op_type = node.number_operand(0), node.definition.op_type
+    if not is_integer_type(element_type(x)):
+        return node.emit(ROUNDINGS[op_type](node.float_operand(0)))
+    fraction_bits = integer_format(element_type(x)).fraction_bits
+    if fraction_bits <= 0:
         return x
-    return node.emit(ROUNDINGS[node.definition.op_type](node.float_operand(0)))
+    rounding, codes = EXACT_ROUNDINGS[op_type], code_range(x)
+    low, high = (round_fraction(Fraction(code, 1 << fraction_bits), rounding) for code in (codes.lo, codes.hi))
+    return node.emit(QuantizeOp(x, fixed_type(IntRange(low, high)), rounding))
 
 
 @importer("Softmax")
