@@ -75,7 +75,7 @@ class MoveAffinePastPad(RewritePattern):
         if moved is None or len(before) != 1 or None in before:
             remark(op, "constant not moved behind the border: it differs between the elements around it")
             return
-        value = _constant_like(match.x, before.pop())
+        value = constant_like(match.x, before.pop())
         if value is None:
             remark(op, "constant not moved behind the border: the border would be no code of the operand")
             return
@@ -91,7 +91,7 @@ def _beyond_border(op: PadOp, match: Affine) -> Array | None:
     return values if all(values.shape[axis] == 1 for axis in padded) else None
 
 
-def _constant_like(value: SSAValue, number: Fraction | None) -> ConstantOp | None:
+def constant_like(value: SSAValue, number: Fraction | None) -> ConstantOp | None:
     """The number as a constant that joins `value` without making real numbers of integers; None if it cannot."""
     array, type_ = np.array(number, dtype=object), element_type(value)
     if isinstance(type_, RealType):

@@ -14,7 +14,7 @@ After:
 Approximate: float32 rounding disappears, so results differ from the float32 network by its rounding errors, and codes
 by one where such an error crosses a rounding boundary (`--verify-each` reports the largest difference).
 Needs: quantisers in the network.   Keeps: constants at their exact float32 values; the function's types.
-Leaves: float32 in front of the first quantiser, float functions (softmax, ...), matrix products with float32 weights.
+Leaves: float32 in front of the first quantiser, float functions (softmax, ...), products with float32 weights.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from ..qdialect.q import (
     AddOp,
     BatchNormOp,
     ConstantOp,
+    Convolution,
     MatMulOp,
     MoveOp,
     QOp,
@@ -46,7 +47,7 @@ from ..qdialect.q.inference import constant_of
 from ..qdialect.types import element_type, integer_format, is_f32, is_integer_type
 from .rewriting import at, fixed_constant, real_constant, values_of
 
-_PRODUCTS = (MatMulOp,)  # float32 weights keep these in float32
+_PRODUCTS = (MatMulOp, Convolution)  # float32 weights keep these in float32
 
 
 @dataclass

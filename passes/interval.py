@@ -261,11 +261,14 @@ def _clip(codes: Array, range_: IntRange) -> Array:
     return np.asarray(np.clip(codes, range_.lo, range_.hi))
 
 
-def threshold(x: Interval, thresholds: Array, falls: Array, base: int, step: int) -> Interval:
-    """`base + step * #{k : x >= T[c][k]}`, c along the last axis; where `falls`, the thresholds not reached count.
+def threshold(x: Interval, thresholds: Array, falls: Array, base: int, step: int, trailing: int = 0) -> Interval:
+    """`base + step * #{k : x >= T[c][k]}`; where `falls`, the thresholds not reached count.
 
-    thresholds: integers [C or 1, B], in units of `x.scale`; falls: bool [C or 1]. Codes, in units of 1.
+    thresholds: integers [C or 1, B], in units of `x.scale`; falls: bool [C or 1]; there are `trailing` axes behind that
+    of the channels. Codes, in units of 1.
     """
+    falls = falls.reshape(falls.shape + (1,) * trailing)
+    thresholds = thresholds.reshape(len(thresholds), *(1,) * trailing, -1)
     low, high = ((bound[..., None] >= thresholds).sum(axis=-1) for bound in (x.lo, x.hi))
     levels = thresholds.shape[-1]
     low, high = np.where(falls, levels - high, low), np.where(falls, levels - low, high)

@@ -31,8 +31,9 @@ from ..qdialect.q import QuantizeOp
 from ..qdialect.types import element_type, integer_format
 from .lower_quantizers_to_multiply_shift import cheapest_requantizer, requantizer_ops
 from .lower_quantizers_to_thresholds import MAX_LEVELS, check_levels, threshold_ops, thresholds_of
+from .lower_tails import lower_tails
 from .quantizer_cost import thresholds_area
-from .tail import NoTail, QuantizerTail, lower_tails
+from .tail import NoTail, QuantizerTail
 
 
 def cheaper_ops(op: QuantizeOp, tail: QuantizerTail, max_levels: int) -> list[Operation] | None:

@@ -10,7 +10,7 @@ After:
     %y = q.quantize %1 floor saturate : tensor<1x2x!q.fixed<25, 15>> -> tensor<1x2x!q.fixed<8, 0>>
 
 Exact: the constants give the right code for every code that can reach them, which the thresholds of the tail prove.
-Needs: constants that differ along the last axis at most, behind an integer value.
+Needs: constants that differ along one axis at most, behind an integer value.
 Keeps: every output bit; a ReLU before a signed result turns it into an unsigned type of one bit less.
 Leaves: quantisers for which there are no such constants, to bipolar, from float32, and those that wrap (remark).
 A scale that is a whole number of 2^-n keeps the rounding of its quantiser if that is cheaper.
@@ -36,11 +36,12 @@ from ..qdialect.q.inference import constant_of
 from ..qdialect.rounding import round_fraction, saturation_range
 from ..qdialect.types import FixedType, UFixedType, element_type, fixed_type, integer_format
 from .lower_quantizers_to_thresholds import MAX_LEVELS, thresholds_of
+from .lower_tails import lower_tails
 from .multiply_shift_math import MAX_SHIFT, MultiplyShift, floor_form
 from .quantizer_cost import multiply_shift_area
 from .retype import fixed_by_interface
 from .rewriting import constant
-from .tail import NoTail, QuantizerTail, lower_tails
+from .tail import NoTail, QuantizerTail
 from .threshold_math import Tail, Thresholds
 
 
@@ -133,9 +134,9 @@ def requantizer_ops(op: QuantizeOp, tail: QuantizerTail, requantizer: Requantize
     after = form.shift + type_.format.fraction_bits
     steps = list[tuple[type[AddOp] | type[MulOp], ConstantOp]]()
     if after != before or any(factor != 1 for factor in form.multiplier):
-        steps.append((MulOp, _constant(form.multiplier, after - before)))
+        steps.append((MulOp, _constant(tail, form.multiplier, after - before)))
     if any(form.addend):
-        steps.append((AddOp, _constant(form.addend, after)))
+        steps.append((AddOp, _constant(tail, form.addend, after)))
     if _stands_there(op, tail.source, steps, requantizer):
         return None
     value, new = tail.source, list[Operation]()
@@ -146,9 +147,9 @@ def requantizer_ops(op: QuantizeOp, tail: QuantizerTail, requantizer: Requantize
     return [*new, QuantizeOp(value, type_, requantizer.rounding, narrow=requantizer.narrow)]
 
 
-def _constant(codes: Array, fraction_bits: int) -> ConstantOp:
+def _constant(tail: QuantizerTail, codes: Array, fraction_bits: int) -> ConstantOp:
     range_ = IntRange(int(codes.min()), int(codes.max()))
-    codes = codes[:1].reshape(()) if range_.lo == range_.hi else codes
+    codes = codes[:1].reshape(()) if range_.lo == range_.hi else tail.spread(codes)
     return constant(codes, fixed_type(range_, fraction_bits))
 
 

@@ -10,7 +10,7 @@ After:
     %y = q.threshold %a, %t base 0 : tensor<1x2x!q.fixed<6, 0>>, ... -> tensor<1x2x!q.ufixed<2, 0>>
 
 Exact: threshold k is the least code of %a that gives k or more, from a closed form in rationals for each rounding.
-Needs: constants that differ along the last axis at most, behind an integer value.   Keeps: type and every output bit.
+Needs: constants that differ along one axis at most, behind an integer value.   Keeps: type and every output bit.
 Leaves: quantisers from float32, those that wrap, and more than `max-levels` thresholds (remark).
 A threshold that no reachable code decides becomes part of `base`, or goes.
 """
@@ -29,8 +29,9 @@ from xdsl.passes import ModulePass
 from ..qdialect.formats import IntRange
 from ..qdialect.q import QuantizeOp, ThresholdOp
 from ..qdialect.types import BipolarType, UFixedType, element_type, fixed_type, integer_format
+from .lower_tails import lower_tails
 from .rewriting import constant
-from .tail import NoTail, QuantizerTail, lower_tails
+from .tail import NoTail, QuantizerTail
 from .threshold_math import Thresholds, tail_thresholds
 
 MAX_LEVELS = 4095  # finding more takes memory, and nobody wants them
@@ -66,7 +67,7 @@ def threshold_ops(op: QuantizeOp, tail: QuantizerTail, thresholds: Thresholds) -
     rows.result.name_hint, flags.result.name_hint = "thresholds", "descending"
     falls = bool(thresholds.descending.any())
     descending = flags.result if falls else None
-    new = ThresholdOp(tail.source, rows.result, result, thresholds.base, descending)
+    new = ThresholdOp(tail.source, rows.result, result, thresholds.base, descending, tail.axis)
     return [rows, flags, new] if falls else [rows, new]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Move scales and offsets behind matrix products, moves, pools, reductions and arg-max, so that integers meet integers.
+"""Move scales and offsets behind products, moves, pools, reductions and arg-max, so that integers meet integers.
 
 Before:
     %0 = q.mul %x, %s : tensor<1x4x!q.fixed<8, 0>>, tensor<!q.real> -> tensor<1x4x!q.real>
@@ -24,13 +24,13 @@ from typing import ClassVar
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ..qdialect.attrs import Array
 from ..qdialect.q import AddOp, ArgMaxOp, ConstantOp, MatMulOp, MulOp, TopKOp
 from ..qdialect.types import shape_of
+from .affine_past_convolution import MoveOffsetPastConvolution, MoveScalePastConvolution
 from .affine_past_pools import (
     MoveAffinePastConcat,
     MoveAffinePastExtreme,
@@ -44,6 +44,7 @@ from .rewriting import (
     affine,
     at,
     matmul_with,
+    moving,
     replace,
     rewrite,
     with_constant,
@@ -56,7 +57,7 @@ class MoveScalePastMatMul(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: MatMulOp, rewriter: PatternRewriter, /) -> None:
         for left in (True, False):
-            match = _moving(MulOp, op.lhs if left else op.rhs)
+            match = moving(MulOp, op.lhs if left else op.rhs)
             if match is None:
                 continue
             scale = _scale_of_result(op, match, left)
@@ -66,11 +67,6 @@ class MoveScalePastMatMul(RewritePattern):
             product = at(MatMulOp(match.x, op.rhs) if left else MatMulOp(op.lhs, match.x), op)
             replace(rewriter, op, [product, *with_constant(MulOp, product.result, scale, op.result, match.op)])
             return
-
-
-def _moving(class_: type[AddOp] | type[MulOp], value: SSAValue) -> Affine | None:
-    match = affine(value.owner)
-    return match if match is not None and isinstance(match.op, class_) and match.keeps_shape else None
 
 
 def _scale_of_result(op: MatMulOp, match: Affine, left: bool) -> Array | None:
@@ -91,7 +87,7 @@ class MoveOffsetPastMatMul(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: MatMulOp, rewriter: PatternRewriter, /) -> None:
         for left in (True, False):
-            match = _moving(AddOp, op.lhs if left else op.rhs)
+            match = moving(AddOp, op.lhs if left else op.rhs)
             if match is None:
                 continue
             other = op.rhs if left else op.lhs
@@ -150,7 +146,7 @@ def _keeps_order(op: ArgMaxOp | TopKOp, match: Affine, axis: int) -> bool:
 
 @dataclass(frozen=True)
 class MoveAffinePastLinearPass(ModulePass):
-    """Move scales and offsets behind matrix products, moves, pools, reductions and arg-max."""
+    """Move scales and offsets behind products, moves, pools, reductions and arg-max."""
 
     name = "q-move-affine-past-linear"
     exact: ClassVar[bool] = True
@@ -160,6 +156,8 @@ class MoveAffinePastLinearPass(ModulePass):
             op,
             MoveScalePastMatMul(),
             MoveOffsetPastMatMul(),
+            MoveScalePastConvolution(),
+            MoveOffsetPastConvolution(),
             MoveAffinePastMove(),
             MoveAffinePastPad(),
             MoveAffinePastConcat(),

@@ -19,6 +19,7 @@ from ..qdialect.q import (
     BatchNormOp,
     ClipOp,
     ConstantOp,
+    Convolution,
     DivOp,
     MatMulOp,
     MaxOp,
@@ -48,6 +49,7 @@ from ..qdialect.types import (
     shape_of,
 )
 from . import interval
+from .convolution_ranges import convolved
 from .interval import Interval
 from .reduction_ranges import pool_extreme, pool_sum, reduced
 from .rewriting import exact_values
@@ -106,6 +108,11 @@ def _div(op: DivOp, operands: Sequence[Interval]) -> Interval:
 def _matmul(op: MatMulOp, operands: Sequence[Interval]) -> Interval:
     lhs, rhs = operands
     return _in_type(op.result, interval.matmul(lhs, rhs, shape_of(op.lhs), shape_of(op.rhs)))
+
+
+@transfer(Convolution)
+def _convolution(op: Convolution, operands: Sequence[Interval]) -> Interval:
+    return _in_type(op.result, convolved(op, *operands))
 
 
 @transfer(ReluOp)

@@ -227,6 +227,12 @@ def affine(op: Operation | Any) -> Affine | None:
     return Affine(op, op.rhs, op.lhs) if swap else Affine(op, op.lhs, op.rhs)
 
 
+def moving(class_: type[AddOp] | type[MulOp], value: SSAValue) -> Affine | None:
+    """Arithmetic of one kind with a constant that can move behind what uses `value`; None if there is none."""
+    match = affine(value.owner)
+    return match if match is not None and isinstance(match.op, class_) and match.keeps_shape else None
+
+
 def with_constant(
     class_: type[AddOp] | type[MulOp], x: SSAValue, values: Array, like: SSAValue, place: Operation
 ) -> list[Operation]:

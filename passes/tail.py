@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recognise and replace a quantiser tail: the elementwise ops with constants from an integer value to a `q.quantize`.
+"""Recognise a quantiser tail: the elementwise ops with constants from an integer value to a `q.quantize`.
 
 Additions, multiplications, batch normalisation, ReLU and clips compose to one `clip(slope * a + offset, low, high)` a
 channel, in exact rational numbers; the quantiser behind them makes it a `Tail` of threshold_math.py.
@@ -7,26 +7,21 @@ channel, in exact rational numbers; the quantiser behind them makes it a `Tail` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
-from xdsl.rewriter import InsertPoint, Rewriter
 
 from ..qdialect.affine import batch_norm_affine
 from ..qdialect.attrs import Array
 from ..qdialect.formats import BipolarFormat, Overflow, Rounding
 from ..qdialect.q import AddOp, BatchNormOp, ClipOp, DivOp, MulOp, QuantizeOp, ReluOp, SubOp
 from ..qdialect.rounding import as_objects, round_fraction, saturation_range
-from ..qdialect.types import BipolarType, RealType, element_type, integer_format, is_f32, is_integer_type, shape_of
+from ..qdialect.types import BipolarType, RealType, element_type, integer_format, is_integer_type, shape_of
 from .interval import Interval
-from .range_analysis import Ranges, analyse
-from .remarks import remark
-from .retype import retype
-from .rewriting import at, exact_values, is_constant, least_broadcast
+from .range_analysis import Ranges
+from .rewriting import exact_values, is_constant, least_broadcast
 from .threshold_math import Tail
 
 
@@ -36,7 +31,7 @@ class NoTail(Exception):
 
 @dataclass(frozen=True)
 class QuantizerTail:
-    """A quantiser as a function of the codes of `source`, for each of its channels (last axis), or one for all.
+    """A quantiser as a function of the codes of `source`, for each of its channels (along `axis`), or one for all.
 
     `amin`, `amax`: the codes that reach it, object arrays [C] of ints, proven.
     """
@@ -45,6 +40,11 @@ class QuantizerTail:
     function: Tail
     amin: Array
     amax: Array
+    axis: int
+
+    def spread(self, numbers: Array) -> Array:
+        """One number a channel in the shape that broadcasts to the source."""
+        return numbers.reshape(-1, *(1,) * (len(shape_of(self.source)) - 1 - self.axis))
 
     @property
     def least_code(self) -> int:
@@ -59,7 +59,10 @@ class QuantizerTail:
 
 @dataclass(frozen=True)
 class _Step:
-    """`clip(factor * x + term, minimum, maximum)`: what one op does; object arrays [1 or C] of Fractions."""
+    """`clip(factor * x + term, minimum, maximum)`: what one op does; object arrays of Fractions.
+
+    They broadcast to the tensor, and differ along one axis at most.
+    """
 
     factor: Array | None = None
     term: Array | None = None
@@ -67,9 +70,16 @@ class _Step:
     maximum: Array | None = None
 
     @property
-    def channels(self) -> int:
+    def axes(self) -> set[int]:
+        """The axes along which the constants differ, counted from the last: -1, ..."""
         given = (self.factor, self.term, self.minimum, self.maximum)
-        return max((array.size for array in given if array is not None), default=1)
+        return {-array.ndim for array in given if array is not None and array.size > 1}
+
+    @property
+    def by_channel(self) -> _Step:
+        """The same constants as arrays [1 or C]."""
+        given = (self.factor, self.term, self.minimum, self.maximum)
+        return _Step(*(None if array is None else array.reshape(-1) for array in given))
 
 
 @dataclass(frozen=True)
@@ -103,14 +113,16 @@ def recognise(op: QuantizeOp, ranges: Ranges) -> QuantizerTail:
     if op.overflow is Overflow.WRAP:
         raise NoTail("it wraps, and no count of thresholds does")
     source, steps = _chain(op.input)
-    channels = max((step.channels for step in steps), default=1)
-    amin, amax = _channel_codes(ranges[source], shape_of(source), channels)
+    shape, axes = shape_of(source), set[int]().union(*(step.axes for step in steps))
+    axis = len(shape) + min(axes, default=-1)
+    channels = shape[axis] if axes else 1
+    amin, amax = _channel_codes(ranges[source], shape, axis if axes else None)
     quantum = Fraction(2) ** -integer_format(element_type(source)).fraction_bits
     zero = np.full(channels, Fraction(0), dtype=object)
     function = _Clipped(zero + quantum, zero, amin * quantum, amax * quantum)
     for step in steps:
-        function = function.then(step)
-    tail = QuantizerTail(source, _quantized(op, function), amin, amax)
+        function = function.then(step.by_channel)
+    tail = QuantizerTail(source, _quantized(op, function), amin, amax, axis)
     start = _whole_offset(tail)
     if start is not None and isinstance(source.owner, QuantizeOp) and source.has_one_use():
         try:
@@ -144,7 +156,7 @@ def _joined(inner: QuantizerTail, outer: Tail, start: int) -> QuantizerTail:
 def _chain(value: SSAValue) -> tuple[SSAValue, list[_Step]]:
     """The integer value furthest up, and the steps from it down to `value`."""
     found: tuple[SSAValue, int] | None = None
-    steps, shape = list[_Step](), shape_of(value)
+    steps, shape, axes = list[_Step](), shape_of(value), set[int]()
     while True:
         if is_integer_type(element_type(value)):
             found = value, len(steps)
@@ -152,6 +164,9 @@ def _chain(value: SSAValue) -> tuple[SSAValue, list[_Step]]:
             before, step = _step_of(value)
             if shape_of(before) != shape:
                 raise NoTail("a constant broadcasts its input to a larger shape")
+            axes |= step.axes
+            if len(axes) > 1:
+                raise NoTail("constants differ along more than one axis")
         except NoTail as reason:
             if found is None:
                 raise NoTail(f"no integer value feeds it: {reason}") from None
@@ -175,10 +190,10 @@ def _step_of(value: SSAValue) -> tuple[SSAValue, _Step]:
         case ClipOp() if is_constant(op.minimum) and is_constant(op.maximum):
             return op.input, _Step(minimum=_per_channel(op.minimum, shape), maximum=_per_channel(op.maximum, shape))
         case BatchNormOp() if all(is_constant(parameter) for parameter in op.operands[1:]):
-            if op.axis != len(shape) - 1:
-                raise NoTail("the channel axis of q.batch_norm is not the last")
             scale, bias, mean, variance = (exact_values(parameter) for parameter in op.operands[1:])
-            return op.input, _Step(*batch_norm_affine(scale, bias, mean, variance, op.epsilon))
+            affine = batch_norm_affine(scale, bias, mean, variance, op.epsilon)
+            trailing = (1,) * (len(shape) - 1 - op.axis)
+            return op.input, _Step(*(values.reshape(-1, *trailing) for values in affine))
         case _:
             raise NoTail(f"{op.name} is not an elementwise op with constants")
 
@@ -203,20 +218,21 @@ def _arithmetic_step(op: AddOp | SubOp | MulOp | DivOp, shape: tuple[int, ...]) 
 
 
 def _per_channel(constant: SSAValue, shape: tuple[int, ...]) -> Array:
-    """The values of a constant for each channel of a tensor of `shape`, or one for all."""
-    values = least_broadcast(exact_values(constant))
-    if values.size not in (1, *shape[-1:]) or (values.size > 1 and values.shape[-1] != values.size):
-        raise NoTail("a constant differs along other axes than the last")
-    return values.reshape(-1)
+    """The values of a constant for a tensor of `shape`, in least broadcast form."""
+    values = np.atleast_1d(least_broadcast(exact_values(constant)))
+    if values.ndim > len(shape) or values.size != max((1, *values.shape[:1])):
+        raise NoTail("a constant differs along more than one axis")
+    return values
 
 
-def _channel_codes(codes: Interval, shape: tuple[int, ...], channels: int) -> tuple[Array, Array]:
-    """Least and greatest code of each channel (last axis), or of all; object arrays [channels]."""
-    if channels == 1:
+def _channel_codes(codes: Interval, shape: tuple[int, ...], axis: int | None) -> tuple[Array, Array]:
+    """Least and greatest code of each channel along `axis`, or of all; object arrays [C or 1]."""
+    if axis is None:
         return _integers([codes.hull.lo]), _integers([codes.hull.hi])
-    lo, hi = (np.broadcast_to(bound, (*bound.shape[:-1], shape[-1])) for bound in (codes.lo, codes.hi))
-    others = tuple(range(lo.ndim - 1)), tuple(range(hi.ndim - 1))
-    return as_objects(lo.min(axis=others[0])), as_objects(hi.max(axis=others[1]))
+    others = tuple(other for other in range(len(shape)) if other != axis)
+    lo, hi = (bound.reshape((1,) * (len(shape) - bound.ndim) + bound.shape) for bound in (codes.lo, codes.hi))
+    least, most = lo.min(axis=others), hi.max(axis=others)
+    return as_objects(np.broadcast_to(least, shape[axis])), as_objects(np.broadcast_to(most, shape[axis]))
 
 
 def _quantized(op: QuantizeOp, function: _Clipped) -> Tail:
@@ -235,60 +251,3 @@ def _quantized(op: QuantizeOp, function: _Clipped) -> Tail:
 
 def _integers(numbers: list[int]) -> Array:
     return np.array(numbers, dtype=object)
-
-
-# --- rewriting ---------------------------------------------------------------------------------------------------
-
-
-def lower_tails(module: ModuleOp, lower: Callable[[QuantizeOp, QuantizerTail], Sequence[Operation] | None]) -> None:
-    """Replace quantisers by what `lower` gives: ops whose last one has the result, or None to leave the quantiser.
-
-    A quantiser without tail, or for which `lower` raises NoTail, is left with a remark; from float32, silently.
-    """
-    ranges = analyse(module)
-    for op in reversed([op for op in module.walk() if isinstance(op, QuantizeOp)]):
-        todo: QuantizeOp | None = op
-        while todo is not None and todo.parent is not None:  # else it became part of a later one
-            todo = _lower(todo, ranges, lower)
-
-
-def _lower(
-    op: QuantizeOp, ranges: Ranges, lower: Callable[[QuantizeOp, QuantizerTail], Sequence[Operation] | None]
-) -> QuantizeOp | None:
-    """Lower one quantiser; returns the new one if, in its new form, it may join the one before it."""
-    if is_f32(element_type(op.input)) or is_f32(element_type(op.result)):
-        return None
-    try:
-        tail = recognise(op, ranges)
-        new = lower(op, tail)
-    except NoTail as reason:
-        remark(op, f"quantiser is left as it is: {reason}")
-        return None
-    if new is None:
-        return None
-    _replace(op, new)
-    behind_quantizer = isinstance(tail.source.owner, QuantizeOp)
-    return new[-1] if behind_quantizer and isinstance(new[-1], QuantizeOp) else None
-
-
-def _replace(op: QuantizeOp, new: Sequence[Operation]) -> None:
-    rewriter, type_ = Rewriter(), element_type(op.result)
-    for item in new:
-        rewriter.insert_op(at(item, op), InsertPoint.before(op))
-    result = new[-1].results[0]
-    result.name_hint = op.result.name_hint
-    op.result.replace_all_uses_with(result)
-    if element_type(result) != type_:
-        retype(result, element_type(result))  # for its views
-    _erase_unused(op)
-
-
-def _erase_unused(op: Operation) -> None:
-    """Erase an op without uses, and then what it alone used."""
-    todo = [op]
-    while todo:
-        unused = todo.pop()
-        if unused.parent is None or any(result.first_use is not None for result in unused.results):
-            continue
-        todo += [operand.owner for operand in unused.operands if isinstance(operand.owner, Operation)]
-        Rewriter.erase_op(unused)

@@ -123,9 +123,9 @@ class ThresholdOp(QOp):
     """Multi-threshold activation: counts the thresholds that an element reaches.
 
     `code = base + #{k : x >= T[c][k]}`, or `base + B - #{...}` in channels c that `descending` flags with 1 (a
-    falling function). c is the index along the last axis of `input`; one row of thresholds serves all channels. A
-    `!q.bipolar` result has one threshold, and gives -1 or +1. Exact; replaces scale, bias, activation and quantiser
-    (FINN, 2017).
+    falling function). c is the index along `axis` of `input`, by default the last; one row of thresholds serves all
+    channels. A `!q.bipolar` result has one threshold, and gives -1 or +1. Exact; replaces scale, bias, activation and
+    quantiser (FINN, 2017).
     ```mlir
     %y = q.threshold %a, %t base -1 : tensor<1x64x!q.fixed<11, 0>>, tensor<64x2x!q.fixed<11, 0>>
         -> tensor<1x64x!q.fixed<2, 0>>
@@ -137,11 +137,13 @@ class ThresholdOp(QOp):
     thresholds = operand_def(IntegerTensor)
     descending = opt_operand_def(IntegerTensor)
     base_attr = prop_def(IntegerAttr.constr(i64), prop_name="base")
+    axis_attr = opt_prop_def(IntegerAttr.constr(i64), prop_name="axis")
     result = result_def(IntegerTensor)
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
     traits = traits_def(Pure())
     assembly_format = (
-        "$input `,` $thresholds (`descending` $descending^ `:` type($descending))? `base` $base attr-dict "
+        "$input `,` $thresholds (`descending` $descending^ `:` type($descending))? `base` $base "
+        "(`axis` $axis^)? attr-dict "
         "`:` type($input) `,` type($thresholds) `->` type($result)"
     )
 
@@ -152,17 +154,29 @@ class ThresholdOp(QOp):
         element_type: Attribute,
         base: int,
         descending: SSAValue | None = None,
+        axis: int | None = None,
     ):
+        last = axis is None or axis == len(shape_of(input)) - 1
         super().__init__(
             operands=[input, thresholds, descending],
             result_types=[tensor(element_type, shape_of(input))],
-            properties={"base": IntegerAttr(base, i64)},
+            properties={"base": IntegerAttr(base, i64), "axis": None if last else IntegerAttr(axis, i64)},
         )
 
     @property
     def base(self) -> int:
         """Output code below all thresholds (bipolar: -1)."""
         return self.base_attr.value.data
+
+    @property
+    def axis(self) -> int:
+        """The axis of the channels."""
+        return len(shape_of(self.input)) - 1 if self.axis_attr is None else self.axis_attr.value.data
+
+    @property
+    def trailing(self) -> int:
+        """How many axes there are behind that of the channels."""
+        return max(len(shape_of(self.input)) - 1 - self.axis, 0)
 
     @property
     def code_range(self) -> IntRange:
@@ -172,7 +186,11 @@ class ThresholdOp(QOp):
     def verify_(self) -> None:
         if shape_of(self.input) != shape_of(self.result):
             raise self.fault(f"keeps shape {list(shape_of(self.input))}, not {list(shape_of(self.result))}")
-        verify_thresholds(self, self.thresholds, self.descending, shape_of(self.input)[-1:])
+        rank = len(shape_of(self.input))
+        if self.axis_attr is not None and not 0 <= self.axis < rank:
+            raise self.fault(f"has axis {self.axis}, but its input has {rank} axes; mend: count axes from 0")
+        channels = shape_of(self.input)[self.axis : self.axis + 1] if rank else ()
+        verify_thresholds(self, self.thresholds, self.descending, channels)
         verify_threshold_codes(self, element_type(self.result), self.base, shape_of(self.thresholds)[1])
 
 

@@ -20,16 +20,17 @@ INT8 = np.dtype(np.int8)
 
 
 def threshold_kernel(
-    x: Numbers, thresholds: Numbers, descending: Array | None, base: int, bipolar: bool
+    x: Numbers, thresholds: Numbers, descending: Array | None, base: int, bipolar: bool, trailing: int = 0
 ) -> tuple[IntRange, DType, Kernel]:
-    """Range and dtype of the codes, and the kernel; the channel is the last axis of the kernel's argument.
+    """Range and dtype of the codes, and the kernel; its argument has `trailing` axes behind that of the channels.
 
     Args:
-        x: the kernel's argument, of the shape [..., C]; its codes are within `x.range`.
+        x: the kernel's argument, of the shape [..., C, trailing...]; its codes are within `x.range`.
         thresholds: constant [C or 1, B], rows ascending.
         descending: flags [C or 1] or None.
         base: code below all thresholds.
         bipolar: codes are -1 and +1.
+        trailing: number of axes behind that of the channels.
     """
     rows = _in_quanta_of(x, thresholds)
     falls = np.zeros(len(rows), dtype=bool) if descending is None else descending.astype(bool)
@@ -38,18 +39,23 @@ def threshold_kernel(
     dtype = carrier(range_)
     factors = cast(np.where(falls, -size, size), dtype)
     offsets = cast(np.where(falls, range_.hi, range_.lo), dtype)
-    return range_, dtype, _kernel(x, rows, factors, offsets)
+    return range_, dtype, _kernel(x, rows, factors, offsets, trailing)
 
 
-def _kernel(x: Numbers, rows: Array, factors: Array, offsets: Array) -> Kernel:
+def _kernel(x: Numbers, rows: Array, factors: Array, offsets: Array, trailing: int) -> Kernel:
     """`factor * count + offset` of each channel, in the way that is quickest for the numbers at hand."""
     channels, levels = rows.shape
     _, range_ = x.exact
-    if not levels:
-        return lambda x: np.zeros_like(x, dtype=offsets.dtype) + offsets
     rank = len(x.shape) + 1
-    times, plus = with_axes(factors, rank), with_axes(offsets, rank)
-    compare = _compare_kernel([with_axes(cast(rows[:, k].copy(), x.dtype), rank) for k in range(levels)], times, plus)
+
+    def spread(numbers: Array) -> Array:
+        """One number a channel, for each channel of the argument."""
+        return with_axes(numbers.reshape(numbers.shape + (1,) * trailing), rank)
+
+    times, plus = spread(factors), spread(offsets)
+    if not levels:
+        return lambda x: np.zeros_like(x, dtype=offsets.dtype) + plus
+    compare = _compare_kernel([spread(cast(rows[:, k].copy(), x.dtype)) for k in range(levels)], times, plus)
     # one below the lowest and the highest threshold stand for all inputs beyond them
     seen = IntRange(max(range_.lo, int(rows.min()) - 1), min(range_.hi, int(rows.max())))
     size = seen.hi - seen.lo + 1
@@ -59,11 +65,11 @@ def _kernel(x: Numbers, rows: Array, factors: Array, offsets: Array) -> Kernel:
     least = _least_to_compare(levels, TABLE_NS if has_table else SEARCH_NS)
     if least == 0:
         return compare
-    keys = _key_kernel(x, seen, channels)
+    keys = _key_kernel(x, seen, spread(np.arange(channels)))
     if has_table:
         other = _table_kernel(keys, rows, seen, factors, offsets)
     else:
-        other = _search_kernel(keys, rows, seen, times, plus)
+        other = _search_kernel(keys, rows, seen, spread, times, plus)
     return lambda x: compare(x) if x.size >= least else other(x)
 
 
@@ -99,23 +105,23 @@ def _in_quanta_of(x: Numbers, thresholds: Numbers) -> Array:
     return as_integers(np.clip(rows.astype(object), range_.lo, range_.hi + 1))
 
 
-def _key_kernel(x: Numbers, seen: IntRange, channels: int) -> Kernel:
+def _key_kernel(x: Numbers, seen: IntRange, channel: Array) -> Kernel:
     """A kernel that puts the channels on disjoint intervals, one after the other from 0."""
     size = seen.hi - seen.lo + 1
-    work = carrier(x.exact[1], IntRange(0, channels * size), seen)
-    offset = with_axes(cast(np.arange(channels) * size - seen.lo, work), len(x.shape) + 1)
+    work = carrier(x.exact[1], IntRange(0, channel.size * size), seen)
+    offset = cast(channel * size - seen.lo, work)
     low, high = work.type(seen.lo), work.type(seen.hi)
     if x.exact[1] == seen:
         return lambda x: (x + offset).astype(np.int64)
     return lambda x: (x.clip(low, high) + offset).astype(np.int64)
 
 
-def _search_kernel(keys: Kernel, rows: Array, seen: IntRange, factors: Array, offsets: Array) -> Kernel:
+def _search_kernel(keys: Kernel, rows: Array, seen: IntRange, spread: Kernel, factors: Array, offsets: Array) -> Kernel:
     """One search over the thresholds of all channels, brought to disjoint intervals as the keys are."""
     channels, levels = rows.shape
     channel = np.arange(channels)
     sorted_rows = (rows - seen.lo + channel[:, None] * (seen.hi - seen.lo + 1)).reshape(-1)
-    before = channel * levels  # thresholds of the channels before
+    before = spread(channel * levels)  # thresholds of the channels before
     return _code_kernel(lambda x: np.searchsorted(sorted_rows, keys(x), side="right") - before, factors, offsets)
 
 

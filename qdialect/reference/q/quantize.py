@@ -33,7 +33,7 @@ def threshold(op: ThresholdOp, operands: Sequence[Numbers]) -> Compiled:
     x, thresholds = operands[0], operands[1]
     flags = operands[2].constant if len(operands) > 2 else None
     bipolar = isinstance(element_type(op.result), BipolarType)
-    range_, dtype, kernel = threshold_kernel(x, thresholds, flags, op.base, bipolar)
+    range_, dtype, kernel = threshold_kernel(x, thresholds, flags, op.base, bipolar, op.trailing)
     return [_codes(op.result, dtype, range_)], kernel
 
 
