@@ -75,7 +75,8 @@ def import_batch_normalization(node: Node) -> SSAValue:
     x, shape = node.number_operand(0), node.shape(0)
     if len(shape) < 2:
         raise node.error(f"the input of shape {list(shape)} has no channel axis", "give it a batch and a channel axis")
-    parameters = [_channel_parameter(node, i + 1, name, shape[1]) for i, name in enumerate(BATCH_NORM_INPUTS)]
+    axis = _channel_axis(node, shape)
+    parameters = [_channel_parameter(node, i + 1, name, shape[axis]) for i, name in enumerate(BATCH_NORM_INPUTS)]
     if (parameters[3] < 0).any():
         raise node.error("a variance is negative", "train or export the model again")
     epsilon = node.number("epsilon", 1e-5)
@@ -84,10 +85,17 @@ def import_batch_normalization(node: Node) -> SSAValue:
     scale, bias, mean, variance = (
         node.add_constant(array, None, node.input_name(i + 1)) for i, array in enumerate(parameters)
     )
-    return node.emit(BatchNormOp(x, scale, bias, mean, variance, epsilon, axis=1))
+    return node.emit(BatchNormOp(x, scale, bias, mean, variance, epsilon, axis))
 
 
 BATCH_NORM_INPUTS = ("the scale", "the bias", "the mean", "the variance")
+
+
+def _channel_axis(node: Node, shape: tuple[int, ...]) -> int:
+    """Axis 1. Some Keras exporters transpose [1, C] to [C, 1] before the node: then the one axis with C elements."""
+    channels = node.constant_numbers(1, BATCH_NORM_INPUTS[0]).size
+    fitting = [axis for axis, size in enumerate(shape) if size == channels]
+    return fitting[0] if shape[1] == 1 and len(fitting) == 1 else 1
 
 
 def _channel_parameter(node: Node, index: int, what: str, channels: int) -> Array:
