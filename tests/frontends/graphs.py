@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small ONNX models, and running what they are imported to."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,14 @@ def reread(module: ModuleOp) -> ModuleOp:
     again = parse_module(text, "again")
     assert module_text(again) == text
     return again
+
+
+def anonymous_text(module: ModuleOp) -> str:
+    """The module's text without locations and names, values numbered: equal for equal networks."""
+    text = re.sub(r' loc\((?:"[^"]*"|unknown)\)', "", module_text(module))
+    numbers: dict[str, str] = {}
+    text = re.sub(r"%[\w$.-]+", lambda match: numbers.setdefault(match[0], f"%{len(numbers)}"), text)
+    return re.sub(r'q\.name = "[^"]*"', "q.name", text)
 
 
 def run(module: ModuleOp, *inputs: np.ndarray) -> list[np.ndarray]:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from xdsl.ir import SSAValue
 
@@ -44,7 +42,7 @@ def import_quantize_linear(node: Node) -> Value:
     if precision != FLOAT32 or (scale_name in _SHORT_FLOATS and not node.has("precision")):
         name = TYPE_NAMES.get(precision, str(precision)) if precision != FLOAT32 else scale_name
         raise node.error(f"a division in {name} is not supported", "give the scale in float32, or precision float32")
-    return quantized(node, _number_operand(node), constant_parameters(node, type_))
+    return quantized(node, _number_operand(node), constant_parameters(node, type_, node.shape(0)))
 
 
 def quantized(node: Node, source: SSAValue, parameters: Parameters) -> QuantizedValue:
@@ -72,7 +70,7 @@ def _float_overflow(node: Node, type_: FloatType) -> Overflow:
 def import_dequantize_linear(node: Node) -> SSAValue:
     if not (_is_constant(node, 1) and _is_constant(node, 2)):
         return _dynamic_numbers(node)
-    parameters = constant_parameters(node, code_type_of(node, 0))
+    parameters = constant_parameters(node, code_type_of(node, 0), node.shape(0))
     _check_product(node, parameters)
     return dequantized(node, 0, parameters)
 
@@ -81,7 +79,7 @@ def code_type_of(node: Node, index: int) -> FixedType | UFixedType | FloatType:
     """The type of the codes that input `index` holds."""
     value = node.value(index)
     if isinstance(value, np.ndarray):
-        return _type_named(node, value.dtype.name)
+        return code_type_named(node, value.dtype.name)
     type_ = value.parameters.type if isinstance(value, CodeTensor) else element_type(node.operand(index))
     if not isinstance(type_, FixedType | UFixedType | FloatType):
         raise node.error("the input holds no integer codes", "put a QuantizeLinear in front of it")
@@ -118,42 +116,44 @@ def _dequantized_constant(node: Node, codes: Array, parameters: Parameters) -> S
 
 
 def constant_parameters(
-    node: Node, type_: FixedType | UFixedType | FloatType, inputs: Sequence[int] = (0, 1, 2)
+    node: Node,
+    type_: FixedType | UFixedType | FloatType,
+    shape: tuple[int, ...],
+    inputs: tuple[int, int] = (1, 2),
+    axis: int | None = None,
 ) -> Parameters:
-    """Constant scale (float32) and zero point (int64), shaped to broadcast against the codes or numbers.
+    """Constant scale (float32) and zero point (int64), shaped to broadcast against codes of a shape.
 
-    Args: inputs: where the node has the tensor, the scale and the zero point.
+    Args: inputs: where the node has scale and zero point.   axis: along which they vary; default the attribute.
     """
-    tensor, scale_index, zero_index = inputs
-    shape = node.shape(tensor)
-    scale = _along_axis(node, node.constant_numbers(scale_index, "the scale"), shape)
+    scale = _along_axis(node, node.constant_numbers(inputs[0], "the scale"), shape, axis)
     check_scale(node, scale, shape)
     zero_point = np.zeros((), np.int64)
-    if node.has_input(zero_index):
-        given = node.constant(zero_index, "the zero point")
-        _type_named(node, given.dtype.name)
-        zero_point = _along_axis(node, given.astype(np.float32).astype(np.int64), shape)
+    if node.has_input(inputs[1]):
+        given = node.constant(inputs[1], "the zero point")
+        code_type_named(node, given.dtype.name)
+        zero_point = _along_axis(node, given.astype(np.float32).astype(np.int64), shape, axis)
         check_fits(node, zero_point, shape, "zero point")
     return Parameters(scale, zero_point, type_)
 
 
-def _along_axis(node: Node, parameter: Array, shape: tuple[int, ...]) -> Array:
+def _along_axis(node: Node, parameter: Array, shape: tuple[int, ...], axis: int | None) -> Array:
     """A parameter of one axis, or of blocks along it, as a parameter of the whole rank."""
     if parameter.size == 1:
         return parameter.reshape(())
     block = node.integer("block_size", 0)
-    axis = (
-        node.axis(node.integer("axis", 1 if len(shape) > 1 else 0), len(shape)) if parameter.ndim == 1 or block else 0
-    )
-    if block:
-        blocks = (*shape[:axis], -(-shape[axis] // max(block, 1)), *shape[axis + 1 :])
-        if block < 0 or parameter.shape != blocks:
-            mend = f"give it the shape {list(blocks)}"
-            raise node.error(f"parameters of shape {list(parameter.shape)} for blocks of {block}", mend)
-        return parameter.repeat(block, axis).take(range(shape[axis]), axis)
-    if parameter.ndim != 1:
+    if parameter.ndim != 1 and not block:
         return parameter
-    return parameter.reshape((1,) * axis + parameter.shape + (1,) * (len(shape) - axis - 1))
+    if axis is None:
+        axis = node.integer("axis", 1 if len(shape) > 1 else 0)
+    axis = node.axis(axis, len(shape))
+    if not block:
+        return parameter.reshape((1,) * axis + parameter.shape + (1,) * (len(shape) - axis - 1))
+    blocks = (*shape[:axis], -(-shape[axis] // max(block, 1)), *shape[axis + 1 :])
+    if block < 0 or parameter.shape != blocks:
+        what = f"parameters of shape {list(parameter.shape)} for blocks of {block}"
+        raise node.error(what, f"give it the shape {list(blocks)}")
+    return parameter.repeat(block, axis).take(range(shape[axis]), axis)
 
 
 def _code_type(node: Node) -> FixedType | UFixedType | FloatType:
@@ -173,13 +173,13 @@ def _code_type(node: Node) -> FixedType | UFixedType | FloatType:
             if not isinstance(type_, FixedType | UFixedType):
                 raise node.error("the zero point holds no integers", "give it the type of the codes")
             return type_
-    type_ = _type_named(node, name)
+    type_ = code_type_named(node, name)
     if not isinstance(type_, FloatType) and type_.format.word_length > LARGEST_QUANTIZED_BITS:
         raise node.error(f"codes of type {name} are not supported", "quantise to at most 16 bits")
     return type_
 
 
-def _type_named(node: Node, name: str) -> FixedType | UFixedType | FloatType:
+def code_type_named(node: Node, name: str) -> FixedType | UFixedType | FloatType:
     type_ = integer_type(name) or float_type(name)
     if not isinstance(type_, FixedType | UFixedType | FloatType):
         raise node.error(f"codes of type {name} are not supported", "quantise to integers or float8")
