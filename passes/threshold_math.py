@@ -9,7 +9,10 @@ of thresholds, and each threshold has a closed form for each rounding, ties incl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +22,7 @@ from ..qdialect.formats import Rounding
 
 Array: TypeAlias = NDArray[Any]
 
-_BEYOND = 1 << 8192  # beyond the codes of any type
+_ENCLOSED_BITS = 60  # of the fixed-point numbers that enclose a threshold
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,8 @@ def tail_thresholds(tail: Tail, amin: Array, amax: Array) -> Thresholds:
     if low == high and low + tail.start > 0:  # a constant: its one useless threshold stays on the side of zero
         low -= 1
     levels = np.array(range(low + 1, max(high, low + 1) + 1), dtype=object)
-    table = pull_back(tail, np.repeat(levels[None, :], len(tail.lo), axis=0))
-    return _trimmed(np.clip(table, amin[:, None], amax[:, None] + 1), tail.falls, low + tail.start, amin, amax)
+    table = pull_back(tail, levels, amin, amax)
+    return _trimmed(table, tail.falls, low + tail.start, amin, amax)
 
 
 def _trimmed(by_level: Array, falls: Array, low: int, amin: Array, amax: Array) -> Thresholds:
@@ -81,31 +84,69 @@ def _trimmed(by_level: Array, falls: Array, low: int, amin: Array, amax: Array) 
     return Thresholds(np.where(falls[:, None], kept[:, ::-1], kept), falls, low + first)
 
 
-def pull_back(tail: Tail, levels: Array) -> Array:
-    """For each level k [C, B] the least integer a with f(a) >= k (tail rising) or f(a) < k (falling); start is 0.
+def pull_back(tail: Tail, levels: Array, amin: Array, amax: Array) -> Array:
+    """[C, B]: for each level k the least a in [amin, amax + 1] with f(a) >= k (rising) or f(a) < k (falling).
 
-    Where there is none, or no least one, the result is beyond all codes. A constant tail counts as rising.
+    Where there is none the result is amax + 1. A constant tail counts as rising; start is 0.
     """
-    denominator = np.array(
-        [a.denominator * b.denominator for a, b in zip(tail.slope, tail.offset, strict=True)], dtype=object
-    )
-    gain = _column(tail.slope * denominator)
-    bound, strict = _crossing(levels, tail.rounding)
-    need = bound * denominator[:, None] - 2 * _column(tail.offset * denominator)
-    # now f(a) >= k without the clip is: 2 * gain * a >= need, or > need where strict
-    twice = np.where(gain == 0, 1, 2 * abs(gain))
-    least_true = np.where(strict, need // twice + 1, -(-need // twice))
-    first_false = np.where(strict, -(need // twice), -need // twice + 1)
-    found = np.where(gain < 0, first_false, least_true)
-    flat_reaches = np.where(strict, need < 0, need <= 0).astype(bool)
-    always = (levels <= tail.lo[:, None]) | ((gain == 0) & flat_reaches)
-    never = (levels > tail.hi[:, None]) | ((gain == 0) & ~always)
-    end = (np.where(tail.falls, -1, 1).astype(object) * _BEYOND)[:, None]
-    return np.where(never, end, np.where(always, -end, found))
+    bound, strict = _crossing(levels, tail.rounding)  # f(a) >= k without the clip: 2 (slope a + offset) >= bound
+    flat = np.array([slope == 0 for slope in tail.slope], dtype=bool)[:, None]
+    falls = tail.falls[:, None]
+    twice = 2 * tail.offset[:, None]
+    flat_reaches = np.where(strict, twice > bound, twice >= bound).astype(bool) if flat.any() else np.False_
+    always = (levels <= tail.lo[:, None]).astype(bool) | (flat & flat_reaches)
+    never = (levels > tail.hi[:, None]).astype(bool) | (flat & ~always)
+    # f(a) >= k: a is at least, for falling tails at most, `gain * bound + shift`
+    slopes = [slope or Fraction(1) for slope in tail.slope]
+    gain = [1 / (2 * slope) for slope in slopes]
+    shift = [-offset / slope for slope, offset in zip(slopes, tail.offset, strict=True)]
+    found = _codes_from(gain, shift, bound, strict != falls, ~(always | never))
+    table = np.where(always, np.where(falls, amax[:, None] + 1, amin[:, None]), found)
+    table = np.where(never, np.where(falls, amin[:, None], amax[:, None] + 1), table)
+    return np.clip(table, amin[:, None], amax[:, None] + 1)
 
 
-def _column(whole_fractions: Array) -> Array:
-    return np.array([[int(value)] for value in whole_fractions], dtype=object)
+def _codes_from(
+    gain: Sequence[Fraction], shift: Sequence[Fraction], bound: Array, after: Array, needed: Array
+) -> Array:
+    """The least integer of at least x, or more than x where `after`, for x = gain[c] * bound[b] + shift[c]; [C, B].
+
+    Most are found in int64, from fixed-point numbers that enclose x; the others, and only where `needed`, in rationals.
+    """
+    largest = max(abs(int(bound.min())), abs(int(bound.max())), 1)
+    table = np.zeros(needed.shape, dtype=object)
+    unsure = needed.copy()
+    sizes = [int(abs(factor) * largest + abs(term)).bit_length() for factor, term in zip(gain, shift, strict=True)]
+    rows = [row for row, size in enumerate(sizes) if size < _ENCLOSED_BITS and largest < 1 << 40]
+    if rows:
+        bits = [_ENCLOSED_BITS - sizes[row] for row in rows]
+        low, high = _enclosures([gain[row] for row in rows], [shift[row] for row in rows], bits, bound.astype(np.int64))
+        places = np.array(bits)[:, None]
+        first, last = (np.where(after[rows], (x >> places) + 1, -(-x >> places)) for x in (low, high))
+        table[rows] = first
+        unsure[rows] &= first != last
+    for row, column in np.argwhere(unsure).tolist():
+        x = gain[row] * int(bound[column]) + shift[row]
+        table[row, column] = floor(x) + 1 if after[row, column] else ceil(x)
+    return table
+
+
+def _enclosures(
+    gain: Sequence[Fraction], shift: Sequence[Fraction], bits: Sequence[int], bound: Array
+) -> tuple[Array, Array]:
+    """Integers [C, B] around (gain[c] * bound[b] + shift[c]) * 2^bits[c]; they are that number where they are equal."""
+    factors, terms = (_floors(numbers, bits) for numbers in (gain, shift))
+    low = factors[0] * bound + terms[0]
+    rest = factors[1] * bound
+    return low + np.minimum(rest, 0), low + np.maximum(rest, 0) + terms[1]
+
+
+def _floors(numbers: Sequence[Fraction], bits: Sequence[int]) -> Array:
+    """Columns [2, C, 1]: the integer below `numbers * 2^bits`, and 1 where there is a rest."""
+    pairs = [
+        divmod(number.numerator << places, number.denominator) for number, places in zip(numbers, bits, strict=True)
+    ]
+    return np.array([[whole for whole, _ in pairs], [int(rest > 0) for _, rest in pairs]], dtype=np.int64)[..., None]
 
 
 def _crossing(levels: Array, rounding: Rounding) -> tuple[Array, Array]:

@@ -177,3 +177,18 @@ def test_alternating_thresholds_have_no_floor_form() -> None:
     tail = Tail(objects([Fraction(1, 2)]), objects([Fraction(0)]), objects([-8]), objects([7]), Rounding.HALF_EVEN)
     thresholds = tail_thresholds(tail, objects([-30]), objects([30]))
     assert floor_form(thresholds, -8, 7, objects([-30]), objects([30])) is None
+
+
+def test_each_threshold_is_where_the_code_changes() -> None:
+    """On accumulators of any size, with free scales and with ties: checked next to each threshold."""
+    rng = random.Random(SEED)
+    for _ in range(300):
+        channels, reach = rng.randint(1, 3), 1 << rng.randint(4, 90)
+        tail = random_tail(rng, channels)
+        amin, amax = objects([-rng.randrange(reach) for _ in range(channels)]), objects([reach] * channels)
+        thresholds = tail_thresholds(tail, amin, amax)
+        for channel in range(channels):
+            for value in thresholds.table[channel]:
+                for a in {max(value - 1, amin[channel]), min(value, amax[channel])}:
+                    expected = apply_tail(tail, channel, a)
+                    assert apply_thresholds(thresholds, channel, a) == expected, (tail, channel, a)
