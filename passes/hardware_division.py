@@ -30,13 +30,18 @@ def obstacles(main: FuncOp) -> list[Refusal]:
     exact = [op for op in layers if number_refusal(op) is None]
     among_layers, among_exact = _between(layers, ops), _between(exact, ops)
     found = list[Refusal | None]()
+    stuck = set[Operation]()  # no layer, never a unit; with all that works on real numbers behind it
     for op in ops:
         if op in layers:
             found += [number_refusal(op), lasting_refusal(op)]
+            continue
+        lasting = lasting_refusal(op) if op in among_layers else None
+        found.append(lasting)
+        behind = any(operand.owner in stuck for operand in op.operands) and number_refusal(op) is not None
+        if lasting is not None or behind:
+            stuck.add(op)
         elif op in among_exact:
             found.append(refusal(op))
-        elif op in among_layers:
-            found.append(lasting_refusal(op))
     return [why for why in found if why is not None]
 
 

@@ -170,10 +170,11 @@ def _joins_branches(op: Operation) -> bool:
 
 
 def _is_bias(op: AddOp | MulOp) -> bool:
-    """An integer addition of a constant to the result of a matrix product, with nobody else using that result."""
+    """An integer addition of a constant to the result of a layer, with nobody else using that result."""
     return (
         isinstance(op, AddOp)
-        and isinstance(op.lhs.owner, MatMulOp)
+        and isinstance(op.lhs.owner, Operation)
+        and op.lhs.owner.name in LINEAR
         and op.lhs.has_one_use()
         and constant_of(op.rhs) is not None
     )
