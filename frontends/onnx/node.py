@@ -10,8 +10,9 @@ from copy import copy
 from typing import Any, TypeAlias
 
 import numpy as np
-from xdsl.dialects.builtin import Float32Type, NameLoc, NoneAttr, StringAttr, TensorType
+from xdsl.dialects.builtin import Float32Type, NameLoc, NoneAttr, StringAttr, TensorType, UnrealizedConversionCastOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
 from ...qdialect.attrs import DenseAttr
@@ -122,6 +123,10 @@ class Node:
     def graph(self, name: str) -> Model:
         """A graph inside the node."""
         return self._attribute(name, Model, "a graph", None)
+
+    def number_list(self, name: str) -> list[float]:
+        """Value of an attribute of numbers; empty if it is absent."""
+        return [float(number) for number in self._attribute(name, list, "a list of numbers", [])]
 
     def _attribute(self, name: str, kind: Any, description: str, default: AttributeValue) -> Any:
         if not self.has(name):
@@ -302,6 +307,24 @@ class Node:
         self.builder.integers[result] = type_
         return result
 
+    def as_integer(self, value: SSAValue, type_: Attribute) -> SSAValue:
+        """A value of the IR as an integer of ONNX, whose type has all its codes."""
+        return self._view(value, type_)
+
+    def as_real(self, value: SSAValue) -> SSAValue:
+        """A value of the IR as a real number of ONNX."""
+        return self._view(value, None)
+
+    def _view(self, value: SSAValue, type_: Attribute | None) -> SSAValue:
+        """The same value under a second name, for ONNX sees it as another type; `remove_views` makes them one again."""
+        if self.builder.integers.get(value) == type_:
+            return value
+        view = self.emit(UnrealizedConversionCastOp.get([value], [value.type]))
+        view.name_hint = value.name_hint
+        if type_ is not None:
+            self.builder.integers[view] = type_
+        return view
+
     def add_constant(self, array: Array, type_: Attribute | None = None, name: str | None = None) -> SSAValue:
         """A q.constant, one for equal ones of the node; by default of the type that its dtype stands for."""
         if not array.size:
@@ -383,6 +406,20 @@ class Node:
         if value in self.builder.integers:
             self.builder.integers[result] = self.builder.integers[value]
         return result
+
+
+def source_of(value: SSAValue) -> SSAValue:
+    """The value itself behind the names that ONNX gives it."""
+    while isinstance(value.owner, UnrealizedConversionCastOp):
+        value = value.owner.operands[0]
+    return value
+
+
+def remove_views(block: Block) -> None:
+    """Let all users of a value use it under its own name."""
+    for op in list(block.ops):
+        if isinstance(op, UnrealizedConversionCastOp):
+            Rewriter.replace_op(op, [], [op.operands[0]])
 
 
 def value_name(name: str) -> str:

@@ -17,14 +17,18 @@ from ..window import auto_pad, halves, window_of
 
 @importer("Conv")
 def import_conv(node: Node) -> SSAValue:
-    x, weights = node.matching_operands(0, 1)
-    return with_bias(node, convolved(node, x, weights))
+    return convolved(node)
 
 
-def convolved(node: Node, x: SSAValue, weights: SSAValue) -> SSAValue:
-    """The convolution of two values as the node's attributes say, without a bias."""
+def convolved(node: Node) -> SSAValue:
+    """The convolution of the first two inputs plus the third, if there is one."""
+    return with_bias(node, node.emit(conv_op(node, *node.matching_operands(0, 1))))
+
+
+def conv_op(node: Node, x: SSAValue, weights: SSAValue) -> ConvOp:
+    """The convolution of two values as the node's attributes say."""
     window = _window(node, x, weights)
-    return node.emit(ConvOp(x, weights, window.strides, window.pads, window.dilations, node.integer("group", 1)))
+    return ConvOp(x, weights, window.strides, window.pads, window.dilations, node.integer("group", 1))
 
 
 def with_bias(node: Node, result: SSAValue) -> SSAValue:

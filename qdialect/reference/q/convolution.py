@@ -36,7 +36,7 @@ Convolve: TypeAlias = Callable[[Array, Array], Array]  # images [F, C, *S] and w
 @meaning(ConvOp, ConvTransposeOp)
 def convolution(op: Convolution, operands: Sequence[Numbers]) -> Compiled:
     result, shape = element_type(op.result), shape_of(op.result)
-    convolve = _conv(op) if isinstance(op, ConvOp) else _conv_transpose(op)
+    convolve = _conv_transpose(op) if isinstance(op, ConvTransposeOp) else _conv(op)
     if is_f32(result):
         x, weights = (float32(numbers) for numbers in operands)
         return [Numbers(result, shape, FLOAT32)], _kernel(x, weights, convolve, shape)
@@ -73,7 +73,7 @@ def _same(x: Array) -> Array:
     return x
 
 
-def _conv(op: ConvOp) -> Convolve:
+def _conv(op: Convolution) -> Convolve:
     window, groups, positions = op.window, op.groups, shape_of(op.result)[2:]
 
     def convolve(x: Array, weights: Array) -> Array:
