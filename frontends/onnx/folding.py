@@ -17,14 +17,16 @@ LARGEST_RESULT = 1 << 28  # elements; a larger one is a damaged model, not a con
 # Deterministic ops of tensors. Quantisers are not among them: those of weights stay in the IR.
 FOLDABLE = frozenset(
     """
-    Abs Add And Cast Ceil Clip Concat ConstantOfShape Cos Cosh Div Equal Erf Exp Expand Flatten Floor Gather
-    GatherElements GatherND Greater GreaterOrEqual Less LessOrEqual Log MatMul Max Mean Min Mod Mul Neg Not Or Pow Range
-    Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Round Sigmoid Sign Sin Slice Split Sqrt
-    Squeeze Sub Sum Tanh Tile Transpose Unsqueeze Where Xor
+    Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
+    Cast CastLike Ceil Clip Compress Concat ConstantOfShape Cos Cosh CumSum Div Equal Erf Exp Expand EyeLike Flatten
+    Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity IsInf IsNaN Less LessOrEqual Log MatMul Max
+    Mean Min Mod Mul Neg NonZero Not OneHot Or Pow Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd
+    ReduceSum Relu Reshape ReverseSequence Round ScatterElements ScatterND Sigmoid Sign Sin Sinh Slice Split Sqrt
+    Squeeze Sub Sum Tan Tanh Tile TopK Transpose Trilu Unique Unsqueeze Where Xor
     """.split()
 )
 # ops whose result is as large as the numbers in an input say: {op type: inputs}
-SIZED_BY = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1, "Range": 1}
+SIZED_BY = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1, "Range": 1, "OneHot": 1}
 
 
 def fold(node: NodeDefinition, builder: GraphBuilder) -> list[Array] | None:

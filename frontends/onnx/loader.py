@@ -78,8 +78,8 @@ def _model(proto: ModelProto, file: str) -> Model:
     return model
 
 
-def _graph(graph: GraphProto, opsets: dict[str, int], file: str) -> Model:
-    """A graph of the model, names unchecked."""
+def _graph(graph: GraphProto, opsets: dict[str, int], file: str, inside: bool = False) -> Model:
+    """A graph of the model, or one inside a node; names unchecked."""
     if graph.sparse_initializer:
         raise QoptError("sparse initialisers are not supported", file, "store the weights as dense tensors")
     initializers = {
@@ -88,8 +88,9 @@ def _graph(graph: GraphProto, opsets: dict[str, int], file: str) -> Model:
     if len(initializers) != len(graph.initializer):
         raise QoptError("two initialisers have the same name", file, _DAMAGED)
     nodes = tuple(node_of(node, opsets, file) for node in graph.node)
-    inputs = tuple(_tensor_info(value, file) for value in graph.input if value.name not in initializers)
-    outputs = tuple(_tensor_info(value, file) for value in graph.output)
+    info = _inner_info if inside else _tensor_info
+    inputs = tuple(info(value, file) for value in graph.input if value.name not in initializers)
+    outputs = tuple(info(value, file) for value in graph.output)
     return Model(file, opsets, inputs, outputs, initializers, nodes, _datatypes(graph))
 
 
@@ -163,9 +164,14 @@ def _attribute(attribute: AttributeProto, opsets: dict[str, int], where: str, fi
         case kinds.INTS:
             return list(attribute.ints)
         case kinds.GRAPH:
-            return _graph(attribute.g, opsets, file)
+            return _graph(attribute.g, opsets, file, inside=True)
         case _:
             return None
+
+
+def _inner_info(value: ValueInfoProto, file: str) -> TensorInfo:
+    """Inputs and outputs of a graph inside a node need no type."""
+    return TensorInfo(_text(value.name), "UNDEFINED", None)
 
 
 def _tensor_info(value: ValueInfoProto, file: str) -> TensorInfo:
@@ -219,6 +225,8 @@ def _check_names(model: Model, outside: frozenset[str]) -> None:
 
 def check_node(node: NodeDefinition, opsets: dict[str, int]) -> str | None:
     """What the ONNX standard finds wrong with a node of the standard domain, or None."""
+    if not onnx.defs.has(node.op_type):  # others put their ops into the standard domain too
+        return None
     context = onnx.checker.C.CheckerContext()
     context.ir_version = 7
     context.opset_imports = opsets

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import numpy as np
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 
 from ....qdialect.formats import Rounding
-from ....qdialect.q import BatchNormOp, ClipOp, QuantizeOp, ReluOp
-from ....qdialect.types import FixedType
+from ....qdialect.q import BatchNormOp, ClipOp, MaxOp, MinOp, QuantizeOp, ReluOp
+from ....qdialect.types import FixedType, integer_format
 from ..model import Array, scalar_of
 from ..node import Node, Value
 from ..quantized_value import QuantizedValue
 from ..registry import importer
+from .integer_tails import requantized
 
 LARGEST = np.finfo(np.float32).max
 
@@ -30,6 +31,9 @@ def import_sign(node: Node) -> SSAValue:
 
 @importer("Clip")
 def import_clip(node: Node) -> Value:
+    bounds = [index for index in (1, 2) if node.opset >= 11 and node.has_input(index)]
+    if not all(isinstance(node.value(index), np.ndarray) for index in bounds):
+        return _clip_at_computed_bounds(node, bounds)
     low, high = _clip_bounds(node)
     value = node.value(0)
     if isinstance(value, QuantizedValue) and not isinstance(low, float) and not isinstance(high, float):
@@ -37,12 +41,33 @@ def import_clip(node: Node) -> Value:
         if codes is None:
             raise node.error(f"bounds {low} and {high} leave no code of {value.parameters.type}", "correct the bounds")
         return codes
+    type_ = node.integer_type(0)
+    rounded = requantized(node, node.operand(0), -np.inf if low is None else low, np.inf if high is None else high)
+    if rounded is not None:
+        return rounded if type_ is None else node.as_integer(rounded, type_)
+    if type_ is not None:
+        return _clip_integers(node, type_, low, high)
     x = node.number_operand(0)
     if low == 0 and high is None:
         return node.emit(ReluOp(x))
-    minimum = node.add_constant(np.asarray(-LARGEST if low is None else low, np.float32))
-    maximum = node.add_constant(np.asarray(LARGEST if high is None else high, np.float32))
+    minimum = node.constant_beside(x, np.asarray(-LARGEST if low is None else low, np.float32))
+    maximum = node.constant_beside(x, np.asarray(LARGEST if high is None else high, np.float32))
     return node.emit(ClipOp(x, minimum, maximum))
+
+
+def _clip_at_computed_bounds(node: Node, bounds: list[int]) -> SSAValue:
+    (result,), type_ = node.exact_operands(0)
+    for index in bounds:
+        (_, bound), _ = node.exact_operands(0, index)
+        result = node.emit_exact(MaxOp(result, bound) if index == 1 else MinOp(result, bound), type_)
+    return result
+
+
+def _clip_integers(node: Node, type_: Attribute, low: int | float | None, high: int | float | None) -> SSAValue:
+    range_ = integer_format(type_).code_range
+    ends = [range_.lo if low is None else int(low), range_.hi if high is None else int(high)]
+    minimum, maximum = (node.add_constant(np.asarray(end, object), type_) for end in ends)
+    return node.emit_integer(ClipOp(node.operand(0), minimum, maximum), type_)
 
 
 def _clip_bounds(node: Node) -> tuple[int | float | None, int | float | None]:

@@ -76,15 +76,14 @@ def import_mod(node: Node) -> SSAValue:
 
 @importer("BitShift")
 def import_bit_shift(node: Node) -> SSAValue:
-    """Times or divided by a power of two."""
+    """Times or divided by a power of two; negative numbers keep their sign."""
     shift, direction = node.constant(1, "the shift"), node.text("direction")
     if direction not in ("LEFT", "RIGHT"):
         raise node.error(f"direction is '{direction}'", "use LEFT or RIGHT")
     type_, x = node.integer_type(0), node.operand(0)
-    if not isinstance(type_, UFixedType) or shift.dtype.kind != "u":
-        raise node.error("a shift of signed numbers is not supported", "shift unsigned integers")
-    if shift.size and int(shift.max()) > LARGEST_SHIFT:
-        raise node.error(f"a shift by {shift.max()} bits is not supported", f"shift by {LARGEST_SHIFT} bits at most")
+    if type_ is None or (shift.size and not 0 <= int(shift.min()) <= int(shift.max()) <= LARGEST_SHIFT):
+        what = f"a shift by {int(shift.min())} to {int(shift.max())} bits is not supported"
+        raise node.error(what, f"shift integers by 0 to {LARGEST_SHIFT} bits")
     factor = node.add_constant(np.left_shift(np.int64(1), shift.astype(np.int64)))
     if direction == "LEFT":
         return node.emit_integer(MulOp(x, factor), type_)
