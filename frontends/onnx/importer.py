@@ -26,7 +26,7 @@ from . import ops as ops  # fills the registry
 from .datatypes import finn_type, input_type
 from .loader import load
 from .model import STANDARD_DOMAIN, Dimension, Model, NodeDefinition, TensorInfo
-from .node import INT64, GraphBuilder, Node, value_name
+from .node import INT64, GraphBuilder, Node, remove_views, source_of, value_name
 from .walk import import_nodes
 
 LARGEST_FRAME = 1 << 31  # elements of one input
@@ -55,7 +55,8 @@ def import_onnx(
         if info.element_type != "FLOAT":
             builder.integers[argument] = input_type(info.element_type) or INT64
     import_nodes(builder)
-    results = [_result(info, builder) for info in model.outputs]
+    results = [source_of(_result(info, builder)) for info in model.outputs]
+    remove_views(block)
     _sort(block, results)
     block.add_op(ReturnOp(*results))
     function = FuncOp(

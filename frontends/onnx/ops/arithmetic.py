@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import reduce
 
 import numpy as np
@@ -24,7 +25,9 @@ from ....qdialect.q import (
     SqrtOp,
     SubOp,
 )
-from ....qdialect.types import FixedType, UFixedType, element_type, fixed_type, is_f32, is_integer_type, shape_of
+from ....qdialect.q.inference import code_range
+from ....qdialect.rounding import round_fraction
+from ....qdialect.types import element_type, fixed_type, is_f32, is_integer_type, shape_of
 from ..model import Array, scalar_of
 from ..node import Node
 from ..registry import importer
@@ -56,12 +59,14 @@ def import_div(node: Node) -> SSAValue:
 
 def _integer_quotient(node: Node, rounding: Rounding) -> SSAValue:
     (lhs, rhs), type_ = node.exact_operands(0, 1)
-    assert isinstance(type_, FixedType | UFixedType)
-    if not node.constant(1, "the divisor of integers").all():
+    divisor = node.constant(1, "the divisor of integers")
+    if not divisor.all():
         raise node.error("the divisor holds 0", "correct the model")
-    quotient = node.emit(DivOp(lhs, aligned(node, lhs, rhs)))
-    wide = FixedType(type_.format.word_length + 1)  # the lowest code divided by -1 is one beyond
-    return node.emit_integer(QuantizeOp(quotient, wide, rounding), type_)
+    quotient, codes = node.emit(DivOp(lhs, aligned(node, lhs, rhs))), code_range(lhs)
+    parts = [part for part in (divisor[divisor > 0], divisor[divisor < 0]) if part.size]
+    divisors = {int(end) for part in parts for end in (part.min(), part.max())}
+    ends = [round_fraction(Fraction(end, d), rounding) for end in (codes.lo, codes.hi) for d in divisors]
+    return node.emit_integer(QuantizeOp(quotient, fixed_type(IntRange(min(ends), max(ends))), rounding), type_)
 
 
 @importer("Mod")
