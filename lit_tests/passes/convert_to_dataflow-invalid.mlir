@@ -106,7 +106,7 @@ func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> (tensor<2x!q.fixed<
 
 // Hardware takes codes.
 // CHECK: error: @hardware takes tensor<2xf32>, hardware integer codes
-// CHECK-NEXT: at: {{.*}}convert_to_dataflow-invalid.mlir:110:1
+// CHECK-NEXT: at: {{.*}}convert_to_dataflow-invalid.mlir:111:1
 // CHECK-NEXT: mend: quantise the input of the net
 func.func private @hardware(%x: tensor<2xf32>) -> tensor<2xf32> {
   func.return %x : tensor<2xf32>

@@ -46,7 +46,7 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
 
 // A unit whose result nobody takes.
 // CHECK: error: a result of dataflow.fork has 0 users, a stream has one
-// CHECK-NEXT: at: node 'Split_0', {{.*}}insert_fifos-invalid.mlir:53:3
+// CHECK-NEXT: at: node 'Split_0', {{.*}}insert_fifos-invalid.mlir:52:3
 // CHECK-NEXT: mend: remove what nobody takes
 func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>) -> !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4> {
   %y, %z = dataflow.fork %x copies 2 loc("Split_0")

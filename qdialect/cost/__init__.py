@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What hardware units cost, and how a chain of them runs.
+"""What hardware units cost, and how a graph of them runs.
 
-One line of `UNITS` for each dataflow op: its resources and its stages for the timing simulation.
+One line of `UNITS` for each dataflow op: its resources and its stages for the timing simulation. The stages of a unit
+stand one behind the other: the first takes its inputs, the last makes its outputs.
 """
 
 from __future__ import annotations
@@ -10,9 +11,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..dataflow import ArgMaxOp, FifoOp, MatrixVectorOp, RequantizeOp, ThresholdOp, UnitOp, WidthConverterOp
-from . import arg_max, fifo, matrix_vector, requantize, threshold, width_converter
-from .timing import Stage, Timing, simulate
+from ..dataflow import (
+    AddOp,
+    ArgMaxOp,
+    ConcatOp,
+    FifoOp,
+    ForkOp,
+    MatrixVectorOp,
+    RequantizeOp,
+    ThresholdOp,
+    UnitOp,
+    WidthConverterOp,
+    sources,
+)
+from ..errors import QoptError, node_name
+from . import add, arg_max, concat, fifo, fork, matrix_vector, requantize, threshold, width_converter
+from .timing import Deadlock, Network, Stage, Timing, Waiting, check_progress, simulate
 from .unit import UnitCost
 
 UNITS: dict[type[UnitOp], tuple[Callable[[Any, int, int], UnitCost], Callable[[Any], tuple[Stage, ...]]]] = {
@@ -20,6 +34,9 @@ UNITS: dict[type[UnitOp], tuple[Callable[[Any, int, int], UnitCost], Callable[[A
     ThresholdOp: (threshold.cost, threshold.stages),
     RequantizeOp: (requantize.cost, requantize.stages),
     ArgMaxOp: (arg_max.cost, arg_max.stages),
+    ForkOp: (fork.cost, fork.stages),
+    AddOp: (add.cost, add.stages),
+    ConcatOp: (concat.cost, concat.stages),
     WidthConverterOp: (width_converter.cost, width_converter.stages),
     FifoOp: (fifo.cost, fifo.stages),
 }
@@ -43,7 +60,7 @@ def total_cost(units: Sequence[UnitOp]) -> UnitCost:
 
 @dataclass(frozen=True)
 class NetworkTiming:
-    """Timing of a chain, by unit.
+    """Timing of a graph, by unit.
 
     Attributes:
         timing: initiation interval and latency of the whole.
@@ -56,23 +73,71 @@ class NetworkTiming:
     occupancy: tuple[int, ...]
 
 
+def unit_network(
+    units: Sequence[UnitOp], stages_of: Callable[[UnitOp], Sequence[Stage]] = unit_stages
+) -> tuple[Network, list[int]]:
+    """The stages of a graph of units whose lanes match, and the unit that each stage belongs to.
+
+    A unit without stages (as `stages_of` gives them) is left out: what it takes goes to who takes from it.
+    """
+    network, owners = Network(units[0].input_type.beats), list[int]()
+    made: dict[tuple[int, int], int] = {(-1, 0): 0}  # (unit, output) -> channel
+    for number, (unit, taken) in enumerate(zip(units, sources(units), strict=True)):
+        channels = tuple(made[source.unit, source.output] for source in taken)
+        for stage in stages_of(unit):
+            channels = network.add(stage, *channels)
+            owners.append(number)
+        made |= {(number, output): channel for output, channel in enumerate(channels)}
+    return network, owners
+
+
 def predict_timing(units: Sequence[UnitOp], *, frame_interval: int = 0, max_frames: int | None = None) -> NetworkTiming:
-    """Cycle-exact timing of a chain of units whose lanes match (source always valid, sink always ready)."""
-    per_unit = [unit_stages(unit) for unit in units]
-    timing = simulate(
-        [stage for stages in per_unit for stage in stages],
-        units[0].input_type.beats,
-        units[-1].result_type.beats,
-        frame_interval=frame_interval,
-        max_frames=max_frames,
-    )
-    occupancy: list[int] = []
-    position = 0
-    for stages in per_unit:
-        occupancy.append(max(timing.occupancy[position : position + len(stages)]))
-        position += len(stages)
+    """Cycle-exact timing of a graph of units whose lanes match (source always valid, sink always ready).
+
+    QoptError if the graph stops, or could with pauses of source and sink.
+    """
+    network, owners = unit_network(units)
+    refuse_deadlock(units, network, owners)
+    timing = simulate(network, frame_interval=frame_interval, max_frames=max_frames)
+    occupancy = [0] * len(units)
+    for owner, held in zip(owners, timing.occupancy, strict=True):
+        occupancy[owner] = max(occupancy[owner], held)
     utilisation = tuple(float(unit_cost(unit).cycles / timing.initiation_interval) for unit in units)
     return NetworkTiming(timing, utilisation, tuple(occupancy))
+
+
+def refuse_deadlock(units: Sequence[UnitOp], network: Network, owners: Sequence[int]) -> None:
+    """QoptError if the graph could come to a stop; it names the two paths that wait for each other."""
+    if not any(isinstance(unit, ForkOp) for unit in units):
+        return
+    try:
+        check_progress(network)
+    except Deadlock as deadlock:
+        fork, join = (units[owners[end.stage]] for end in (deadlock.fork, deadlock.join))
+        full, starved = (_path_text(units, owners, path) for path in (deadlock.full, deadlock.starved))
+        raise QoptError(
+            f"the hardware can stop for ever between {_name(fork)} and {_name(join)}: one way is full ({full}) while "
+            f"the other still needs beats ({starved})",
+            join,
+            "deepen the FIFOs on the first way, or remove them and run q-insert-fifos",
+        ) from None
+
+
+def _path_text(units: Sequence[UnitOp], owners: Sequence[int], path: Sequence[Waiting]) -> str:
+    """The units of a way and what each holds."""
+    texts: dict[int, str] = {}
+    for stage in path:
+        unit = units[owners[stage.stage]]
+        held = f"took {stage.taken} and gave {stage.given} beats"
+        if isinstance(unit, FifoOp):
+            held = f"holds {stage.taken - stage.given} of {unit.depth} beats"
+        texts[owners[stage.stage]] = f"{_name(unit)} {held}"
+    return ", ".join(texts.values()) or "no unit between"
+
+
+def _name(unit: UnitOp) -> str:
+    name = node_name(unit) or unit.results[0].name_hint
+    return f"{unit.name} '{name}'" if name else unit.name
 
 
 __all__ = [
@@ -81,7 +146,9 @@ __all__ = [
     "Timing",
     "UnitCost",
     "predict_timing",
+    "refuse_deadlock",
     "total_cost",
     "unit_cost",
+    "unit_network",
     "unit_stages",
 ]

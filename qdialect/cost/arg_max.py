@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from ..dataflow.arg_max import ArgMaxOp
 from .latency import arg_max_latency
-from .timing import Schedule
+from .stages import Schedule, evenly
 from .unit import UnitCost, counter_lut
 
 
 def stages(op: ArgMaxOp) -> tuple[Schedule, ...]:
     beats = op.input_type.beats
-    return (Schedule(beats, beats, 1, arg_max_latency(lanes=op.input_type.lanes)),)
+    return (evenly(beats, 1, arg_max_latency(lanes=op.input_type.lanes)),)
 
 
 def cost(op: ArgMaxOp, lanes: int, _: int) -> UnitCost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..dataflow.fifo import FifoOp
 from .latency import fifo_latency
-from .timing import Buffer
+from .stages import Buffer
 from .unit import UnitCost, buffer_cost, ceil_log2
 
 

@@ -93,3 +93,13 @@ def fifo_latency() -> int:
 def arg_max_latency(*, lanes: int) -> int:
     """One cycle for each level of the tournament within a beat, one for the comparison with the best so far."""
     return ceil_log2(lanes) + 1
+
+
+def add_latency() -> int:
+    """The sum is the output register."""
+    return 1
+
+
+def concat_latency() -> int:
+    """The beat chosen is the output register."""
+    return 1

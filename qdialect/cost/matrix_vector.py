@@ -7,7 +7,7 @@ from ..dataflow.matrix_vector import MatrixVectorOp, Memory
 from ..formats import BipolarFormat, FixedFormat, smallest_fixed
 from ..q.inference import constant_of
 from .latency import TABLE_INPUTS, lanes_per_table, matrix_vector_latency
-from .timing import Schedule
+from .stages import Schedule, evenly
 from .unit import UnitCost, adder_tree, buffer_cost, ceil_div, counter_lut, product_cost, table_cost
 
 DIGIT_WEIGHT_WIDTH = 4  # weights of up to this word length are multiplied digit by digit, two bits a digit
@@ -15,7 +15,7 @@ DIGIT_WEIGHT_WIDTH = 4  # weights of up to this word length are multiplied digit
 
 def stages(op: MatrixVectorOp) -> tuple[Schedule, ...]:
     inputs, outputs = op.columns // op.simd, op.rows // op.pe
-    return (Schedule(inputs * outputs, inputs, outputs, _latency(op, op.pe, op.simd)),)
+    return (evenly(inputs, outputs, _latency(op, op.pe, op.simd)),)
 
 
 def cost(op: MatrixVectorOp, simd: int, pe: int) -> UnitCost:

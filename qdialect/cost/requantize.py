@@ -9,12 +9,12 @@ from ..attrs import Array
 from ..dataflow.requantize import RequantizeOp
 from ..formats import IntRange, smallest_fixed
 from .latency import requantize_latency
-from .timing import Schedule
+from .stages import Schedule, evenly
 from .unit import UnitCost, counter_lut, product_cost, table_cost
 
 
 def stages(op: RequantizeOp) -> tuple[Schedule, ...]:
-    return (Schedule(1, 1, 1, cost(op, op.input_lanes, op.input_lanes).latency),)
+    return (evenly(1, 1, cost(op, op.input_lanes, op.input_lanes).latency),)
 
 
 def cost(op: RequantizeOp, lanes: int, _: int) -> UnitCost:

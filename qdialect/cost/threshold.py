@@ -7,12 +7,12 @@ from math import lcm
 
 from ..dataflow.threshold import ThresholdOp
 from .latency import reachable_thresholds, threshold_latency, threshold_stages
-from .timing import Schedule
+from .stages import Schedule, evenly
 from .unit import UnitCost, counter_lut, table_cost
 
 
 def stages(op: ThresholdOp) -> tuple[Schedule, ...]:
-    return (Schedule(1, 1, 1, cost(op, op.input_lanes, op.input_lanes).latency),)
+    return (evenly(1, 1, cost(op, op.input_lanes, op.input_lanes).latency),)
 
 
 def cost(op: ThresholdOp, lanes: int, _: int) -> UnitCost:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cycle-exact timing of a chain of units, from plain numbers: initiation interval, latency, FIFO occupancy.
+"""Cycle-exact timing of a graph of stages, from plain numbers: initiation interval, latency, FIFO occupancy, deadlock.
 
-Units are rigid pipelines (`Schedule`) and FIFOs (`Buffer`). Instead of stepping through cycles, each beat is followed
-through the chain once: a rigid pipeline has a clock of its own that stands still while an output beat waits, so
-all that happens in it is fixed on that clock when an input beat is taken, and only the waiting has to be added. The
-cost is one short computation for each beat and unit. The source offers a beat in every cycle, the sink takes every
-beat at once; cycle 0 is the first after reset.
+Stages are joined by channels, and a channel moves each beat in one cycle: the first in which it is offered and taken.
+Nothing is stepped through cycle by cycle. Each stage computes, beat after beat, when it takes and when it offers, from
+when its neighbours offer and take (`stages.py`); it waits only for what it cannot know yet. So the order of computing
+does not matter, one beat costs one short computation at each end, and if no stage can go on the hardware stands still
+too. The source offers a beat in every cycle, the sink takes every beat at once; cycle 0 is the first after reset.
 """
 
 from __future__ import annotations
@@ -14,36 +14,16 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from hashlib import blake2b
 
-# A chain that has not become periodic after so many beats (times stages) is measured over its last frame.
-MAX_WORK = 250_000
+import numpy as np
+from numpy.typing import NDArray
 
+from .stages import Buffer, Channel, Fork, Process, Schedule, Stage, Window, evenly, process, sink
 
-@dataclass(frozen=True)
-class Schedule:
-    """A rigid pipeline that repeats rounds of `steps`, one a cycle unless it waits.
-
-    The first `inputs` steps of a round take an input beat each; every `steps / outputs`-th step makes an output beat,
-    which is offered `latency` cycles later. A step that needs a beat and has none is a bubble; a beat that waits at
-    the output holds everything.
-    """
-
-    steps: int
-    inputs: int
-    outputs: int
-    latency: int
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """A FIFO of `depth` beats (None: unlimited); an empty one offers a beat `latency` cycles after it took it."""
-
-    depth: int | None
-    latency: int
-
-
-Stage = Schedule | Buffer
+# A graph that has not become periodic after so many beats is measured over its last frame.
+MAX_WORK = 1_000_000
+_FRAME_WORK = 50  # what comparing frames costs for each channel, in beats
 
 
 @dataclass(frozen=True)
@@ -75,147 +55,212 @@ class Timing:
         return self.frame_ends[frame - rounds * period] + int(rounds * period * self.initiation_interval)
 
 
-def simulate(
-    stages: Sequence[Stage],
-    input_beats: int,
-    output_beats: int,
-    *,
-    frame_interval: int = 0,
-    max_frames: int | None = None,
-) -> Timing:
-    """Follow frames through a chain until its state repeats.
+@dataclass(frozen=True)
+class Waiting:
+    """A stage that can never go on: its number, and the beats that it took of its inputs and gave in all."""
+
+    stage: int
+    taken: int
+    given: int
+
+
+@dataclass(frozen=True)
+class Deadlock(Exception):
+    """Stages that wait for each other in a circle.
+
+    `join` needs a beat that has to come along `starved` (in stream order), whose first stage gets nothing from `fork`,
+    which waits until `full`, the way over which `join` takes nothing, has room.
+    """
+
+    fork: Waiting
+    join: Waiting
+    starved: tuple[Waiting, ...]
+    full: tuple[Waiting, ...]
+
+
+class Network:
+    """Stages joined by channels. Channel 0 is the input; the one that no stage takes is the output.
+
+    Attributes:
+        stages: in the order of adding; each comes with the channels that it takes and those that it makes.
+        beats: of a frame, on each channel.
+    """
+
+    def __init__(self, input_beats: int) -> None:
+        self.stages: list[tuple[Stage, tuple[int, ...], tuple[int, ...]]] = []
+        self.beats = [input_beats]
+
+    def add(self, stage: Stage, *inputs: int) -> tuple[int, ...]:
+        """Append a stage that takes the channels `inputs`; the channels that it makes."""
+        made = stage.output_beats([self.beats[channel] for channel in inputs])
+        outputs = tuple(range(len(self.beats), len(self.beats) + len(made)))
+        self.beats += made
+        self.stages.append((stage, inputs, outputs))
+        return outputs
+
+    @property
+    def output(self) -> int:
+        """The channel that no stage takes."""
+        taken = {channel for _, inputs, _ in self.stages for channel in inputs}
+        (output,) = (channel for channel in range(len(self.beats)) if channel not in taken)
+        return output
+
+
+def chain(stages: Sequence[Stage], input_beats: int) -> Network:
+    """A network of stages one behind the other."""
+    network, channel = Network(input_beats), 0
+    for stage in stages:
+        (channel,) = network.add(stage, channel)
+    return network
+
+
+def simulate(network: Network, *, frame_interval: int = 0, max_frames: int | None = None) -> Timing:
+    """Follow frames through a network until they repeat. Deadlock if it comes to a stop.
 
     Args:
-        input_beats, output_beats: beats of a frame at both ends of the chain.
         frame_interval: the source starts frame k no earlier than cycle k * frame_interval.
-        max_frames: stop there if the state does not repeat; at least 2. By default what `MAX_WORK` allows.
+        max_frames: stop there if frames do not repeat; at least 2. By default what `MAX_WORK` allows.
     """
     if max_frames is None:
-        max_frames = max(8, MAX_WORK // ((input_beats + output_beats) * max(1, len(stages))))
-    sink = _Sink()
-    chain: list[_Node] = []
-    for stage in reversed(stages):
-        target = chain[0] if chain else sink
-        chain.insert(0, _Buffer(stage, target) if isinstance(stage, Buffer) else _Rigid(stage, target))
-    first = chain[0] if chain else sink
+        max_frames = max(8, MAX_WORK // (sum(network.beats) + _FRAME_WORK * len(network.beats)))
+    run = _Run(network, frame_interval)
     seen: dict[tuple[object, ...], int] = {}
-    start, now, frames = -1, -1, 0
-    ends: list[int] = []
     interval: Fraction | None = None
     period = 0
     while interval is None:
-        now = max(now, frames * frame_interval - 1)
-        for _ in range(input_beats):
-            now = first.take(now + 1)
-            start = now if start < 0 else start
-        frames += 1
-        ends = sink.times[output_beats - 1 :: output_beats]
-        assert len(ends) == frames, "a stage swallowed part of a frame"
-        state = (max(0, frames * frame_interval - now), *(node.state(now) for node in chain))
+        run.frame()
+        ends, state = run.ends, run.state()
         if state in seen:
-            period = frames - seen[state]
+            period = len(ends) - seen[state]
             interval = Fraction(ends[-1] - ends[-1 - period], period)
-        elif frames >= max_frames:
+        elif len(ends) >= max_frames:
             interval = Fraction(ends[-1] - ends[-2])
-        seen[state] = frames
-    occupancy = tuple(node.occupancy for node in chain)
-    return Timing(interval, ends[0] - start, occupancy, tuple(ends), period)
+        seen[state] = len(ends)
+    return Timing(interval, ends[0] - run.channels[0].taken[0], run.occupancy(), tuple(ends), period)
 
 
-class _Node(Protocol):
-    occupancy: int
+def check_progress(network: Network) -> None:
+    """Deadlock if the network could come to a stop, whatever pauses its source and its sink make.
 
-    def take(self, offered: int) -> int:
-        """Cycle in which the beat that is offered from cycle `offered` on is taken. Beats come in order."""
-        ...
-
-    def state(self, now: int) -> object:
-        """All that the future depends on, relative to cycle `now`; two equal states have equal futures."""
-        ...
+    A pause can empty a pipeline but for the beat that waits at its end. So here a pipeline takes a beat only when all
+    that it made is gone. Such a network does what it can in any order with one end, so if it passes one frame it passes
+    all; and hardware has at least its room.
+    """
+    _Run(network, wary=True).frame()
 
 
-class _Sink:
-    """Takes each beat in the first cycle that offers it."""
+class _Run:
+    """A simulation: channels, and the processes that are ready or wait."""
 
-    def __init__(self) -> None:
-        self.times: list[int] = []
-        self.occupancy = 0
+    def __init__(self, network: Network, frame_interval: int = 0, *, wary: bool = False) -> None:
+        self.network, self.interval = network, frame_interval
+        self.channels = [Channel(number) for number in range(len(network.beats))]
+        self.ends: list[int] = []
+        ports = [(inputs, outputs) for _, inputs, outputs in network.stages] + [((network.output,), ())]
+        streams = [[[self.channels[c] for c in side] for side in port] for port in ports]
+        self._processes: list[Process] = [
+            process(stage, *streams[number], wary=wary) for number, (stage, _, _) in enumerate(network.stages)
+        ]
+        self._processes.append(sink(streams[-1][0][0]))
+        # keys as in stages.py: 2 c for the offers of channel c, 2 c + 1 for when its beats were taken
+        self._lists = [times for channel in self.channels for times in (channel.offers, channel.taken)]
+        self._grown = [[2 * c + 1 for c in inputs] + [2 * c for c in outputs] for inputs, outputs in ports]
+        self._ports = ports
+        self._waiting: list[tuple[int, int]] = [(-1, 0)] * len(self._lists)  # (process, length it needs) by key
+        self._blocked = [-1] * len(ports)  # key that each process waits for
+        self._digests: list[bytes] = []
+        frames = (stage.memory([network.beats[c] for c in inputs]) for stage, inputs, _ in network.stages)
+        self._memory = max([1, *frames])
+        self._go_on(deque(range(len(ports))))
 
-    def take(self, offered: int) -> int:
-        self.times.append(offered)
-        return offered
+    def frame(self) -> None:
+        """Offer one more frame and follow it to its end."""
+        number, beats = len(self.ends), self.network.beats
+        self.channels[0].offers.extend([number * self.interval, *[0] * (beats[0] - 1)])
+        first, _ = self._waiting[0]
+        self._waiting[0] = (-1, 0)
+        self._go_on(deque([first]))
+        if any(len(channel.taken) < (number + 1) * beats[channel.number] for channel in self.channels):
+            raise self._deadlock()
+        output = self.network.output
+        self.ends.append(self.channels[output].taken[(number + 1) * beats[output] - 1])
+        self._digests.append(self._digest(number))
 
-    def state(self, now: int) -> object:
-        return self.times[-1] - now if self.times else None
+    def _go_on(self, ready: deque[int]) -> None:
+        lists, waiting, grown = self._lists, self._waiting, self._grown
+        steps = [process.__next__ for process in self._processes]
+        while ready:
+            number = ready.popleft()
+            key, needed = steps[number]()
+            self._blocked[number] = key
+            waiting[key] = (number, needed)
+            for other in grown[number]:
+                waiter, needed = waiting[other]
+                if waiter >= 0 and len(lists[other]) >= needed:
+                    waiting[other] = (-1, 0)
+                    ready.append(waiter)
+
+    def state(self) -> tuple[object, ...]:
+        """All that the future depends on, relative to the end of the last frame; equal states have equal futures."""
+        ahead = len(self.ends) * self.interval - self.channels[0].taken[-1]
+        return (max(0, ahead), *self._digests[-self._memory :]) if len(self.ends) >= self._memory else (len(self.ends),)
+
+    def _digest(self, frame: int) -> bytes:
+        """When each beat of a frame was offered and taken, relative to the frame's end."""
+        end, hashed = self.ends[frame], blake2b(digest_size=16)
+        for channel, beats in zip(self.channels, self.network.beats, strict=True):
+            hashed.update((channel.times(frame * beats, (frame + 1) * beats) - end).tobytes())
+        return hashed.digest()
+
+    def occupancy(self) -> tuple[int, ...]:
+        return tuple(
+            _most_held(self.channels[inputs[0]].taken, self.channels[outputs[0]].taken)
+            if isinstance(stage, Buffer)
+            else 0
+            for stage, inputs, outputs in self.network.stages
+        )
+
+    def _deadlock(self) -> Deadlock:
+        """Follow who waits for whom from the sink until it goes round."""
+        maker = {c: number for number, (_, outputs) in enumerate(self._ports) for c in outputs}
+        taker = {c: number for number, (inputs, _) in enumerate(self._ports) for c in inputs}
+        number, order = len(self._ports) - 1, list[int]()
+        while number not in order:
+            order.append(number)
+            channel, for_room = divmod(self._blocked[number], 2)
+            number = (taker if for_room else maker)[channel]
+        circle = order[order.index(number) :]
+        for_room = [self._blocked[number] % 2 == 1 for number in circle]
+        start = next(i for i in range(len(circle)) if not for_room[i] and for_room[i - 1])
+        circle, for_room = circle[start:] + circle[:start], for_room[start:] + for_room[:start]
+        turn = for_room.index(True)
+        waiting = [self._waiting_stage(number) for number in circle]
+        return Deadlock(waiting[turn], waiting[0], tuple(reversed(waiting[1:turn])), tuple(waiting[turn + 1 :]))
+
+    def _waiting_stage(self, number: int) -> Waiting:
+        inputs, outputs = self._ports[number]
+        taken, given = (sum(len(self.channels[c].taken) for c in side) for side in (inputs, outputs))
+        return Waiting(number, taken, given)
 
 
-class _Rigid:
-    """A `Schedule`. `local` cycles count on the pipeline's own clock; cycle = local + delay."""
-
-    def __init__(self, schedule: Schedule, target: _Node) -> None:
-        self.occupancy = 0
-        self._target = target
-        self._inputs = schedule.inputs
-        self._step = 0  # step of the round that takes the next beat
-        self._next = 0  # local cycle in which it can be taken at the earliest
-        self._delay = 0  # cycles waited before local cycle `_next`
-        self._waits: deque[tuple[int, int]] = deque()  # (local cycle of an output beat, delay from there on)
-        self._last_delay = 0
-        period = schedule.steps // schedule.outputs
-        # For each input step: local cycles from it to the output beats of it and of the free steps behind it.
-        self._made: list[list[int]] = [[] for _ in range(schedule.inputs)]
-        for step in range(period - 1, schedule.steps, period):
-            owner = min(step, schedule.inputs - 1)
-            self._made[owner].append(step - owner + schedule.latency)
-        self._free = schedule.steps - schedule.inputs
-
-    def take(self, offered: int) -> int:
-        local, delay, waits = self._next, self._delay, self._waits
-        while True:
-            while waits and waits[0][0] <= local:
-                delay = waits.popleft()[1]
-            if local + delay >= offered:
-                break
-            local = min(offered - delay, waits[0][0]) if waits else offered - delay
-        step = self._step
-        self._step = step + 1 if step + 1 < self._inputs else 0
-        self._next = local + 1 + (0 if self._step else self._free)
-        self._delay = delay
-        for distance in self._made[step]:
-            made = local + distance
-            self._last_delay = self._target.take(made + self._last_delay) - made
-            waits.append((made, self._last_delay))
-        return local + delay
-
-    def state(self, now: int) -> object:
-        local = self._next
-        waits = tuple((made - local, delay - self._delay) for made, delay in self._waits)
-        return self._step, max(local + self._delay - now, -(1 << 20)), waits, self._last_delay - self._delay
+def _most_held(taken: Sequence[int], given: Sequence[int]) -> int:
+    """Most beats held at once; one that is given in a cycle is held until its end."""
+    arrivals: NDArray[np.int64] = np.array(taken)
+    return int((np.arange(1, len(arrivals) + 1) - np.searchsorted(np.array(given), arrivals)).max())
 
 
-class _Buffer:
-    """A `Buffer`. A place is free again in the cycle after its beat was taken."""
-
-    def __init__(self, buffer: Buffer, target: _Node) -> None:
-        self.occupancy = 0
-        self._target = target
-        self._depth = buffer.depth
-        self._latency = buffer.latency
-        self._held: deque[int] = deque()  # cycles in which the beats still held, as far as known, are taken
-        self._last = -1
-
-    def take(self, offered: int) -> int:
-        held, time = self._held, offered
-        while held and held[0] < time:
-            held.popleft()
-        if self._depth is not None and len(held) >= self._depth:
-            time = held[-self._depth] + 1
-            while held and held[0] < time:
-                held.popleft()
-        self._last = self._target.take(max(time + self._latency, self._last + 1))
-        held.append(self._last)
-        self.occupancy = max(self.occupancy, len(held))
-        return time
-
-    def state(self, now: int) -> object:
-        return tuple(time - now for time in self._held if time >= now), max(self._last - now, 0)
+__all__ = [
+    "Buffer",
+    "Deadlock",
+    "Fork",
+    "Network",
+    "Schedule",
+    "Stage",
+    "Timing",
+    "Waiting",
+    "Window",
+    "chain",
+    "check_progress",
+    "evenly",
+    "simulate",
+]

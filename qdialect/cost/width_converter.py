@@ -7,7 +7,7 @@ from math import lcm
 
 from ..dataflow.width_converter import WidthConverterOp
 from .latency import width_converter_latency
-from .timing import Schedule
+from .stages import Schedule, evenly
 from .unit import UnitCost, counter_lut
 
 
@@ -21,9 +21,9 @@ def stages(op: WidthConverterOp) -> tuple[Schedule, ...]:
     widening, narrowing = common // op.input_type.lanes, common // op.result_type.lanes
     found: list[Schedule] = []
     if widening > 1:
-        found.append(Schedule(widening, widening, 1, 1))
+        found.append(evenly(widening, 1, 1))
     if narrowing > 1 or not found:
-        found.append(Schedule(narrowing, 1, narrowing, 1))
+        found.append(evenly(1, narrowing, 1))
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from amaranth.back import verilog
 from qopt_mlir.backends.hardware import component
 from qopt_mlir.backends.synthesis import missing_yosys, synthesise
 from qopt_mlir.qdialect.cost import UNITS, unit_cost, unit_stages
-from qopt_mlir.qdialect.cost.timing import simulate
+from qopt_mlir.qdialect.cost.timing import chain, simulate
 from qopt_mlir.qdialect.cost.unit import bram18
 from qopt_mlir.qdialect.dataflow import UnitOp, hardware_function, unit_graph
 from xdsl.dialects.builtin import ModuleOp
@@ -40,7 +40,7 @@ def test_latency_and_cycles_are_those_of_the_units() -> None:
             seen.add(type(unit))
             cost = unit_cost(unit)
             assert cost.latency == component(unit).latency, (seed, unit.name)
-            alone = simulate(unit_stages(unit), unit.input_type.beats, unit.result_type.beats)
+            alone = simulate(chain(unit_stages(unit), unit.input_type.beats))
             assert alone.initiation_interval == max(cost.cycles, unit.result_type.beats), (seed, unit.name)
     assert seen == set(UNITS), "every kind of unit occurs"
 
