@@ -116,15 +116,17 @@ class UnitBuilder:
 
     def _threshold(self, op: ThresholdOp) -> None:
         stream = self._stream(op.input)
-        thresholds = self._copy(op.thresholds)
-        descending = None if op.descending is None else self._copy(op.descending)
+        thresholds = self._rows(op, op.thresholds)
+        descending = None if op.descending is None else self._rows(op, op.descending)
         unit = ThresholdUnitOp(stream, thresholds, element_type(op.result), op.base, descending=descending)
         self._emit(unit, op, op.result)
 
-    def _copy(self, value: SSAValue) -> SSAValue:
+    def _rows(self, op: ThresholdOp, value: SSAValue) -> SSAValue:
+        """The constant `value` with a row for each channel, as rows for the elements that the unit counts through."""
         source = constant_of(value)
         assert source is not None, "the verifier of q.threshold asks for constants"
-        return self._constant(source.array, source.type.element_type, value.name_hint)
+        repeats = prod(shape_of(op.input)[op.axis + 1 :]) if len(source.array) > 1 else 1
+        return self._constant(np.repeat(source.array, repeats, axis=0), source.type.element_type, value.name_hint)
 
     def _tail(self, op: AddOp | MulOp | QuantizeOp) -> None:
         steps = _tail_ops(op)
