@@ -58,3 +58,13 @@ func.func @main(%x: tensor<1x1xf32>, %q: tensor<1x1x!q.fixed<4, 0>>) -> (tensor<
 // CHECK-NEXT: [[F:%.*]] = q.quantize [[M]] {{.*}} -> tensor<1x1xf32>
 // CHECK-NEXT: q.add [[F]], %x
 // CHECK-NEXT: q.matmul [[F]], %s
+
+// -----
+// A border of whole numbers around integers is an integer.
+func.func @main(%q: tensor<4x!q.fixed<4, 0>>) -> tensor<6xf32> {
+  %zero = q.constant #q.dense<0.0 : tensor<f32>>
+  %0 = q.quantize %q half_even saturate : tensor<4x!q.fixed<4, 0>> -> tensor<4xf32>
+  %1 = q.pad %0, %zero low [1] high [1] : tensor<4xf32>, tensor<f32> -> tensor<6xf32>
+  func.return %1 : tensor<6xf32>
+}
+// CHECK:      q.pad %q, %{{.*}} low [1] high [1] : {{.*}} -> tensor<6x!q.fixed<4, 0>>

@@ -59,3 +59,16 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<2x1xf32> {
 }
 // CHECK:      q.mul %x, %a
 // CHECK-NEXT: q.transpose
+
+// -----
+// A part of quantised weights is taken of their codes.
+func.func @main() -> tensor<1x2xf32> {
+  %w = q.constant #q.dense<[[1, -2], [3, 0]] : tensor<2x2x!q.fixed<3, 0>>>
+  %s = q.constant #q.dense<[[0.1], [0.2]] : tensor<2x1xf32>>
+  %0 = q.mul %w, %s : tensor<2x2x!q.fixed<3, 0>>, tensor<2x1xf32> -> tensor<2x2xf32>
+  %1 = q.slice %0 starts [1, 0] sizes [1, 2] steps [1, 1] : tensor<2x2xf32> -> tensor<1x2xf32>
+  func.return %1 : tensor<1x2xf32>
+}
+// CHECK:      [[W:%.*]] = q.constant #q.dense<{{\[\[}}3, 0]] : tensor<1x2x!q.fixed<3, 0>>>
+// CHECK-NEXT: [[S:%.*]] = q.constant #q.dense<0.2 : tensor<f32>>
+// CHECK-NEXT: q.mul [[W]], [[S]]

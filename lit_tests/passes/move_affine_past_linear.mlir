@@ -106,3 +106,59 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x1xf32> {
 }
 // CHECK:      [[M:%.*]] = q.mul %x, %s
 // CHECK-NEXT: q.matmul [[M]], %w
+
+// -----
+// A positive scale and an offset move behind pools and reductions: codes are compared and added.
+func.func @main(%x: tensor<1x2x4x4x!q.ufixed<4, 0>>) -> tensor<1x2x!q.real> {
+  %s = q.constant #q.dense<[[["1/3"]], [["1/5"]]] : tensor<2x1x1x!q.real>>
+  %c = q.constant #q.dense<"1/2" : tensor<!q.real>>
+  %0 = q.mul %x, %s : tensor<1x2x4x4x!q.ufixed<4, 0>>, tensor<2x1x1x!q.real> -> tensor<1x2x4x4x!q.real>
+  %1 = q.add %0, %c : tensor<1x2x4x4x!q.real>, tensor<!q.real> -> tensor<1x2x4x4x!q.real>
+  %2 = q.max_pool %1 kernel [2, 2] strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] : tensor<1x2x4x4x!q.real> -> tensor<1x2x2x2x!q.real>
+  %3 = q.reduce_sum %2 axes [2, 3] : tensor<1x2x2x2x!q.real> -> tensor<1x2x!q.real>
+  func.return %3 : tensor<1x2x!q.real>
+}
+// CHECK:      [[P:%.*]] = q.max_pool %x {{.*}} -> tensor<1x2x2x2x!q.ufixed<4, 0>>
+// CHECK-NEXT: [[R:%.*]] = q.reduce_sum [[P]] axes [2, 3] : {{.*}} -> tensor<1x2x!q.ufixed<6, 0>>
+// CHECK-NEXT: [[S:%.*]] = q.constant #q.dense<["1/3", "1/5"]
+// CHECK-NEXT: [[M:%.*]] = q.mul [[R]], [[S]]
+// CHECK-NEXT: [[C:%.*]] = q.constant #q.dense<"2"
+// CHECK-NEXT: q.add [[M]], [[C]]
+
+// -----
+// An offset stays in front of windows that reach over the edge, a negative scale in front of the largest element.
+func.func @main(%x: tensor<1x1x4x!q.ufixed<4, 0>>) -> (tensor<1x1x4x!q.real>, tensor<1x1x!q.real>) {
+  %s = q.constant #q.dense<"-1/3" : tensor<!q.real>>
+  %c = q.constant #q.dense<"1/2" : tensor<!q.real>>
+  %0 = q.add %x, %c : tensor<1x1x4x!q.ufixed<4, 0>>, tensor<!q.real> -> tensor<1x1x4x!q.real>
+  %1 = q.sum_pool %0 kernel [3] strides [1] pads [1, 1] dilations [1] : tensor<1x1x4x!q.real> -> tensor<1x1x4x!q.real>
+  %2 = q.mul %x, %s : tensor<1x1x4x!q.ufixed<4, 0>>, tensor<!q.real> -> tensor<1x1x4x!q.real>
+  %3 = q.reduce_max %2 axes [2] : tensor<1x1x4x!q.real> -> tensor<1x1x!q.real>
+  func.return %1, %3 : tensor<1x1x4x!q.real>, tensor<1x1x!q.real>
+}
+// CHECK:      [[A:%.*]] = q.add %x, %c
+// CHECK-NEXT: q.sum_pool [[A]]
+// CHECK:      [[M:%.*]] = q.mul %x, %s
+// CHECK-NEXT: q.reduce_max [[M]]
+
+// -----
+// A border of zeros is a border of zero points; joined tensors keep their scales beside each other.
+func.func @main(%x: tensor<1x2x4x!q.ufixed<4, 0>>, %y: tensor<1x1x5x!q.fixed<4, 0>>) -> tensor<1x3x5x!q.real> {
+  %z = q.constant #q.dense<-3 : tensor<!q.fixed<3, 0>>>
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %t = q.constant #q.dense<"1/5" : tensor<!q.real>>
+  %zero = q.constant #q.dense<0 : tensor<!q.ufixed<1, 0>>>
+  %0 = q.add %x, %z : tensor<1x2x4x!q.ufixed<4, 0>>, tensor<!q.fixed<3, 0>> -> tensor<1x2x4x!q.fixed<5, 0>>
+  %1 = q.mul %0, %s : tensor<1x2x4x!q.fixed<5, 0>>, tensor<!q.real> -> tensor<1x2x4x!q.real>
+  %2 = q.pad %1, %zero low [0, 0, 1] high [0, 0, 0] : tensor<1x2x4x!q.real>, tensor<!q.ufixed<1, 0>> -> tensor<1x2x5x!q.real>
+  %3 = q.mul %y, %t : tensor<1x1x5x!q.fixed<4, 0>>, tensor<!q.real> -> tensor<1x1x5x!q.real>
+  %4 = q.concat %2, %3 axis 1 : tensor<1x2x5x!q.real>, tensor<1x1x5x!q.real> -> tensor<1x3x5x!q.real>
+  func.return %4 : tensor<1x3x5x!q.real>
+}
+// CHECK:      [[Z:%.*]] = q.constant #q.dense<3
+// CHECK-NEXT: [[P:%.*]] = q.pad %x, [[Z]] low [0, 0, 1] high [0, 0, 0] : {{.*}} -> tensor<1x2x5x!q.ufixed<4, 0>>
+// CHECK-NEXT: [[J:%.*]] = q.concat [[P]], %y axis 1 : {{.*}} -> tensor<1x3x5x!q.fixed<5, 0>>
+// CHECK-NEXT: [[C:%.*]] = q.constant #q.dense<{{\[\[}}-3], [-3], [0]]
+// CHECK-NEXT: [[A:%.*]] = q.add [[J]], [[C]]
+// CHECK-NEXT: [[S:%.*]] = q.constant #q.dense<{{\[\[}}"1/3"], ["1/3"], ["1/5"]]
+// CHECK-NEXT: q.mul [[A]], [[S]]

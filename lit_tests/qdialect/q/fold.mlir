@@ -40,3 +40,24 @@ func.func @stays(%x: tensor<4x!q.fixed<8, 0>>, %f: tensor<4xf32>) -> (tensor<4x!
   %1 = q.add %f, %null : tensor<4xf32>, tensor<f32> -> tensor<4xf32>
   func.return %0, %1 : tensor<4x!q.fixed<9, 0>>, tensor<4xf32>
 }
+
+// -----
+
+// Parts that are the whole, joints of one tensor and borders of nothing fold away; moved constants are constants.
+// CHECK-LABEL: func.func @moves
+// CHECK-NEXT: [[P:%.*]] = q.constant #q.dense<[0, 3, 1] : tensor<3x!q.fixed<8, 0>>>
+// CHECK-NEXT: [[J:%.*]] = q.constant #q.dense<[1, 2, 3, 3, 3] : tensor<5x!q.fixed<8, 0>>>
+// CHECK-NEXT: func.return %x, %x, %x, %x, [[P]], [[J]]
+func.func @moves(%x: tensor<4x!q.fixed<8, 0>>) -> (tensor<4x!q.fixed<8, 0>>, tensor<4x!q.fixed<8, 0>>, tensor<4x!q.fixed<8, 0>>, tensor<4x!q.fixed<8, 0>>, tensor<3x!q.fixed<8, 0>>, tensor<5x!q.fixed<8, 0>>) {
+  %c = q.constant #q.dense<[1, 2, 3] : tensor<3x!q.fixed<8, 0>>>
+  %zero = q.constant #q.dense<0 : tensor<!q.fixed<8, 0>>>
+  %0 = q.slice %x starts [0] sizes [4] steps [1] : tensor<4x!q.fixed<8, 0>> -> tensor<4x!q.fixed<8, 0>>
+  %1 = q.concat %x axis 0 : tensor<4x!q.fixed<8, 0>> -> tensor<4x!q.fixed<8, 0>>
+  %2 = q.pad %x, %zero low [0] high [0] : tensor<4x!q.fixed<8, 0>>, tensor<!q.fixed<8, 0>> -> tensor<4x!q.fixed<8, 0>>
+  %3 = q.expand %x : tensor<4x!q.fixed<8, 0>> -> tensor<4x!q.fixed<8, 0>>
+  %4 = q.slice %c starts [2] sizes [2] steps [-2] : tensor<3x!q.fixed<8, 0>> -> tensor<2x!q.fixed<8, 0>>
+  %5 = q.pad %4, %zero low [1] high [0] : tensor<2x!q.fixed<8, 0>>, tensor<!q.fixed<8, 0>> -> tensor<3x!q.fixed<8, 0>>
+  %6 = q.gather %c indices [2, 2] axis 0 : tensor<3x!q.fixed<8, 0>> -> tensor<2x!q.fixed<8, 0>>
+  %7 = q.concat %c, %6 axis 0 : tensor<3x!q.fixed<8, 0>>, tensor<2x!q.fixed<8, 0>> -> tensor<5x!q.fixed<8, 0>>
+  func.return %0, %1, %2, %3, %5, %7 : tensor<4x!q.fixed<8, 0>>, tensor<4x!q.fixed<8, 0>>, tensor<4x!q.fixed<8, 0>>, tensor<4x!q.fixed<8, 0>>, tensor<3x!q.fixed<8, 0>>, tensor<5x!q.fixed<8, 0>>
+}
