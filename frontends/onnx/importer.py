@@ -174,5 +174,7 @@ def _sort(block: Block, results: Iterable[SSAValue]) -> None:
         stack.extend((operand.owner, False) for operand in reversed(op.operands))
     for op in list(block.ops):
         op.detach()
+        if op not in done:
+            op.drop_all_references()  # else it would count as a user of what it was made from
     for op in order:
         block.add_op(op)
