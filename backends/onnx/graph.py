@@ -15,8 +15,8 @@ from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
 from .numbers import BOOL, FLOAT32, FLOAT64, INT64, DType
 
-OPSET = 17  # old enough for the tools of the field, new enough for Clip and TopK of all types
-IR_VERSION = 8  # of that opset
+OPSET = 19  # the oldest that onnx's own reference executes
+IR_VERSION = 9  # of that opset
 QONNX_DOMAIN = "qonnx.custom_op.general"
 
 
@@ -55,6 +55,7 @@ class Graph:
         self._initializers: dict[str, onnx.TensorProto] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
         self._casts: dict[tuple[str, DType], Tensor] = {}
+        self._truths: dict[str, Tensor] = {}  # tensors that a Cast has made of bool tensors
 
     def constant(self, array: Array, name: str) -> Tensor:
         """An initialiser; small equal ones are stored once."""
@@ -84,6 +85,8 @@ class Graph:
             op_type, names, [tensor.name for tensor in tensors], domain=domain, **(attributes or {})
         )
         self.nodes.append(node)
+        if op_type == "Cast" and inputs[0].dtype == BOOL:
+            self._truths[tensors[0].name] = inputs[0]
         return node, tensors
 
     def rename(self, tensor: Tensor, name: str, nodes: Sequence[NodeProto]) -> Tensor:
@@ -94,6 +97,8 @@ class Graph:
                     if old == tensor.name:
                         names[index] = name
         del self._tensors[tensor.name]
+        if tensor.name in self._truths:
+            self._truths[name] = self._truths[tensor.name]
         self._tensors[name] = Tensor(name, tensor.dtype, tensor.shape)
         return self._tensors[name]
 
@@ -101,6 +106,8 @@ class Graph:
         """The same numbers in another type."""
         if tensor.dtype == dtype:
             return tensor
+        if dtype == BOOL and tensor.name in self._truths:
+            return self._truths[tensor.name]
         if (tensor.name, dtype) not in self._casts:
             wish = f"{tensor.name}_{_SHORT_NAMES[dtype]}"
             to = helper.np_dtype_to_tensor_dtype(dtype)
@@ -117,7 +124,7 @@ class Graph:
             "main",
             [_value_info(tensor) for tensor in inputs],
             [_value_info(tensor) for tensor in outputs],
-            initializer=self._initializers.values(),
+            initializer=list(self._initializers.values()),
             value_info=[_value_info(tensor) for tensor in self._tensors.values() if tensor.name not in ends],
         )
         domains = sorted({node.domain for node in self.nodes} - {""})

@@ -16,12 +16,12 @@ _BEFORE_FIRST = -(1 << 31)  # where a slice that walks down to element 0 ends
 
 @exporter(ReshapeOp)
 def export_reshape(op: ReshapeOp, out: Context) -> Tensor:
-    return out.reshape(*out.operands(), shape_of(op.result))
+    return out.reshape(out.tensor(op.input), shape_of(op.result))
 
 
 @exporter(TransposeOp)
 def export_transpose(op: TransposeOp, out: Context) -> Tensor:
-    return out.transpose(*out.operands(), op.permutation)
+    return out.transpose(out.tensor(op.input), op.permutation)
 
 
 @exporter(SliceOp)

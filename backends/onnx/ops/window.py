@@ -18,11 +18,9 @@ from ....qdialect.q import (
     ConvTransposeOp,
     MatMulOp,
     MaxPoolOp,
-    ReduceMaxOp,
-    ReduceMinOp,
-    ReduceSumOp,
     SumPoolOp,
 )
+from ....qdialect.q.reduction import ReduceOp
 from ....qdialect.q.window import Window
 from ....qdialect.types import shape_of
 from ..context import Context
@@ -38,7 +36,8 @@ def export_matmul(op: MatMulOp, out: Context) -> Tensor:
 
 @exporter(ConvOp)
 def export_conv(op: ConvOp, out: Context) -> Tensor:
-    return _convolved(out, *out.operands(), op.window, op.groups, shape_of(op.result))
+    x, weights = out.operands()
+    return _convolved(out, x, weights, op.window, op.groups, shape_of(op.result))
 
 
 def _convolved(out: Context, x: Tensor, weights: Tensor, window: Window, groups: int, shape: Sequence[int]) -> Tensor:
@@ -155,15 +154,9 @@ def _window(op: MaxPoolOp | SumPoolOp) -> Window:
     )
 
 
-@exporter(ReduceSumOp)
-def export_reduce_sum(op: ReduceSumOp, out: Context) -> Tensor:
-    axes = out.integers(op.axes, "axes")
-    options = {"keepdims": int(op.keep_dims)}
-    return out.node("ReduceSum", *out.operands(), axes, shape=shape_of(op.result), attributes=options)
-
-
-@exporter(ReduceMaxOp, ReduceMinOp)
-def export_reduce_extreme(op: ReduceMaxOp | ReduceMinOp, out: Context) -> Tensor:
-    options = {"axes": list(op.axes), "keepdims": int(op.keep_dims)}
+@exporter(ReduceOp)
+def export_reduction(op: ReduceOp, out: Context) -> Tensor:
+    """`ReduceSumOp` is ONNX's ReduceSum."""
+    axes, options = out.integers(op.axes, "axes"), {"keepdims": int(op.keep_dims)}
     name = type(op).__name__.removesuffix("Op")
-    return out.node(name, *out.operands(), shape=shape_of(op.result), attributes=options)
+    return out.node(name, *out.operands(), axes, shape=shape_of(op.results[0]), attributes=options)
