@@ -77,11 +77,14 @@ def pooled(array: Array, axis: int, windows: Taps, ufunc: Any, neutral: Any) -> 
             first, last = (windows.elements(tap).start for tap in (inside[0], inside[-1]))
             return ufunc.reduce(array[_at(axis, slice(first, last + 1, windows.dilation))], axis=axis, keepdims=True)
     taps = sorted(range(windows.kernel), key=lambda tap: windows.outputs(tap)[0] - windows.outputs(tap)[1])
-    first, last = windows.outputs(taps[0])
-    result = np.empty(shape, array.dtype)
-    if last - first < windows.num_windows:
-        result[...] = neutral
-    result[_at(axis, slice(first, last))] = array[_at(axis, windows.elements(taps[0]))]
+    first, second = (array[_at(axis, windows.elements(tap))] for tap in (taps[0], taps[min(1, len(taps) - 1)]))
+    if len(taps) > 1 and first.shape == second.shape == shape:
+        result, taps = ufunc(first, second), taps[1:]
+    else:
+        result = np.empty(shape, array.dtype)
+        if first.shape != shape:
+            result[...] = neutral
+        result[_at(axis, slice(*windows.outputs(taps[0])))] = first
     for tap in taps[1:]:
         part = result[_at(axis, slice(*windows.outputs(tap)))]
         ufunc(part, array[_at(axis, windows.elements(tap))], out=part)
