@@ -19,6 +19,15 @@ from .node import GraphBuilder, Node, Value
 from .quantized_value import import_on_codes
 from .registry import IMPORTERS
 
+# words in the names of ops of the standard: what to do about them
+REMEDIES: dict[tuple[str, ...], str] = {
+    ("LSTM", "GRU", "RNN"): "export one step of the recurrence, its state as input and output",
+    ("Sequence", "Optional"): "export with tensors in place of sequences and optional values",
+    ("Random", "Bernoulli", "Multinomial"): "give the random numbers as an input of the network",
+    ("NonMaxSuppression", "RoiAlign", "MaxRoiPool", "Unique", "ImageDecoder"): "leave this step to the host program",
+    ("String", "TfIdf", "Regex"): "leave texts to the host program",
+}
+
 
 def import_nodes(builder: GraphBuilder) -> None:
     """Import what the outputs of the builder's graph depend on, and bind every result to its name."""
@@ -66,7 +75,7 @@ def _needed(model: Model) -> list[NodeDefinition]:
 
 def _import_node(node: Node) -> Sequence[Value]:
     definition, opsets = node.definition, node.builder.model.opsets
-    if definition.domain == STANDARD_DOMAIN:
+    if definition.domain == STANDARD_DOMAIN and not definition.bodies:  # the checker would look for outer names in them
         fault = check_node(definition, opsets)
         if fault is not None:
             raise node.error(f"the node is not valid ONNX: {fault}", "export the model again")
@@ -104,11 +113,20 @@ def _unknown_ops(nodes: Sequence[NodeDefinition], file: str) -> QoptError:
     for node in nodes:
         by_type.setdefault((node.domain, node.op_type), []).append(node.name)
     shown = [f"{_op_name(key)} at {_few(names)}" for key, names in by_type.items()]
-    known = sorted({op_type for _, op_type in IMPORTERS})
-    near = {match for _, op_type in by_type for match in get_close_matches(op_type, known, 1)}
-    mend = f"did you mean {', '.join(sorted(near))}? " if near else ""
-    mend += f"Supported: {', '.join(known)}; on constants also {', '.join(sorted(FOLDABLE.difference(known)))}"
+    mends = [*filter(None, (_mend(*key) for key in by_type)), "docs/onnx_nodes.md lists the supported ops"]
+    mend = "; ".join(dict.fromkeys(mends))
     return QoptError(f"ops that are not supported: {'; '.join(shown)}", file, mend)
+
+
+def _mend(domain: str, op_type: str) -> str | None:
+    """What to do about an op that is not known: a remedy, or the op that its name may mean."""
+    if domain == STANDARD_DOMAIN:
+        for words, remedy in REMEDIES.items():
+            if any(word in op_type for word in words):
+                return f"{op_type}: {remedy}"
+    known = sorted({name for key, name in IMPORTERS if key == domain or domain != STANDARD_DOMAIN})
+    near = get_close_matches(op_type, known, 1)
+    return f"did you mean {near[0]}?" if near else None
 
 
 def _op_name(key: tuple[str, str]) -> str:

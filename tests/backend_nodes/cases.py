@@ -111,7 +111,7 @@ def outcome(case: Case) -> Outcome:
     plan = compile_function(module)
     for given, wanted in case.data:
         try:
-            results = plan.run({name: np.asarray(given[index])[None] for name, index in inputs.items()})
+            results = plan.run({name: _plain(np.asarray(given[index]))[None] for name, index in inputs.items()})
         except QoptError as fault:
             return Outcome("refused", fault.what)
         for result, want in zip(results, wanted, strict=True):
@@ -119,6 +119,11 @@ def outcome(case: Case) -> Outcome:
             if difference:
                 return Outcome("failed", difference)
     return Outcome("passed")
+
+
+def _plain(array: Any) -> Any:
+    """Integers of 2 and 4 bits as int8."""
+    return array.astype(np.int8) if re.fullmatch(r"u?int[24]", array.dtype.name) else array
 
 
 def _imported(case: Case) -> tuple[Any, dict[str, int]]:
@@ -134,19 +139,27 @@ def _imported(case: Case) -> tuple[Any, dict[str, int]]:
         try:
             return import_onnx(model.SerializeToString(), shapes=shapes, name=case.name), inputs
         except QoptError as fault:
-            named = re.search(r"'([^']*)' is not a constant", fault.what)
-            if named is None or named[1] not in inputs or len(inputs) == 1:
+            name = _to_fix(fault.what, inputs, arrays)
+            if name is None or len(inputs) == 1:
                 raise
-            array = np.asarray(arrays[inputs.pop(named[1])])
-            model.graph.initializer.append(numpy_helper.from_array(array, named[1]))
+            array = np.asarray(arrays[inputs.pop(name)])
+            model.graph.initializer.append(numpy_helper.from_array(array, name))
+
+
+def _to_fix(message: str, inputs: dict[str, int], arrays: Sequence[Any]) -> str | None:
+    """The input that has to be a constant; where an inner value has to be one, the first of integers or truths."""
+    named = re.search(r"'([^']*)' is not a constant", message)
+    if named is None or named[1] in inputs:
+        return None if named is None else named[1]
+    return next((name for name, index in inputs.items() if np.asarray(arrays[index]).dtype.kind in "iub"), None)
 
 
 def _difference(got: Any, want: Any, case: Case) -> str:
     """How a result differs from the one to expect; nothing if it does not."""
     if got.shape != want.shape:
         return f"shape {got.shape}, not {want.shape}"
-    if want.dtype.kind in "iub":
-        wrong = got != want
+    if want.dtype.kind in "iub" or re.fullmatch(r"u?int[24]", want.dtype.name):
+        wrong = got != _plain(want)
     else:
         wrong = ~np.isclose(got, want.astype(np.float64), case.rtol, case.atol, equal_nan=True)
     return f"{np.sum(wrong)} of {wrong.size} elements differ" if wrong.any() else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/onnx_nodes.md: which test cases of the onnx package pass, by op. `python -m tests.backend_nodes.page [--check]`."""
+"""docs/onnx_nodes.md: which test cases of the onnx package pass, by op. `python -m tests.backend_nodes.page`."""
 
 import argparse
 import re
@@ -18,13 +18,14 @@ HEAD = """\
 # ONNX ops
 
 The test cases of onnx {version} (kinds node, simple, pytorch-operator, pytorch-converted), imported and executed on the
-reference: {passed} pass, {refused} are refused by name, none gives a wrong result. A case that gives shapes, axes or indices
-as inputs of the network runs with these as initialisers. A case that ONNX also states by simpler ops counts twice.
+reference: {passed} pass, {refused} are refused by name, none gives a wrong result. A case that gives shapes, axes or
+indices as inputs of the network runs with these as initialisers. A case that ONNX also states by simpler ops counts
+twice.
 
-Reasons of refusals: *element type*: float16, bfloat16, double, 8-bit floats and strings have no arithmetic here; *known only
-at run time*: shapes, axes, indices, conditions that depend on the inputs of the network; *sequence or optional value*: only
-tensors; *no elements*: empty tensors; *training*: nothing but inference; *op*: no importer; *form of the op*: an attribute or
-combination that is not supported, named in the message.
+Reasons of refusals: *element type*: float16, bfloat16, 8-bit floats and strings have no arithmetic here, and float64
+does not enter a network; *known only at run time*: shapes, axes, indices, conditions that depend on the inputs of the
+network; *sequence or optional value*: only tensors; *no elements*: empty tensors; *training*: nothing but inference;
+*op*: no importer; *form of the op*: an attribute or combination that is not supported, named in the message.
 
 | op | passed | refused | reasons |
 |---|---|---|---|

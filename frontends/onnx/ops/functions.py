@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import prod
 
 from xdsl.ir import SSAValue
 
 from ....qdialect import q
 from ....qdialect.formats import IntRange, Rounding
-from ....qdialect.q import FloatFunctionOp, QuantizeOp, ReshapeOp, SoftmaxOp
+from ....qdialect.q import FloatFunctionOp, QuantizeOp, SoftmaxOp
 from ....qdialect.q.inference import code_range
 from ....qdialect.rounding import round_fraction
-from ....qdialect.types import element_type, fixed_type, integer_format, is_integer_type, shape_of
+from ....qdialect.types import element_type, fixed_type, integer_format, is_integer_type
 from ..node import Node
 from ..registry import importer
+from .normalization import along_axis
 
 FUNCTIONS: dict[str, type[FloatFunctionOp]] = {
     "Sigmoid": q.SigmoidOp,
@@ -62,11 +62,4 @@ def import_rounding(node: Node) -> SSAValue:
 
 @importer("Softmax")
 def import_softmax(node: Node) -> SSAValue:
-    """Before opset 13 the axes from `axis` on count as one."""
-    x = node.float_operand(0)
-    shape = shape_of(x)
-    axis = node.axis(node.integer("axis", 1 if node.opset < 13 else -1), len(shape))
-    if node.opset >= 13 or axis == len(shape) - 1:
-        return node.emit(SoftmaxOp(x, axis))
-    flat = node.emit(ReshapeOp(x, (prod(shape[:axis]), prod(shape[axis:]))))
-    return node.emit(ReshapeOp(node.emit(SoftmaxOp(flat, 1)), shape))
+    return along_axis(node, node.float_operand(0), lambda x, axis: node.emit(SoftmaxOp(x, axis)))

@@ -12,7 +12,7 @@ from xdsl.ir import SSAValue
 from ....qdialect.q import ConcatOp, ExpandOp, GatherOp, PadOp, ReshapeOp, SliceOp
 from ....qdialect.types import element_type, is_integer_type, shape_of
 from ..model import Array, scalar_of
-from ..node import Node
+from ..node import Node, Value
 from ..registry import importer
 
 
@@ -60,7 +60,9 @@ def _slice_parameters(node: Node, rank: int) -> tuple[list[int], list[int], list
 @importer("Concat")
 def import_concat(node: Node) -> SSAValue:
     """Before opset 4 the axis was 1 by default."""
-    operands = [node.operand(index) for index in range(len(node.definition.inputs)) if node.has_input(index)]
+    given = [index for index in range(len(node.definition.inputs)) if node.has_input(index)]
+    full = [index for index in given if 0 not in node.shape(index)]
+    operands = [node.operand(index) for index in full or given]
     axis = node.axis(node.integer("axis", 1 if node.opset < 4 else None), len(shape_of(operands[0])))
     return operands[0] if len(operands) == 1 else node.emit_moved(ConcatOp(operands, axis))
 
@@ -177,19 +179,25 @@ def import_tile(node: Node) -> SSAValue:
 
 
 @importer("Split")
-def import_split(node: Node) -> list[SSAValue]:
-    """Sizes from the attribute or the second input; else equal parts, the last one what is left."""
+def import_split(node: Node) -> list[Value]:
+    """Sizes from the attribute or the second input; else equal parts, the last one what is left.
+
+    A part of size 0 is an empty constant, which Concat leaves out.
+    """
     shape, count = node.shape(0), len(node.definition.outputs)
     axis = node.axis(node.integer("axis", 0), len(shape))
     sizes = node.constant_integers(1, "the sizes") if node.has_input(1) else node.integer_list("split")
     if sizes is None:
         length = -(-shape[axis] // node.integer("num_outputs", count))
         sizes = [min(length, shape[axis] - length * index) for index in range(count)]
-    if len(sizes) != count or sum(sizes) != shape[axis] or min(sizes) < 1:
+    if len(sizes) != count or sum(sizes) != shape[axis] or min(sizes) < 0:
         what = f"axis {axis} of {shape[axis]} elements cannot be split into {count} parts of sizes {sizes}"
-        raise node.error(what, "give one size of at least 1 for each output")
-    operand, parts, start = node.operand(0), list[SSAValue](), 0
+        raise node.error(what, "give one size for each output")
+    operand, parts, start = node.operand(0), list[Value](), 0
     for size in sizes:
+        if not size:
+            parts.append(np.empty((*shape[:axis], 0, *shape[axis + 1 :]), np.float32))
+            continue
         starts = [start if index == axis else 0 for index in range(len(shape))]
         parts.append(sliced(node, operand, starts, [*shape[:axis], size, *shape[axis + 1 :]]))
         start += size

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops that pick the largest elements: ArgMax, ArgMin, TopK."""
+"""Ops that pick the largest elements: ArgMax, ArgMin, TopK; and OneHot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from xdsl.ir import SSAValue
 
-from ....qdialect.q import ArgMaxOp, MulOp, SliceOp, SubOp, TopKOp
+from ....qdialect.q import AddOp, ArgMaxOp, CompareOp, MulOp, Predicate, ReshapeOp, SelectOp, SliceOp, SubOp, TopKOp
 from ....qdialect.types import shape_of
 from ..node import INT64, Node
 from ..registry import importer
@@ -31,6 +31,24 @@ def import_arg_max(node: Node) -> SSAValue:
         return node.emit_integer(index, INT64)
     last = node.add_constant(np.asarray(shape_of(operand)[axis] - 1, np.int64))
     return node.emit_integer(SubOp(last, node.emit(index)), INT64)
+
+
+@importer("OneHot")
+def import_one_hot(node: Node) -> SSAValue:
+    """values[1] where the index of a place along the new axis is that of the element, else values[0]."""
+    depth, values = int(node.constant(1, "the depth").reshape(-1)[0]), node.operand(2)
+    rank = len(node.shape(0)) + 1
+    axis = node.axis(node.integer("axis", -1), rank)
+    indices = node.operand(0)
+    count, zero = (node.add_constant(np.asarray(number, np.int64)) for number in (depth, 0))
+    below = node.emit(CompareOp(Predicate.LESS, indices, zero))
+    places = node.emit(SelectOp(below, node.emit(AddOp(indices, count)), indices))
+    shape = shape_of(indices)
+    places = node.emit(ReshapeOp(places, (*shape[:axis], 1, *shape[axis:])))
+    along = node.add_constant(np.arange(depth).reshape([-1 if place == axis else 1 for place in range(rank)]))
+    off, on = (node.emit(ReshapeOp(node.emit(SliceOp(values, [i], [1])), ())) for i in (0, 1))
+    chosen = node.emit(CompareOp(Predicate.EQUAL, places, along))
+    return node.emit_exact(SelectOp(chosen, on, off), node.integer_type(2))
 
 
 @importer("TopK")
