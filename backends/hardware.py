@@ -9,8 +9,11 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 
 from ..qdialect.dataflow import (
+    AddOp,
     ArgMaxOp,
+    ConcatOp,
     FifoOp,
+    ForkOp,
     MatrixVectorOp,
     RequantizeOp,
     ThresholdOp,
@@ -18,22 +21,27 @@ from ..qdialect.dataflow import (
     WidthConverterOp,
     check_lanes,
     hardware_function,
+    sources,
+    stream_type,
     unit_graph,
 )
 from ..qdialect.errors import QoptError, node_name
 from ..qdialect.formats import BipolarFormat
+from .amaranth.add import AddUnit
 from .amaranth.arg_max import ArgMaxUnit
+from .amaranth.concat import ConcatUnit
 from .amaranth.emit import unique_names
 from .amaranth.fifo import StreamFifo
+from .amaranth.fork import StreamFork
 from .amaranth.matrix_vector import MatrixVectorUnit
 from .amaranth.requantize import RequantizeUnit
-from .amaranth.stream_unit import StreamUnit
+from .amaranth.stream_unit import Unit
 from .amaranth.threshold import ThresholdUnit
 from .amaranth.top import AxiStreamTop
 from .amaranth.width_converter import WidthConverter
 
 
-def _matrix_vector(op: MatrixVectorOp) -> StreamUnit:
+def _matrix_vector(op: MatrixVectorOp) -> Unit:
     accumulator = op.result_type.format
     assert not isinstance(accumulator, BipolarFormat), "the verifier asks for a type that holds sums"
     return MatrixVectorUnit(
@@ -48,7 +56,7 @@ def _matrix_vector(op: MatrixVectorOp) -> StreamUnit:
     )
 
 
-def _threshold(op: ThresholdOp) -> StreamUnit:
+def _threshold(op: ThresholdOp) -> Unit:
     flags, output_format = op.descending_flags, op.result_type.format
     return ThresholdUnit(
         thresholds=op.threshold_codes,
@@ -61,7 +69,7 @@ def _threshold(op: ThresholdOp) -> StreamUnit:
     )
 
 
-def _requantize(op: RequantizeOp) -> StreamUnit:
+def _requantize(op: RequantizeOp) -> Unit:
     output_format = op.result_type.format
     assert not isinstance(output_format, BipolarFormat), "the verifier asks for a fixed type"
     return RequantizeUnit(
@@ -77,16 +85,16 @@ def _requantize(op: RequantizeOp) -> StreamUnit:
     )
 
 
-def _width_converter(op: WidthConverterOp) -> StreamUnit:
+def _width_converter(op: WidthConverterOp) -> Unit:
     input_, result = op.input_type, op.result_type
     return WidthConverter(format=input_.format, input_lanes=input_.lanes, output_lanes=result.lanes)
 
 
-def _fifo(op: FifoOp) -> StreamUnit:
+def _fifo(op: FifoOp) -> Unit:
     return StreamFifo(format=op.input_type.format, lanes=op.input_type.lanes, depth=op.depth)
 
 
-def _arg_max(op: ArgMaxOp) -> StreamUnit:
+def _arg_max(op: ArgMaxOp) -> Unit:
     input_, output_format = op.input_type, op.result_type.format
     assert not isinstance(output_format, BipolarFormat), "an index is unsigned"
     return ArgMaxUnit(
@@ -94,17 +102,40 @@ def _arg_max(op: ArgMaxOp) -> StreamUnit:
     )
 
 
-COMPONENTS: dict[type[UnitOp], Callable[[Any], StreamUnit]] = {
+def _fork(op: ForkOp) -> Unit:
+    return StreamFork(format=op.input_type.format, lanes=op.input_type.lanes, copies=len(op.results))
+
+
+def _add(op: AddOp) -> Unit:
+    a, b = (stream_type(stream).format for stream in op.streams_in)
+    output_format = op.result_type.format
+    assert not isinstance(output_format, BipolarFormat), "the verifier asks for a type that holds sums"
+    return AddUnit(input_formats=(a, b), output_format=output_format, lanes=op.input_lanes)
+
+
+def _concat(op: ConcatOp) -> Unit:
+    return ConcatUnit(
+        input_formats=[stream_type(stream).format for stream in op.streams_in],
+        channels=op.channels,
+        output_format=op.result_type.format,
+        lanes=op.input_lanes,
+    )
+
+
+COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     MatrixVectorOp: _matrix_vector,
     ThresholdOp: _threshold,
     RequantizeOp: _requantize,
     WidthConverterOp: _width_converter,
     FifoOp: _fifo,
     ArgMaxOp: _arg_max,
+    ForkOp: _fork,
+    AddOp: _add,
+    ConcatOp: _concat,
 }
 
 
-def component(op: UnitOp) -> StreamUnit:
+def component(op: UnitOp) -> Unit:
     """The hardware component of one unit. QoptError of a component names the unit."""
     try:
         return COMPONENTS[type(op)](op)
@@ -120,10 +151,12 @@ def unit_names(units: list[UnitOp]) -> list[str]:
 
 
 def hardware_top(module: ModuleOp) -> AxiStreamTop:
-    """The hardware of @hardware as an AXI4-Stream component. QoptError if the chain is not complete."""
-    units = unit_graph(hardware_function(module))
+    """The hardware of @hardware as an AXI4-Stream component. QoptError if the graph is not complete."""
+    function = hardware_function(module)
+    units = unit_graph(function)
     if not units:
         raise QoptError("@hardware has no unit", None, "leave at least one layer to the hardware")
     check_lanes(units)
     named = [(name, component(unit)) for name, unit in zip(unit_names(units), units, strict=True)]
-    return AxiStreamTop(units=named, output_beats=units[-1].result_type.beats)
+    (returned,) = function.body.block.last_op.operands  # pyright: ignore[reportOptionalMemberAccess]
+    return AxiStreamTop(units=named, output_beats=stream_type(returned).beats, sources=sources(units))

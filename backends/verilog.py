@@ -17,7 +17,8 @@ def verilog_files(module: ModuleOp, top: str) -> dict[str, str]:
     from .hardware import hardware_top
 
     hardware = hardware_top(module)
-    return emit_verilog(name=top, units=list(hardware.units.items()), output_beats=hardware.output_beats)
+    units = list(hardware.units.items())
+    return emit_verilog(name=top, units=units, output_beats=hardware.output_beats, sources=hardware.sources)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put a FIFO before each matrix-vector unit, just deep enough that nothing slows the chain down.
+"""Put a FIFO before each matrix-vector unit and each join, just deep enough that nothing slows the graph down.
 
 Before:
     %h = dataflow.threshold %a, %t base -1 -> !q.fixed<2, 0>
@@ -10,89 +10,92 @@ After:
     %b = dataflow.matrix_vector %f, %v pe 1 simd 1 -> !q.fixed<9, 0>
 
 A matrix-vector unit takes its input in a burst and then works on it; the unit before it goes on meanwhile only if there
-is room. The FIFO stands behind a width converter, where the burst is as fast as the unit can take it. Depths come from
-the exact timing simulation: first the most beats that a FIFO of two frames holds when a frame comes with every interval
-of the busiest unit; then each depth, widest FIFO first, is lowered as far as the initiation interval lasts. At least 2,
-so that a beat can pass every cycle. A chain of units cannot deadlock, whatever the depths.
+is room. The FIFO stands behind a width converter, where the burst is as fast as the unit can take it. A unit that joins
+streams gets one on each of them that needs it: the branch over which beats come early has to hold them until the others
+come, or the graph comes to a stop. Depths come from the exact timing simulation: first the most beats that unlimited
+FIFOs hold when a frame comes with every interval of the busiest unit, and what keeps the graph going whatever pauses
+source and sink make; then each depth, widest FIFO first, is lowered as far as the initiation interval lasts (in large
+networks as far as a bounded search gets). At least 2, so that a beat can pass every cycle.
 
 Exact: values and order stay.   Needs: q-insert-width-converters.   Keeps: folding.
-Leaves: FIFOs that are there already, with their depths.
+Leaves: FIFOs that are there already, with their depths; it is an error if they are too small to keep the graph going.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
-from xdsl.ir import Block
+from xdsl.ir import Block, BlockArgument
 from xdsl.passes import ModulePass
 
-from ..qdialect.cost import total_cost, unit_stages
-from ..qdialect.cost.timing import Buffer, Stage, simulate
+from ..qdialect.cost import refuse_deadlock, total_cost, unit_network, unit_stages
+from ..qdialect.cost.timing import Buffer, Deadlock, Network, Stage
 from ..qdialect.dataflow import (
     FifoOp,
     MatrixVectorOp,
     UnitOp,
     check_lanes,
     hardware_function,
+    stream_type,
     unit_graph,
 )
+from .fifo_sizing import LEAST_DEPTH, Depths, Fifo, Sizing
 from .rewriting import at
 
-LEAST_DEPTH = 2
 
-
-def least_depths(stages: Sequence[Stage], free: Sequence[int], beats: tuple[int, int], interval: int) -> list[int]:
-    """Least depths of the Buffers at the positions `free` with which the chain is as fast as with their depths now.
-
-    Args:
-        stages: the chain; the free Buffers have the greatest depths to consider.
-        free: positions of the Buffers to size, the one to lower first in front.
-        beats: of a frame at the input and at the output.
-        interval: cycles a frame of the busiest unit.
-    """
-
-    def reached(depths: dict[int, int]) -> Fraction:
-        sized = [_sized(stage, depths.get(position)) for position, stage in enumerate(stages)]
-        return simulate(sized, *beats).initiation_interval
-
-    timing = simulate(stages, *beats, frame_interval=interval)
-    depths = {position: max(LEAST_DEPTH, timing.occupancy[position]) for position in free}
-    best = reached(depths)
-    for position in free:
-        low, high = LEAST_DEPTH, depths[position]
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if reached(depths | {position: middle}) <= best else (middle + 1, high)
-        depths[position] = high
-    return [depths[position] for position in free]
-
-
-def _sized(stage: Stage, depth: int | None) -> Stage:
-    return stage if depth is None else Buffer(depth, stage.latency)
-
-
-def _insert(unit: UnitOp) -> FifoOp:
-    """A FIFO of two frames before `unit`."""
-    fifo = at(FifoOp(unit.streams_in[0], max(LEAST_DEPTH, 2 * unit.input_type.beats)), unit)
-    block = unit.parent_block()
+def _insert(unit: UnitOp, operand: int) -> FifoOp:
+    """A FIFO before an input of `unit`."""
+    fifo, block = at(FifoOp(unit.operands[operand], LEAST_DEPTH), unit), unit.parent_block()
     assert isinstance(block, Block)
     block.insert_op_before(fifo, unit)
-    unit.operands[0] = fifo.result
+    unit.operands[operand] = fifo.result
     return fifo
 
 
-def _is_fed_directly(unit: UnitOp) -> bool:
-    return isinstance(unit, MatrixVectorOp) and not isinstance(unit.streams_in[0].owner, FifoOp)
+def _places(units: Sequence[UnitOp]) -> list[tuple[UnitOp, int]]:
+    """(unit, operand) where a FIFO belongs and none is; none before the first unit, for the host waits."""
+    return [
+        (unit, number)
+        for unit in units
+        for number, operand in enumerate(unit.operands)
+        if operand in unit.streams_in
+        and (isinstance(unit, MatrixVectorOp) or len(unit.streams_in) > 1)
+        and not isinstance(operand, BlockArgument)
+        and not isinstance(operand.owner, FifoOp)
+    ]
+
+
+def _depths(units: Sequence[UnitOp], new: Mapping[UnitOp, bool]) -> Depths:
+    """A depth for each FIFO in `new`, which says whether it can be left out (depth 0), by its place in `units`."""
+    numbers = {number: unit for number, unit in enumerate(units) if unit in new}
+
+    def build(depths: Mapping[int, int | None]) -> tuple[Network, list[int]]:
+        given = {numbers[number]: depth for number, depth in depths.items()}
+
+        def stages(unit: UnitOp) -> tuple[Stage, ...]:
+            made = unit_stages(unit)
+            if unit not in given:
+                return made
+            return () if given[unit] == 0 else (Buffer(given[unit], made[0].latency),)  # pyright: ignore[reportAttributeAccessIssue]
+
+        return unit_network(units, stages)
+
+    fifos = [Fifo(number, new[fifo], stream_type(fifo.results[0]).width) for number, fifo in numbers.items()]
+    try:
+        return Sizing(build, fifos, total_cost(units).cycles).run()
+    except Deadlock:
+        network, owners = build(dict.fromkeys(numbers))
+        refuse_deadlock(units, network, owners)
+        raise
 
 
 @dataclass(frozen=True)
 class InsertFifosPass(ModulePass):
-    """Put a FIFO before each matrix-vector unit, just deep enough that nothing slows the chain down."""
+    """Put a FIFO before each matrix-vector unit and each join, just deep enough that nothing slows the graph down."""
 
     name = "q-insert-fifos"
     exact: ClassVar[bool] = True
@@ -101,13 +104,17 @@ class InsertFifosPass(ModulePass):
         function = hardware_function(op)
         units = unit_graph(function)
         check_lanes(units)
-        new = [_insert(unit) for unit in units[1:] if _is_fed_directly(unit)]
+        new = {_insert(unit, number): len(unit.streams_in) > 1 for unit, number in _places(units)}
         if not new:
+            if units:
+                refuse_deadlock(units, *unit_network(units))
             return
         units = unit_graph(function)
-        stages = [stage for unit in units for stage in unit_stages(unit)]
-        owners = [unit for unit in units for _ in unit_stages(unit)]
-        free = sorted((owners.index(fifo) for fifo in new), key=lambda at: -owners[at].input_type.width)
-        beats = (units[0].input_type.beats, units[-1].result_type.beats)
-        for position, depth in zip(free, least_depths(stages, free, beats, total_cost(units).cycles), strict=True):
-            owners[position].properties["depth"] = IntegerAttr(depth, i64)
+        for number, depth in _depths(units, new).items():
+            fifo = units[number]
+            if depth:
+                fifo.properties["depth"] = IntegerAttr(depth, i64)
+                continue
+            fifo.results[0].replace_all_uses_with(fifo.operands[0])
+            fifo.detach()
+            fifo.erase()

@@ -15,17 +15,23 @@ from amaranth.back import rtlil
 from amaranth.back.verilog import _convert_rtlil_text  # pyright: ignore[reportPrivateUsage]  # one yosys call for all
 
 from ...qdialect.errors import QoptError
-from .stream_unit import StreamUnit
-from .top import AxiStreamTop
+from .stream_unit import Unit
+from .top import AxiStreamTop, Source
 
 _PLACEHOLDER = "qopt_unit"
 
 
-def emit_verilog(*, name: str, units: Sequence[tuple[str, StreamUnit]], output_beats: int) -> dict[str, str]:
+def emit_verilog(
+    *,
+    name: str,
+    units: Sequence[tuple[str, Unit]],
+    output_beats: int,
+    sources: Sequence[Sequence[Source]] | None = None,
+) -> dict[str, str]:
     """File name -> text. The top module is `name`; module and instance names are those of the units, made legal.
 
     Args:
-        name: of the top module, and prefix of the unit modules. units, output_beats: as for `AxiStreamTop`.
+        name: of the top module, and prefix of the unit modules. units, output_beats, sources: as for `AxiStreamTop`.
     """
     top_name = sanitised(name)
     legal = unique_names([unit_name for unit_name, _ in units])
@@ -35,7 +41,7 @@ def emit_verilog(*, name: str, units: Sequence[tuple[str, StreamUnit]], output_b
         text = rtlil.convert(unit, name=_PLACEHOLDER, emit_src=False)
         modules[unit_name] = texts.setdefault(text, f"{top_name}_{unit_name}")
     named = list(zip(legal, (unit for _, unit in units), strict=True))
-    top = AxiStreamTop(units=named, output_beats=output_beats, modules=modules)
+    top = AxiStreamTop(units=named, output_beats=output_beats, sources=sources, modules=modules)
     sources = [text.replace(f"\\{_PLACEHOLDER}", f"\\{module}") for text, module in texts.items()]
     sources.append(rtlil.convert(top, name=top_name, emit_src=False))
     verilog = _split_modules(_convert_rtlil_text("\n".join(sources), strip_internal_attrs=True))

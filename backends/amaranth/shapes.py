@@ -63,3 +63,10 @@ def extended(number: Value, width: int) -> Value:
     """The low `width` bits of a number in two's complement."""
     extension: Value = number[-1] if number.shape().signed else Const(0, 1)
     return Cat(number[:width], extension.replicate(max(0, width - len(number))))
+
+
+def aligned_code(format: IntegerFormat, bits: Value, fraction_bits: int) -> Value:
+    """The number that the bits of one element stand for, in quanta of `fraction_bits`, at least those of its format."""
+    code, zeros = code_of(format, bits), fraction_bits - format.fraction_bits
+    shifted = Cat(Const(0, zeros), code)
+    return shifted.as_signed() if code.shape().signed else shifted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all hardware units share: two streams, one rigid pipeline, tables of constants, checked arguments."""
+"""What all hardware units share: streams, one rigid pipeline, tables of constants, checked arguments."""
 
 from __future__ import annotations
 
@@ -41,36 +41,64 @@ def integer_array(values: object, ndim: int, where: str, name: str) -> NDArray[n
     return array if array.dtype == object else array.astype(object if array.dtype == np.uint64 else np.int64)
 
 
-class StreamUnit(wiring.Component):
-    """A component with one input stream and one output stream.
+Beat = tuple[IntegerFormat, int]  # format of an element, lanes
+
+
+class Unit(wiring.Component):
+    """A component with input and output streams.
 
     Attributes:
-        i_stream, o_stream: `payload` (lanes x element), `valid`, `ready`, as `amaranth.lib.stream` defines them.
-        latency: cycles from the step that makes an output beat to the beat on `o_stream` if nothing stalls.
+        inputs, outputs: format and lanes of each stream.
+        i_streams, o_streams: the streams, each with `payload` (lanes x element), `valid`, `ready`, as
+            `amaranth.lib.stream` defines them: `i_stream`, or `i_stream_0`, `i_stream_1`, ... if there are several.
+        latency: cycles from the step that makes an output beat to the beat offered if nothing stalls.
     """
 
-    i_stream: stream.Interface
-    o_stream: stream.Interface
     latency: int
     # A unit may be made only to learn its latency, or to be converted; Amaranth would warn that it is not elaborated.
     _MustUse__silence = True
 
+    def __init__(self, inputs: Sequence[Beat], outputs: Sequence[Beat]) -> None:
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self.input_names, self.output_names = _stream_names("i", len(inputs)), _stream_names("o", len(outputs))
+        members: dict[str, wiring.Member] = {}
+        for side, flow, names, beats in (
+            ("input", In, self.input_names, inputs),
+            ("output", Out, self.output_names, outputs),
+        ):
+            for name, (format, lanes) in zip(names, beats, strict=True):
+                where, what = type(self).__name__, f"{side} stream has {lanes} lanes"
+                require(lanes >= 1, where, what, "give at least one lane")
+                members[name] = flow(stream_signature(format, lanes))
+        super().__init__(members)
+
+    @property
+    def i_streams(self) -> list[stream.Interface]:
+        return [getattr(self, name) for name in self.input_names]
+
+    @property
+    def o_streams(self) -> list[stream.Interface]:
+        return [getattr(self, name) for name in self.output_names]
+
+
+def _stream_names(side: str, number: int) -> list[str]:
+    return [f"{side}_stream"] if number == 1 else [f"{side}_stream_{index}" for index in range(number)]
+
+
+class StreamUnit(Unit):
+    """A unit with one input stream and one output stream."""
+
+    i_stream: stream.Interface
+    o_stream: stream.Interface
+
     def __init__(
         self, input_format: IntegerFormat, input_lanes: int, output_format: IntegerFormat, output_lanes: int
     ) -> None:
-        where = type(self).__name__
-        for name, lanes in ("input", input_lanes), ("output", output_lanes):
-            require(lanes >= 1, where, f"{name} stream has {lanes} lanes", "give at least one lane")
         self.input_format = input_format
         self.input_lanes = input_lanes
         self.output_format = output_format
         self.output_lanes = output_lanes
-        super().__init__(
-            {
-                "i_stream": In(stream_signature(input_format, input_lanes)),
-                "o_stream": Out(stream_signature(output_format, output_lanes)),
-            }
-        )
+        super().__init__([(input_format, input_lanes)], [(output_format, output_lanes)])
 
 
 class Pipeline:

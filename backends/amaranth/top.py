@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The top level: a chain of units as an AXI4-Stream IP."""
+"""The top level: a graph of units as an AXI4-Stream IP."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Instance, Module, ResetSignal, Signal, Value
 from amaranth.hdl._ast import Assign
@@ -13,13 +12,14 @@ from amaranth.lib.wiring import In, Out
 
 from ...qdialect.formats import BipolarFormat, IntegerFormat
 from .shapes import code_of, extended, lanes_of
-from .stream_unit import StreamUnit, require
+from .stream_unit import Beat, Unit, require
 
 _WHERE = "AxiStreamTop"
+Source = tuple[int, int]  # a stream: number of the unit that makes it, and of its output; (-1, 0) is the input
 
 
 class AxiStreamTop(wiring.Component):
-    """Units in a chain between an AXI4-Stream slave port and a master port.
+    """Units between an AXI4-Stream slave port and a master port.
 
     Each lane takes whole bytes of tdata, lane 0 the lowest: a signed element is sign-extended, an unsigned one is
     zero-extended, a bipolar one is the int8 -1 or +1 (at the input its sign bit alone counts). So a host sends plain
@@ -28,7 +28,9 @@ class AxiStreamTop(wiring.Component):
     low and synchronous to `aclk`.
 
     Args:
-        units: (name, unit) in stream order; neighbours have equal element format and lanes.
+        units: (name, unit), each behind those that it takes from; neighbours have equal element format and lanes.
+        sources: for each unit the streams that it takes; by default each unit takes from the one before. The one
+            stream that no unit takes is the output.
         output_beats: beats of a frame at the output.
         modules: if given, the Verilog module of each unit name; then each unit is an instance of that module, which
             is converted on its own (`emit_verilog`). Without it, units are submodules and the whole can be simulated.
@@ -49,19 +51,21 @@ class AxiStreamTop(wiring.Component):
     def __init__(
         self,
         *,
-        units: Sequence[tuple[str, StreamUnit]],
+        units: Sequence[tuple[str, Unit]],
         output_beats: int,
+        sources: Sequence[Sequence[Source]] | None = None,
         modules: Mapping[str, str] | None = None,
     ) -> None:
         require(len(units) > 0, _WHERE, "there is no unit", "give at least one unit")
         require(output_beats >= 1, _WHERE, f"a frame has {output_beats} output beats", "give at least one beat")
-        _check_chain(units)
+        self.sources = [[(number - 1, 0)] for number in range(len(units))] if sources is None else sources
+        _check_names([name for name, _ in units])
+        self._input, self._output = _check_streams(units, self.sources)
         self.units = dict(units)
         self.output_beats = output_beats
         self._modules = modules
-        first, last = units[0][1], units[-1][1]
-        self.input_format, self.input_lanes = first.input_format, first.input_lanes
-        self.output_format, self.output_lanes = last.output_format, last.output_lanes
+        self.input_format, self.input_lanes = self._input
+        self.output_format, self.output_lanes = units[self._output[0]][1].outputs[self._output[1]]
         super().__init__(
             {
                 "aclk": In(1),
@@ -82,18 +86,21 @@ class AxiStreamTop(wiring.Component):
         m.domains.sync = domain = ClockDomain()
         domain.clk = self.aclk
         m.d.comb += ResetSignal().eq(~self.aresetn)
-        units = list(self.units.items())
-        source = first = _Link("input", len(Value.cast(units[0][1].i_stream.payload)))
-        for name, unit in units:
-            target = _Link(name, len(Value.cast(unit.o_stream.payload)))
+        links = {(-1, 0): _Link("input", self.input_lanes * self.input_format.word_length)}
+        for number, (name, unit) in enumerate(self.units.items()):
+            inputs = [links[source] for source in self.sources[number]]
+            names = [name] if len(unit.outputs) == 1 else [f"{name}_{output}" for output in range(len(unit.outputs))]
+            outputs = [
+                _Link(own, lanes * format.word_length) for own, (format, lanes) in zip(names, unit.outputs, strict=True)
+            ]
+            links |= {(number, output): link for output, link in enumerate(outputs)}
             if self._modules is None:
                 m.submodules[name] = unit
-                m.d.comb += _attach(unit, source, target)
+                m.d.comb += _attach(unit, inputs, outputs)
             else:
-                m.submodules[name] = _instance(self._modules[name], source, target)
-            source = target
-        self._connect_input(m, first)
-        self._connect_output(m, source)
+                m.submodules[name] = _instance(self._modules[name], unit, inputs, outputs)
+        self._connect_input(m, links[-1, 0])
+        self._connect_output(m, links[self._output])
         return m
 
     def _connect_input(self, m: Module, link: _Link) -> None:
@@ -137,40 +144,58 @@ class _Link:
         self.ready = Signal(name=f"{name}_ready")
 
 
-def _attach(unit: StreamUnit, source: _Link, target: _Link) -> list[Assign]:
-    return [
-        Value.cast(unit.i_stream.payload).eq(source.payload),
-        unit.i_stream.valid.eq(source.valid),
-        source.ready.eq(unit.i_stream.ready),
-        target.payload.eq(Value.cast(unit.o_stream.payload)),
-        target.valid.eq(unit.o_stream.valid),
-        unit.o_stream.ready.eq(target.ready),
-    ]
+def _attach(unit: Unit, inputs: Sequence[_Link], outputs: Sequence[_Link]) -> list[Assign]:
+    statements: list[Assign] = []
+    for stream, link in zip(unit.i_streams, inputs, strict=True):
+        statements += [
+            Value.cast(stream.payload).eq(link.payload),
+            stream.valid.eq(link.valid),
+            link.ready.eq(stream.ready),
+        ]
+    for stream, link in zip(unit.o_streams, outputs, strict=True):
+        statements += [
+            link.payload.eq(Value.cast(stream.payload)),
+            link.valid.eq(stream.valid),
+            stream.ready.eq(link.ready),
+        ]
+    return statements
 
 
-def _instance(module: str, source: _Link, target: _Link) -> Instance:
+def _instance(module: str, unit: Unit, inputs: Sequence[_Link], outputs: Sequence[_Link]) -> Instance:
     """An instance of the Verilog module that was converted from a unit; port names as `amaranth.back` makes them."""
-    return Instance(
-        module,
-        i_clk=ClockSignal(),
-        i_rst=ResetSignal(),
-        i_i_stream__payload=source.payload,
-        i_i_stream__valid=source.valid,
-        o_i_stream__ready=source.ready,
-        o_o_stream__payload=target.payload,
-        o_o_stream__valid=target.valid,
-        i_o_stream__ready=target.ready,
-    )
+    ports: dict[str, Value] = {}
+    for name, link in zip(unit.input_names, inputs, strict=True):
+        ports |= {f"i_{name}__payload": link.payload, f"i_{name}__valid": link.valid, f"o_{name}__ready": link.ready}
+    for name, link in zip(unit.output_names, outputs, strict=True):
+        ports |= {f"o_{name}__payload": link.payload, f"o_{name}__valid": link.valid, f"i_{name}__ready": link.ready}
+    return Instance(module, i_clk=ClockSignal(), i_rst=ResetSignal(), **ports)
 
 
-def _check_chain(units: Sequence[tuple[str, StreamUnit]]) -> None:
-    names = [name for name, _ in units]
+def _check_names(names: Sequence[str]) -> None:
     double = sorted({name for name in names if names.count(name) > 1})
-    require(
-        not double, _WHERE, f"two units are named '{double[0] if double else ''}'", "give each unit a name of its own"
-    )
-    for (a, source), (b, target) in pairwise(units):
-        sent = (source.output_format, source.output_lanes)
-        taken = (target.input_format, target.input_lanes)
-        message = f"unit '{a}' sends {sent[1]} lanes of {sent[0]}, unit '{b}' takes {taken[1]} lanes of {taken[0]}"
-        require(sent == taken, _WHERE, message, "put a width converter or a threshold unit between them")
+    message = f"two units are named '{double[0] if double else ''}'"
+    require(not double, _WHERE, message, "give each unit a name of its own")
+
+
+def _check_streams(units: Sequence[tuple[str, Unit]], sources: Sequence[Sequence[Source]]) -> tuple[Beat, Source]:
+    """(format and lanes of the input, the stream that is the output). Refuses streams that do not fit their users."""
+    made = {(number, output) for number, (_, unit) in enumerate(units) for output in range(len(unit.outputs))}
+    used = [source for taken in sources for source in taken]
+    double = sorted({source for source in used if used.count(source) > 1})
+    require(not double, _WHERE, f"the streams {double} have two users", "put a fork behind them")
+    rest = sorted(made - set(used))
+    message = f"streams of {', '.join(units[number][0] for number, _ in rest) or 'no unit'} go out"
+    require(len(rest) == 1, _WHERE, message, "leave one stream without a unit that takes it")
+    first: Beat | None = None
+    for (b, target), taken in zip(units, sources, strict=True):
+        for (number, output), (format, lanes) in zip(taken, target.inputs, strict=True):
+            if number < 0:
+                first = format, lanes
+                continue
+            a, source = units[number]
+            sent = source.outputs[output]
+            message = f"unit '{a}' sends {sent[1]} lanes of {sent[0]}, unit '{b}' takes {lanes} lanes of {format}"
+            require(sent == (format, lanes), _WHERE, message, "put a width converter or a threshold unit between them")
+    require(first is not None, _WHERE, "no unit takes the input", "give it to one")
+    assert first is not None
+    return first, rest[0]

@@ -83,7 +83,7 @@ def unit_network(
     network, owners = Network(units[0].input_type.beats), list[int]()
     made: dict[tuple[int, int], int] = {(-1, 0): 0}  # (unit, output) -> channel
     for number, (unit, taken) in enumerate(zip(units, sources(units), strict=True)):
-        channels = tuple(made[source.unit, source.output] for source in taken)
+        channels = tuple(made[source] for source in taken)
         for stage in stages_of(unit):
             channels = network.add(stage, *channels)
             owners.append(number)

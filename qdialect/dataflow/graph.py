@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -68,8 +68,7 @@ def _check_one_user(stream: SSAValue, function: FuncOp) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where a stream comes from: output number `output` of the unit at `unit` in the list; -1 is @hardware's input."""
 
     unit: int
