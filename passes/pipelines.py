@@ -18,7 +18,13 @@ _STREAMLINE = [
     "q-collapse-affine",
     "q-lower-top-k",
 ]
-_TO_HARDWARE = ["q-infer-ranges", "q-lower-quantizers", "q-infer-ranges", "q-partition"]
+_TO_HARDWARE = [
+    "q-infer-ranges",
+    "q-remove-idle-quantizers",
+    "q-lower-quantizers",
+    "q-infer-ranges",
+    "q-partition",
+]
 
 PIPELINES: dict[str, list[str]] = {
     "q-streamline": _STREAMLINE,
