@@ -113,10 +113,10 @@ func.func @main(%a: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x2x!q.fixed<2, 0>> {
 // CHECK: q.quantize %a floor wrap
 
 // -----
-// Constants that differ along another axis than the last stay in front of the quantiser.
+// Constants that differ along two axes stay in front of the quantiser.
 func.func @main(%a: tensor<2x2x!q.fixed<4, 0>>) -> tensor<2x2x!q.fixed<2, 0>> {
-  %s = q.constant #q.dense<[["1/2"], ["1/3"]] : tensor<2x1x!q.real>>
-  %0 = q.mul %a, %s : tensor<2x2x!q.fixed<4, 0>>, tensor<2x1x!q.real> -> tensor<2x2x!q.real>
+  %s = q.constant #q.dense<[["1/2", "1/5"], ["1/3", "1/7"]] : tensor<2x2x!q.real>>
+  %0 = q.mul %a, %s : tensor<2x2x!q.fixed<4, 0>>, tensor<2x2x!q.real> -> tensor<2x2x!q.real>
   %y = q.quantize %0 floor saturate : tensor<2x2x!q.real> -> tensor<2x2x!q.fixed<2, 0>>
   func.return %y : tensor<2x2x!q.fixed<2, 0>>
 }
@@ -132,3 +132,14 @@ func.func @main(%a: tensor<2x!q.real>, %b: tensor<2x!q.real>) -> (tensor<2x!q.fi
 }
 // CHECK:      q.quantize %0 floor saturate
 // CHECK-NEXT: q.quantize %0 half_even saturate
+
+// -----
+// The channels of an image are its second axis.
+func.func @main(%a: tensor<1x2x1x2x!q.fixed<4, 0>>) -> tensor<1x2x1x2x!q.ufixed<1, 0>> {
+  %b = q.constant #q.dense<[[["1/3"]], [["-5/2"]]] : tensor<2x1x1x!q.real>>
+  %0 = q.add %a, %b : tensor<1x2x1x2x!q.fixed<4, 0>>, tensor<2x1x1x!q.real> -> tensor<1x2x1x2x!q.real>
+  %y = q.quantize %0 floor saturate : tensor<1x2x1x2x!q.real> -> tensor<1x2x1x2x!q.ufixed<1, 0>>
+  func.return %y : tensor<1x2x1x2x!q.ufixed<1, 0>>
+}
+// CHECK:      %thresholds = q.constant #q.dense<{{\[\[}}1], [4]] : tensor<2x1x!q.fixed<4, 0>>>
+// CHECK-NEXT: %y = q.threshold %a, %thresholds base 0 axis 1 : tensor<1x2x1x2x!q.fixed<4, 0>>

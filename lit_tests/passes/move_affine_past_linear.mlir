@@ -162,3 +162,51 @@ func.func @main(%x: tensor<1x2x4x!q.ufixed<4, 0>>, %y: tensor<1x1x5x!q.fixed<4, 
 // CHECK-NEXT: [[A:%.*]] = q.add [[J]], [[C]]
 // CHECK-NEXT: [[S:%.*]] = q.constant #q.dense<{{\[\[}}"1/3"], ["1/3"], ["1/5"]]
 // CHECK-NEXT: q.mul [[A]], [[S]]
+
+// -----
+// The scale of an image and those of the output channels move behind the convolution.
+func.func @main(%x: tensor<1x2x3x3x!q.fixed<4, 0>>) -> tensor<1x2x2x2x!q.real> {
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %w = q.constant #q.dense<1 : tensor<2x2x2x2x!q.fixed<2, 0>>>
+  %t = q.constant #q.dense<[[[["1/5"]]], [[["1/7"]]]] : tensor<2x1x1x1x!q.real>>
+  %0 = q.mul %x, %s : tensor<1x2x3x3x!q.fixed<4, 0>>, tensor<!q.real> -> tensor<1x2x3x3x!q.real>
+  %1 = q.mul %w, %t : tensor<2x2x2x2x!q.fixed<2, 0>>, tensor<2x1x1x1x!q.real> -> tensor<2x2x2x2x!q.real>
+  %2 = q.conv %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x3x3x!q.real>, tensor<2x2x2x2x!q.real> -> tensor<1x2x2x2x!q.real>
+  func.return %2 : tensor<1x2x2x2x!q.real>
+}
+// CHECK:      [[P:%.*]] = q.conv %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : {{.*}} -> tensor<1x2x2x2x!q.fixed<7, 0>>
+// CHECK-NEXT: [[T:%.*]] = q.constant #q.dense<{{\[\[\[}}"1/5"{{\]\]}}, {{\[\[}}"1/7"{{\]\]\]}} : tensor<2x1x1x!q.real>>
+// CHECK-NEXT: [[M:%.*]] = q.mul [[P]], [[T]]
+// CHECK-NEXT: [[S:%.*]] = q.constant #q.dense<"1/3" : tensor<!q.real>>
+// CHECK-NEXT: q.mul [[M]], [[S]]
+
+// -----
+// Outside a padded image is 0 behind the offset: the border before it is minus the offset.
+func.func @main(%x: tensor<1x1x3x!q.ufixed<4, 0>>) -> tensor<1x1x3x!q.fixed<6, 0>> {
+  %z = q.constant #q.dense<-8 : tensor<!q.fixed<4, 0>>>
+  %w = q.constant #q.dense<[[[1, 2]]] : tensor<1x1x2x!q.ufixed<2, 0>>>
+  %0 = q.add %x, %z : tensor<1x1x3x!q.ufixed<4, 0>>, tensor<!q.fixed<4, 0>> -> tensor<1x1x3x!q.fixed<4, 0>>
+  %1 = q.conv %0, %w strides [1] pads [1, 0] dilations [1] groups 1 : tensor<1x1x3x!q.fixed<4, 0>>, tensor<1x1x2x!q.ufixed<2, 0>> -> tensor<1x1x3x!q.fixed<6, 0>>
+  func.return %1 : tensor<1x1x3x!q.fixed<6, 0>>
+}
+// CHECK:      [[B:%.*]] = q.constant #q.dense<8 : tensor<!q.ufixed<4, 0>>>
+// CHECK-NEXT: [[P:%.*]] = q.pad %x, [[B]] low [0, 0, 1] high [0, 0, 0] : {{.*}} -> tensor<1x1x4x!q.ufixed<4, 0>>
+// CHECK-NEXT: [[C:%.*]] = q.conv [[P]], %w strides [1] pads [0, 0] dilations [1] groups 1
+// CHECK-NEXT: [[O:%.*]] = q.constant #q.dense<{{.*}}-24{{.*}}>
+// CHECK-NEXT: q.add [[C]], [[O]] {{.*}}-> tensor<1x1x3x!q.fixed<6, 0>>
+
+// -----
+// A scale that differs between the channels that are summed stays, but not where each channel is a group of its own.
+func.func @main(%x: tensor<1x2x3x!q.fixed<4, 0>>) -> (tensor<1x1x2x!q.real>, tensor<1x2x2x!q.real>) {
+  %s = q.constant #q.dense<[["1/3"], ["1/5"]] : tensor<2x1x!q.real>>
+  %w = q.constant #q.dense<[[[1, 2], [3, 1]]] : tensor<1x2x2x!q.ufixed<2, 0>>>
+  %d = q.constant #q.dense<[[[1, 2]], [[3, 1]]] : tensor<2x1x2x!q.ufixed<2, 0>>>
+  %0 = q.mul %x, %s : tensor<1x2x3x!q.fixed<4, 0>>, tensor<2x1x!q.real> -> tensor<1x2x3x!q.real>
+  %1 = q.conv %0, %w strides [1] pads [0, 0] dilations [1] groups 1 : tensor<1x2x3x!q.real>, tensor<1x2x2x!q.ufixed<2, 0>> -> tensor<1x1x2x!q.real>
+  %2 = q.conv %0, %d strides [1] pads [0, 0] dilations [1] groups 2 : tensor<1x2x3x!q.real>, tensor<2x1x2x!q.ufixed<2, 0>> -> tensor<1x2x2x!q.real>
+  func.return %1, %2 : tensor<1x1x2x!q.real>, tensor<1x2x2x!q.real>
+}
+// CHECK:      [[A:%.*]] = q.mul %x, %s
+// CHECK:      q.conv [[A]], %w
+// CHECK:      [[C:%.*]] = q.conv %x, %d
+// CHECK:      q.mul [[C]]

@@ -70,3 +70,14 @@ func.func @shape(%x: tensor<1x2x!q.fixed<8, 0>>) {
   %0 = q.threshold %x, %t base 0 : tensor<1x2x!q.fixed<8, 0>>, tensor<1x1x!q.fixed<8, 0>> -> tensor<1x3x!q.ufixed<2, 0>>
   func.return
 }
+
+// -----
+
+// The axis of the channels exists.
+// CHECK: error: q.threshold has axis 2, but its input has 2 axes
+// CHECK: mend: count axes from 0
+func.func @axis(%x: tensor<1x2x!q.fixed<4, 0>>) {
+  %t = q.constant #q.dense<[[-3], [5]] : tensor<2x1x!q.fixed<4, 0>>>
+  %0 = q.threshold %x, %t base 0 axis 2 : tensor<1x2x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<4, 0>> -> tensor<1x2x!q.ufixed<1, 0>>
+  func.return
+}

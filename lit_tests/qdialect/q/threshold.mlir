@@ -15,3 +15,14 @@ func.func @threshold(%x: tensor<1x2x!q.fixed<8, 0>>) {
   %2 = q.threshold %x, %b base -1 : tensor<1x2x!q.fixed<8, 0>>, tensor<1x1x!q.fixed<8, 0>> -> tensor<1x2x!q.bipolar>
   func.return
 }
+
+// -----
+
+// The channels may be along another axis than the last.
+// CHECK-LABEL: func.func @axis
+// CHECK: q.threshold %{{.*}}, %{{.*}} base 0 axis 1 : tensor<1x2x3x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<4, 0>> -> tensor<1x2x3x!q.ufixed<1, 0>>
+func.func @axis(%x: tensor<1x2x3x!q.fixed<4, 0>>) {
+  %t = q.constant #q.dense<[[-3], [5]] : tensor<2x1x!q.fixed<4, 0>>>
+  %0 = q.threshold %x, %t base 0 axis 1 : tensor<1x2x3x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<4, 0>> -> tensor<1x2x3x!q.ufixed<1, 0>>
+  func.return
+}
