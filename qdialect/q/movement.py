@@ -15,7 +15,7 @@ from ..types import element_type, shape_of
 from .base import AnyTensor, MoveOp, QOp, tensor
 
 
-def integers(values: Sequence[int]) -> DenseArrayBase[Attribute]:
+def integers(values: Sequence[int]) -> Attribute:
     """A list of integers as an attribute."""
     return DenseArrayBase.from_list(i64, [int(value) for value in values])
 
