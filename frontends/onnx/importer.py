@@ -136,12 +136,12 @@ def _shape_option(info: TensorInfo, shape: Sequence[Dimension] | None) -> str:
 
 
 def _result(info: TensorInfo, builder: GraphBuilder) -> SSAValue:
-    """A graph output as a value of the IR: float32 where ONNX has a real number without hardware format."""
+    """A graph output as a value of the IR: float32 where ONNX has that for a real number without hardware format."""
     file = builder.model.file
     name = next((node.name for node in builder.model.nodes if info.name in node.outputs), info.name)
     node = Node(NodeDefinition(name, STANDARD_DOMAIN, "Identity", (info.name,), (), {}, None), builder)
     value = node.operand(0)
-    if isinstance(element_type(value), RealType):
+    if isinstance(element_type(value), RealType) and info.element_type != "DOUBLE":
         value = node.emit(QuantizeOp(value, Float32Type()))
     declared, actual = info.shape or (), shape_of(value)  # exporters that do not know a shape may declare an empty one
     pairs = zip(declared[1:], actual[1:], strict=False)

@@ -50,8 +50,9 @@ def import_clip(node: Node) -> Value:
     x = node.number_operand(0)
     if low == 0 and high is None:
         return node.emit(ReluOp(x))
-    minimum = node.constant_beside(x, np.asarray(-LARGEST if low is None else low, np.float32))
-    maximum = node.constant_beside(x, np.asarray(LARGEST if high is None else high, np.float32))
+    wide = any(node.constant(index, "the bound").dtype == np.float64 for index in bounds)
+    ends = (-LARGEST if low is None else low, LARGEST if high is None else high)
+    minimum, maximum = (node.constant_beside(x, np.asarray(end, np.float64 if wide else np.float32)) for end in ends)
     return node.emit(ClipOp(x, minimum, maximum))
 
 
@@ -82,7 +83,7 @@ def _clip_bounds(node: Node) -> tuple[int | float | None, int | float | None]:
 
 def _bound(node: Node, array: Array) -> int | float:
     if array.dtype.kind not in "iu":
-        array = node.as_float32(array, "the bound")
+        array = array if array.dtype == np.float64 else node.as_float32(array, "the bound")
         if np.isnan(array).any():
             raise node.error("a bound is NaN", "export the model again")
     bound = scalar_of(array)
