@@ -14,7 +14,8 @@ After:
 Approximate: float32 rounding disappears, so results differ from the float32 network by its rounding errors, and codes
 by one where such an error crosses a rounding boundary (`--verify-each` reports the largest difference).
 Needs: quantisers in the network.   Keeps: constants at their exact float32 values; the function's types.
-Leaves: float32 in front of the first quantiser, float functions (softmax, ...), products with float32 weights.
+Leaves: float32 in front of the first quantiser, float functions (softmax, ...), products with float32 weights that are
+no whole numbers.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ from ..qdialect.q import (
     BatchNormOp,
     ConstantOp,
     Convolution,
+    DivOp,
     MatMulOp,
     MoveOp,
+    MulOp,
     QOp,
     QuantizeOp,
     SubOp,
@@ -47,7 +50,8 @@ from ..qdialect.q.inference import constant_of
 from ..qdialect.types import element_type, integer_format, is_f32, is_integer_type
 from .rewriting import at, fixed_constant, real_constant, values_of
 
-_PRODUCTS = (MatMulOp, Convolution)  # float32 weights keep these in float32
+_PRODUCTS = (MatMulOp, Convolution)  # float32 weights keep these in float32, unless they are whole numbers
+_LARGEST_WHOLE = 2.0**53
 
 
 @dataclass
@@ -75,7 +79,10 @@ class _Conversion:
 
     def _becomes_exact(self, op: Operation) -> bool:
         """True if an operand is exact, and none is computed in float32."""
-        if isinstance(op, _PRODUCTS) and any(_is_float_constant(operand) for operand in op.operands):
+        if isinstance(op, DivOp) and not _divides_exactly(op):
+            return False
+        weights = [operand for operand in op.operands if _is_float_constant(operand)]
+        if isinstance(op, _PRODUCTS) and any(self._whole_codes(op, value) is None for value in weights):
             return False
         kinds = [self._is_exact(operand) for operand in op.operands if not _is_float_constant(operand)]
         return any(is_f32(element_type(value)) for value in op.operands) and bool(kinds) and all(kinds)
@@ -110,9 +117,11 @@ class _Conversion:
             raise QoptError(f"{op.name} has a constant that is infinite or NaN", op, "give it finite constants")
         if isinstance(op, BatchNormOp):
             return value  # the parameters of a batch normalisation are exact numbers as they are
-        if (offset := self._whole_offset(op, value)) is not None:
-            Rewriter.insert_op(offset, InsertPoint.before(op))
-            return offset.result
+        if (fraction_bits := self._whole_codes(op, value)) is not None:
+            whole = fixed_constant(values_of(attribute), fraction_bits)
+            whole.result.name_hint = value.name_hint
+            Rewriter.insert_op(whole, InsertPoint.before(op))
+            return whole.result
         if value not in self.constants:
             new = at(real_constant(values_of(attribute)), value.owner)  # pyright: ignore[reportArgumentType]
             new.result.name_hint = value.name_hint
@@ -120,20 +129,28 @@ class _Conversion:
             self.constants[value] = new.result
         return self.constants[value]
 
-    def _whole_offset(self, op: Operation, value: SSAValue) -> ConstantOp | None:
-        """A float32 constant of whole quanta that meets a fixed-point operand (a zero point), as a fixed constant."""
-        if not isinstance(op, AddOp | SubOp | MoveOp) or len(op.operands) < 2:
-            return None
+    def _whole_codes(self, op: Operation, value: SSAValue) -> int | None:
+        """The fraction bits with which a float32 constant is one of integer codes, beside a fixed-point operand.
+
+        An offset counts quanta of that operand (a zero point); a factor or weight is a whole number. Else None.
+        """
         other = next((operand for operand in op.operands if operand is not value), value)
         other = self.exact.get(other, other)
         attribute = constant_of(value)
         if attribute is None or not attribute.array.size or not is_integer_type(element_type(other)):
             return None
-        fraction_bits = integer_format(element_type(other)).fraction_bits
-        quanta = np.ldexp(attribute.array.astype(np.float64), fraction_bits)
-        if not bool((np.abs(quanta) < 2.0**31).all()) or not bool((quanta == np.rint(quanta)).all()):
+        if isinstance(op, MulOp) and constant_of(other) is not None:
+            return None  # weights times their scale
+        if isinstance(op, AddOp | SubOp | MoveOp):
+            fraction_bits = integer_format(element_type(other)).fraction_bits
+        elif isinstance(op, MulOp | MatMulOp | Convolution):
+            fraction_bits = 0
+        else:
             return None
-        return fixed_constant(values_of(attribute), fraction_bits)
+        quanta = np.ldexp(attribute.array.astype(np.float64), fraction_bits)
+        if not bool((np.abs(quanta) < _LARGEST_WHOLE).all()) or not bool((quanta == np.rint(quanta)).all()):
+            return None
+        return fraction_bits
 
     def _back_to_float32(self, op: Operation) -> None:
         """Give float32 to an op that works on float32."""
@@ -148,6 +165,12 @@ class _Conversion:
             Rewriter.insert_op(at(cast, place) if isinstance(place, Operation) else cast, InsertPoint.before(op))
             self.float32[value] = cast.result
         return self.float32[value]
+
+
+def _divides_exactly(op: DivOp) -> bool:
+    """Exact numbers are divided by constants without zero alone."""
+    divisor = constant_of(op.rhs)
+    return divisor is not None and bool(divisor.array.all())
 
 
 def _is_float_constant(value: SSAValue) -> bool:

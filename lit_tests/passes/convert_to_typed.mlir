@@ -68,3 +68,32 @@ func.func @main(%q: tensor<4x!q.fixed<4, 0>>) -> tensor<6xf32> {
   func.return %1 : tensor<6xf32>
 }
 // CHECK:      q.pad %q, %{{.*}} low [1] high [1] : {{.*}} -> tensor<6x!q.fixed<4, 0>>
+
+// -----
+
+// Division by what is no constant stays in float32; so does one by zero.
+// CHECK-LABEL: func.func @division
+// CHECK: %[[F:.*]] = q.quantize %{{.*}} half_even saturate : tensor<1x2x!q.fixed<8, 4>> -> tensor<1x2xf32>
+// CHECK: q.div %[[F]], %[[F]] : tensor<1x2xf32>, tensor<1x2xf32> -> tensor<1x2xf32>
+// CHECK: q.div %[[F]], %{{.*}} : tensor<1x2xf32>, tensor<2xf32> -> tensor<1x2xf32>
+func.func @division(%x: tensor<1x2xf32>) -> (tensor<1x2xf32>, tensor<1x2xf32>) {
+  %q = q.quantize %x half_even saturate : tensor<1x2xf32> -> tensor<1x2x!q.fixed<8, 4>>
+  %z = q.constant #q.dense<[0.0, 1.0] : tensor<2xf32>>
+  %f = q.quantize %q half_even saturate : tensor<1x2x!q.fixed<8, 4>> -> tensor<1x2xf32>
+  %0 = q.div %f, %f : tensor<1x2xf32>, tensor<1x2xf32> -> tensor<1x2xf32>
+  %1 = q.div %f, %z : tensor<1x2xf32>, tensor<2xf32> -> tensor<1x2xf32>
+  func.return %0, %1 : tensor<1x2xf32>, tensor<1x2xf32>
+}
+
+// -----
+// Weights and factors that are whole numbers make integers of integers: no float32 product is left.
+func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x1xf32> {
+  %w = q.constant #q.dense<[[3.0], [-2.0]] : tensor<2x1xf32>>
+  %k = q.constant #q.dense<7.0 : tensor<f32>>
+  %f = q.quantize %x half_even saturate : tensor<1x2x!q.fixed<4, 0>> -> tensor<1x2xf32>
+  %a = q.matmul %f, %w : tensor<1x2xf32>, tensor<2x1xf32> -> tensor<1x1xf32>
+  %y = q.mul %a, %k : tensor<1x1xf32>, tensor<f32> -> tensor<1x1xf32>
+  func.return %y : tensor<1x1xf32>
+}
+// CHECK:      %a = q.matmul %x, %w : tensor<1x2x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<3, 0>> -> tensor<1x1x!q.fixed<7, 0>>
+// CHECK-NEXT: q.mul %a, %{{.*}} : tensor<1x1x!q.fixed<7, 0>>, tensor<!q.ufixed<3, 0>> -> tensor<1x1x!q.fixed<9, 0>>
