@@ -67,7 +67,8 @@ def threshold_ops(op: QuantizeOp, tail: QuantizerTail, thresholds: Thresholds) -
     rows.result.name_hint, flags.result.name_hint = "thresholds", "descending"
     falls = bool(thresholds.descending.any())
     descending = flags.result if falls else None
-    new = ThresholdOp(tail.source, rows.result, result, thresholds.base, descending, tail.axis)
+    axis = tail.axis if len(table) > 1 else None
+    new = ThresholdOp(tail.source, rows.result, result, thresholds.base, descending, axis)
     return [rows, flags, new] if falls else [rows, new]
 
 

@@ -33,9 +33,8 @@ def import_multi_threshold(node: Node) -> SSAValue:
     scale, bias = node.number("out_scale", 1.0), node.number("out_bias", 0.0)
     if not (math.isfinite(scale) and math.isfinite(bias)):
         raise node.error("out_scale or out_bias is not finite", "export the model again")
-    channels_last = axis == len(shape_of(x)) - 1
-    if is_integer_type(element_type(x)) and (channels_last or len(thresholds) == 1):
-        return _integer_threshold(node, x, thresholds, scale, bias)
+    if is_integer_type(element_type(x)):
+        return _integer_threshold(node, x, thresholds, axis, scale, bias)
     count = thresholds.shape[1]
     steps = _sum_of_steps(node, x, thresholds, axis)
     return _affine(node, steps, scale / 2, bias + count * scale / 2)
@@ -47,7 +46,7 @@ def _channel_axis(node: Node) -> int:
     return node.axis(layout.index("C") if "C" in layout else 1, rank)
 
 
-def _integer_threshold(node: Node, x: SSAValue, thresholds: Array, scale: float, bias: float) -> SSAValue:
+def _integer_threshold(node: Node, x: SSAValue, thresholds: Array, axis: int, scale: float, bias: float) -> SSAValue:
     count = thresholds.shape[1]
     if (count, scale, bias) == (1, 2, -1):
         type_, base, scale, bias = BipolarType(), -1, 1.0, 0.0
@@ -58,7 +57,8 @@ def _integer_threshold(node: Node, x: SSAValue, thresholds: Array, scale: float,
     codes = _code_thresholds(x, thresholds)
     range_ = IntRange(int(codes.min()), int(codes.max()))
     constant = node.add_constant(codes, fixed_type(range_, integer_format(element_type(x)).fraction_bits))
-    return _affine(node, node.emit(ThresholdOp(x, constant, type_, base)), scale, bias)
+    axis = axis if len(thresholds) > 1 else len(shape_of(x)) - 1
+    return _affine(node, node.emit(ThresholdOp(x, constant, type_, base, axis=axis)), scale, bias)
 
 
 def _result_type(node: Node, range_: IntRange) -> Attribute:
