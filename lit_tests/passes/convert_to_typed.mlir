@@ -96,4 +96,4 @@ func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x1xf32> {
   func.return %y : tensor<1x1xf32>
 }
 // CHECK:      %a = q.matmul %x, %w : tensor<1x2x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<3, 0>> -> tensor<1x1x!q.fixed<7, 0>>
-// CHECK-NEXT: q.mul %a, %{{.*}} : tensor<1x1x!q.fixed<7, 0>>, tensor<!q.ufixed<3, 0>> -> tensor<1x1x!q.fixed<9, 0>>
+// CHECK:      q.mul %a, %{{.*}} : tensor<1x1x!q.fixed<7, 0>>, tensor<!q.ufixed<3, 0>> -> tensor<1x1x!q.fixed<10, 0>>
