@@ -109,24 +109,27 @@ def export_threshold(op: ThresholdOp, out: Context) -> Tensor:
     if op.descending is None and out.style == "qonnx" and x.dtype == FLOAT32:
         return _multi_threshold(op, out, x, thresholds, step, base)
     spread = out.reshape(x, (*x.shape, 1))
-    reached = out.at_least(spread, out.plain(thresholds, "thresholds"), x.dtype)
+    rows = thresholds.reshape(len(thresholds), *(1,) * op.trailing, count)
+    reached = out.at_least(spread, out.plain(rows, "thresholds"), x.dtype)
     y = out.node("ReduceSum", reached, out.integers([-1], "axes"), shape=x.shape, attributes={"keepdims": 0})
     steps, bases = np.asarray(step), np.asarray(base)
     if op.descending is not None:
         flags = out.constant_of(op.descending)
         assert flags is not None, "the verifier asks for constant flags"
-        steps, bases = np.where(flags.array, -step, step), np.where(flags.array, base + count * step, base)
+        falls = flags.array.reshape(-1, *(1,) * op.trailing)
+        steps, bases = np.where(falls, -step, step), np.where(falls, base + count * step, base)
     y = out.node("Mul", y, out.plain(steps.astype(x.dtype), "steps"))
     return out.node("Add", y, out.plain(bases.astype(x.dtype), "base"))
 
 
-def _multi_threshold(
-    op: ThresholdOp, out: Context, x: Tensor, thresholds: np.ndarray, step: float, base: float
-) -> Tensor:
-    """FINN's node: it has channels somewhere behind the first axis, here last."""
-    rank = len(x.shape)
-    layout = {2: "NC", 3: "NWC", 4: "NHWC"}.get(rank, "NC")
-    shape = x.shape if rank in (2, 3, 4) else (prod(x.shape[:-1]), x.shape[-1])
+def _multi_threshold(op: ThresholdOp, out: Context, x: Tensor, thresholds: Array, step: float, base: float) -> Tensor:
+    """FINN's node; a tensor whose axes it has no letters for is one of frames, channels and the rest."""
+    spatial = {2: "", 3: "W", 4: "HW", 5: "DHW"}.get(len(x.shape))
+    if spatial is None or not op.axis:
+        shape = (prod(x.shape[: op.axis]), prod(x.shape[op.axis : op.axis + 1]), prod(x.shape[op.axis + 1 :]))
+        layout = "NCW"
+    else:
+        shape, layout = x.shape, f"N{spatial[: op.axis - 1]}C{spatial[op.axis - 1 :]}"
     options = {"out_scale": step, "out_bias": base, "out_dtype": _finn_name(op), "data_layout": layout}
     inputs = (out.reshape(x, shape), out.plain(thresholds, "thresholds"))
     y = out.node("MultiThreshold", *inputs, shape=shape, domain=QONNX_DOMAIN, attributes=options)
