@@ -152,11 +152,9 @@ def unit_names(units: list[UnitOp]) -> list[str]:
 
 def hardware_top(module: ModuleOp) -> AxiStreamTop:
     """The hardware of @hardware as an AXI4-Stream component. QoptError if the graph is not complete."""
-    function = hardware_function(module)
-    units = unit_graph(function)
+    units = unit_graph(hardware_function(module))
     if not units:
         raise QoptError("@hardware has no unit", None, "leave at least one layer to the hardware")
     check_lanes(units)
     named = [(name, component(unit)) for name, unit in zip(unit_names(units), units, strict=True)]
-    (returned,) = function.body.block.last_op.operands  # pyright: ignore[reportOptionalMemberAccess]
-    return AxiStreamTop(units=named, output_beats=stream_type(returned).beats, sources=sources(units))
+    return AxiStreamTop(units=named, output_beats=units[-1].result_type.beats, sources=sources(units))

@@ -1,22 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose a folding for each unit of a chain: pure numbers, no IR.
+"""Choose a folding for each unit of a graph: pure numbers, no IR.
 
-For a limit of cycles a frame, the cheapest choice is found exactly by dynamic programming along the chain: the best
-way to reach each number of lanes behind each unit, converters and FIFOs between units included.
+For a limit of cycles a frame, the cheapest choice is found by dynamic programming along the units: the best way to
+reach each combination of lanes on the streams that lead from the units so far to the rest, converters and FIFOs between
+units included. That is exact as long as there are at most `BEAM` combinations, as on chains and around the skip
+connections of residual networks; beyond, only the cheapest are followed.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeAlias
 
 from ..qdialect.cost import UnitCost
 from ..qdialect.cost.fifo import fifo_cost
 from ..qdialect.cost.width_converter import converter_cost
 
 Folding = tuple[int, int]  # lanes taken, lanes made
+BEAM = 512
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A stream that a unit takes: the unit that makes it (-1: the host), elements a frame, bits of an element."""
+
+    maker: int
+    elements: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -26,15 +39,14 @@ class FoldableUnit:
     Attributes:
         name: for messages.
         options: cost of every folding.
-        elements, width: of a frame of its input stream, and bits of one element.
+        feeds: the streams that it takes; makers stand before their takers.
         follows_input: no converter may stand before it.
-        buffered: a FIFO stands before it unless it is the first.
+        buffered: a FIFO stands before it unless the host feeds it.
     """
 
     name: str
     options: dict[Folding, UnitCost]
-    elements: int
-    width: int
+    feeds: tuple[Feed, ...]
     follows_input: bool = False
     buffered: bool = False
 
@@ -51,21 +63,91 @@ class Choice:
     cost: UnitCost
 
 
+@dataclass(frozen=True)
+class _Way:
+    """Foldings of the units so far, the last one in front; what they weigh."""
+
+    weight: tuple[int, int] = (0, 0)
+    folding: Folding | None = None
+    before: _Way | None = field(default=None, repr=False)
+
+    def foldings(self) -> tuple[Folding, ...]:
+        found: list[Folding] = []
+        way: _Way | None = self
+        while way is not None and way.folding is not None:
+            found.append(way.folding)
+            way = way.before
+        return tuple(reversed(found))
+
+
+_State: TypeAlias = tuple[int, ...]  # lanes of the open makers: units with takers to come
+
+
 def cheapest(units: Sequence[FoldableUnit], max_cycles: int, *, by_lut: bool = False) -> Choice | None:
     """The folding of least area (or look-up tables) with no unit above `max_cycles` a frame; None if there is none."""
-    best: dict[int, Choice] = {}  # by the lanes behind the units so far
-    for index, unit in enumerate(units):
-        reached: dict[int, Choice] = {}
-        for folding, cost in unit.options.items():
-            if cost.cycles > max_cycles:
+    last_taker = {feed.maker: number for number, unit in enumerate(units) for feed in unit.feeds}
+    ways: dict[_State, _Way] = {(): _Way()}
+    makers: list[int] = []  # the open ones
+    for number, unit in enumerate(units):
+        options = {folding: cost for folding, cost in unit.options.items() if cost.cycles <= max_cycles}
+        weights = {folding: _weight(cost, by_lut) for folding, cost in options.items()}
+        positions = [None if feed.maker < 0 else makers.index(feed.maker) for feed in unit.feeds]
+        kept = [place for place, maker in enumerate(makers) if last_taker[maker] > number]
+        ways = _joined(
+            unit,
+            _arrivals(unit, sorted({taken for taken, _ in weights}), ways, positions, kept, by_lut),
+            weights,
+            number in last_taker,
+        )
+        makers = [makers[place] for place in kept] + ([number] if number in last_taker else [])
+        if len(ways) > BEAM:
+            ways = dict(sorted(ways.items(), key=lambda item: (item[1].weight, item[0]))[:BEAM])
+    best = min(ways.values(), key=lambda way: way.weight, default=None)
+    return None if best is None else Choice(best.foldings(), _total(units, best.foldings()))
+
+
+def _arrivals(
+    unit: FoldableUnit,
+    lanes_taken: Sequence[int],
+    ways: dict[_State, _Way],
+    positions: Sequence[int | None],
+    kept: Sequence[int],
+    by_lut: bool,
+) -> dict[tuple[_State, int], _Way]:
+    """The best ways to feed the unit, by the lanes of the makers that stay open and the lanes taken."""
+    found: dict[tuple[_State, int], _Way] = {}
+    for state, way in ways.items():
+        rest = tuple(state[place] for place in kept)
+        made = [None if place is None else state[place] for place in positions]
+        for taken in lanes_taken:
+            if unit.follows_input and any(lanes not in (None, taken) for lanes in made):
                 continue
-            for before in _arrivals(best, unit, folding, first=index == 0):
-                total = Choice((*before.foldings, folding), before.cost + cost)
-                known = reached.get(folding[1])
-                if known is None or _key(total, by_lut) < _key(known, by_lut):
-                    reached[folding[1]] = total
-        best = reached
-    return min(best.values(), key=lambda choice: _key(choice, by_lut), default=None)
+            links = _weight(_links(unit, tuple(made), taken), by_lut)
+            weight = (way.weight[0] + links[0], way.weight[1] + links[1])
+            known = found.get((rest, taken))
+            if known is None or weight < known.weight:
+                found[rest, taken] = _Way(weight, way.folding, way.before)  # the same foldings, linked
+    return found
+
+
+def _joined(
+    unit: FoldableUnit,
+    arrivals: dict[tuple[_State, int], _Way],
+    weights: dict[Folding, tuple[int, int]],
+    is_open: bool,
+) -> dict[_State, _Way]:
+    """The ways with the unit's own folding added."""
+    found: dict[_State, _Way] = {}
+    for (rest, taken), way in arrivals.items():
+        for folding, (weight, second) in weights.items():
+            if folding[0] != taken:
+                continue
+            state = (*rest, folding[1]) if is_open else rest
+            total = (way.weight[0] + weight, way.weight[1] + second)
+            known = found.get(state)
+            if known is None or total < known.weight:
+                found[state] = _Way(total, folding, way)
+    return found
 
 
 def fastest(units: Sequence[FoldableUnit], max_lut: int) -> Choice | None:
@@ -80,21 +162,25 @@ def fastest(units: Sequence[FoldableUnit], max_lut: int) -> Choice | None:
     return None if index == len(limits) else cheapest(units, limits[index], by_lut=True)
 
 
-def _key(choice: Choice, by_lut: bool) -> tuple[int, int]:
-    cost = choice.cost
+def _weight(cost: UnitCost, by_lut: bool) -> tuple[int, int]:
     return (cost.lut, cost.area) if by_lut else (cost.area, cost.lut)
 
 
-def _arrivals(best: dict[int, Choice], unit: FoldableUnit, folding: Folding, *, first: bool) -> list[Choice]:
-    """Choices for the units before, with the converter and the FIFO that lead to `folding`."""
-    if first:
-        return [Choice((), UnitCost())]
-    if unit.follows_input:
-        return [best[folding[0]]] if folding[0] in best else []
-    return [
-        Choice(before.foldings, before.cost + _link(unit.elements, unit.width, lanes, folding[0], unit.buffered))
-        for lanes, before in best.items()
-    ]
+def _total(units: Sequence[FoldableUnit], foldings: Sequence[Folding]) -> UnitCost:
+    total = UnitCost()
+    for unit, folding in zip(units, foldings, strict=True):
+        made = tuple(None if feed.maker < 0 else foldings[feed.maker][1] for feed in unit.feeds)
+        total = total + unit.options[folding] + _links(unit, made, folding[0])
+    return total
+
+
+def _links(unit: FoldableUnit, made: tuple[int | None, ...], taken: int) -> UnitCost:
+    """What stands before a unit that takes `taken` lanes of streams with the lanes `made` (None: from the host)."""
+    total = UnitCost()
+    for feed, lanes in zip(unit.feeds, made, strict=True):
+        if lanes is not None:
+            total += _link(feed.elements, feed.width, lanes, taken, unit.buffered)
+    return total
 
 
 @lru_cache(maxsize=1 << 16)

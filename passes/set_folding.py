@@ -31,28 +31,47 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ..qdialect.cost import unit_cost
-from ..qdialect.dataflow import FoldableOp, MatrixVectorOp, hardware_function, stream_type, unit_graph
+from ..qdialect.dataflow import (
+    FoldableOp,
+    MatrixVectorOp,
+    Source,
+    UnitOp,
+    hardware_function,
+    sources,
+    stream_type,
+    unit_graph,
+)
 from ..qdialect.errors import QoptError, node_name
-from .folding_search import Choice, FoldableUnit, Folding, cheapest, fastest
+from .folding_search import Choice, Feed, FoldableUnit, Folding, cheapest, fastest
 from .hardware_calls import update_signature
 from .rewriting import at
 
 DEFAULT_MULTIPLIERS = 64  # PE * SIMD of the largest matrix-vector unit where nothing is asked for
 
 
-def search_units(units: list[FoldableOp]) -> list[FoldableUnit]:
-    """What the search needs of each unit."""
-    return [
-        FoldableUnit(
-            name=f"{unit.name} '{node_name(unit) or unit.results[0].name_hint or index}'",
-            options={folding: unit_cost(unit, folding) for folding in unit.foldings()},
-            elements=unit.input_type.elements,
-            width=unit.input_type.format.word_length,
-            follows_input=unit.follows_input,
-            buffered=isinstance(unit, MatrixVectorOp),
+def search_units(units: list[UnitOp]) -> list[FoldableUnit]:
+    """What the search needs of each foldable unit of a graph; converters and FIFOs of an earlier folding do not count."""
+    made: dict[Source, int] = {Source(-1): -1}  # number of the foldable unit that a stream comes from
+    found: list[FoldableUnit] = []
+    for index, (unit, taken) in enumerate(zip(units, sources(units), strict=True)):
+        number = len(found) if isinstance(unit, FoldableOp) else made[taken[0]]
+        made |= {Source(index, output): number for output in range(len(unit.results))}
+        if not isinstance(unit, FoldableOp):
+            continue
+        types = [stream_type(stream) for stream in unit.streams_in]
+        found.append(
+            FoldableUnit(
+                name=f"{unit.name} '{node_name(unit) or unit.results[0].name_hint or number}'",
+                options={folding: unit_cost(unit, folding) for folding in unit.foldings()},
+                feeds=tuple(
+                    Feed(made[source], type_.elements, type_.format.word_length)
+                    for source, type_ in zip(taken, types, strict=True)
+                ),
+                follows_input=unit.follows_input,
+                buffered=isinstance(unit, MatrixVectorOp),
+            )
         )
-        for index, unit in enumerate(units)
-    ]
+    return found
 
 
 def default_cycles(units: list[FoldableOp]) -> int:
@@ -110,7 +129,7 @@ class SetFoldingPass(ModulePass):
             fold_graph(op, function, dict(zip(units, choice.foldings, strict=True)))
 
     def _choose(self, function: FuncOp, units: list[FoldableOp]) -> Choice:
-        search = search_units(units)
+        search = search_units(unit_graph(function))
         target = self._target()
         if target is None and self.max_lut is not None:
             return self._within(function, search, self.max_lut)

@@ -7,43 +7,54 @@ import random
 from itertools import product
 
 import pytest
-from qopt_mlir.passes.folding_search import FoldableUnit, Folding, cheapest, fastest
+from qopt_mlir.passes.folding_search import Feed, FoldableUnit, Folding, cheapest, fastest
 from qopt_mlir.qdialect.cost import UnitCost
 from qopt_mlir.qdialect.cost.fifo import fifo_cost
 from qopt_mlir.qdialect.cost.width_converter import converter_cost
 
 
-def random_unit(rnd: random.Random, number: int) -> FoldableUnit:
+def random_unit(rnd: random.Random, number: int, makers: tuple[int, ...]) -> FoldableUnit:
     lanes = rnd.sample([1, 2, 3, 4, 6, 12], 3)
     options = {(a, b): UnitCost(cycles=-(-144 // (a * b)), lut=rnd.randint(1, 300)) for a in lanes for b in lanes}
-    follows = rnd.random() < 0.2
-    return FoldableUnit(f"unit {number}", options, 12, rnd.randint(1, 8), follows, rnd.random() < 0.5)
+    feeds = tuple(Feed(maker, 12, rnd.randint(1, 8)) for maker in makers)
+    return FoldableUnit(f"unit {number}", options, feeds, rnd.random() < 0.2, rnd.random() < 0.5)
+
+
+def random_units(rnd: random.Random) -> list[FoldableUnit]:
+    """A chain, or a fork (two takers of one unit) with a join."""
+    shapes = [[(-1,)], [(-1,), (0,)], [(-1,), (0,), (1,)], [(-1,), (0,), (0, 1)], [(-1,), (0,), (0,), (1, 2)]]
+    return [random_unit(rnd, number, makers) for number, makers in enumerate(rnd.choice(shapes))]
 
 
 def every_choice(units: list[FoldableUnit]) -> list[tuple[int, int, tuple[Folding, ...]]]:
     """(cycles, look-up tables, foldings) of every combination that can be built."""
     found = list[tuple[int, int, tuple[Folding, ...]]]()
     for foldings in product(*(unit.options for unit in units)):
-        total = UnitCost()
-        for number, (unit, folding) in enumerate(zip(units, foldings, strict=True)):
-            total += unit.options[folding]
-            made = foldings[number - 1][1]
-            if number and unit.follows_input and made != folding[0]:
-                break
-            if number and not unit.follows_input:
-                total += converter_cost(12, unit.width, made, folding[0])
-                taken = folding[0]
-                total += fifo_cost(12 // taken, taken * unit.width, 12 // taken) if unit.buffered else UnitCost()
-        else:
-            cycles = max(unit.options[folding].cycles for unit, folding in zip(units, foldings, strict=True))
-            found.append((cycles, total.lut, foldings))
+        costs = [unit.options[folding] for unit, folding in zip(units, foldings, strict=True)]
+        links = [
+            link(feed, unit, foldings[feed.maker][1], folding[0])
+            for unit, folding in zip(units, foldings, strict=True)
+            for feed in unit.feeds
+            if feed.maker >= 0
+        ]
+        if None not in links:
+            lut = sum(cost.lut for cost in costs) + sum(cost.lut for cost in links if cost)
+            found.append((max(cost.cycles for cost in costs), lut, foldings))
     return found
+
+
+def link(feed: Feed, unit: FoldableUnit, made: int, taken: int) -> UnitCost | None:
+    """What stands between two units; None if nothing may and lanes differ."""
+    if unit.follows_input and made != taken:
+        return None
+    fifo = fifo_cost(12 // taken, taken * feed.width, 12 // taken) if unit.buffered else UnitCost()
+    return converter_cost(12, feed.width, made, taken) + fifo
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_search_equals_trying_everything(seed: int) -> None:
     rnd = random.Random(seed)
-    units = [random_unit(rnd, number) for number in range(rnd.randint(1, 3))]
+    units = random_units(rnd)
     choices = every_choice(units)
     for limit in (1, 4, 12, 40, 144):
         best = min((lut for cycles, lut, _ in choices if cycles <= limit), default=None)

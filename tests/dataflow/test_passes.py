@@ -9,17 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qopt_mlir.backends.amaranth.top import element_bytes
-from qopt_mlir.backends.hardware import hardware_top
-from qopt_mlir.backends.simulators.amaranth import simulate_amaranth
-from qopt_mlir.backends.simulators.common import Stimulus
-from qopt_mlir.qdialect.cost import predict_timing
-from qopt_mlir.qdialect.dataflow import hardware_function, unit_graph
-from qopt_mlir.qdialect.formats import BipolarFormat
 from qopt_mlir.qdialect.reference import compile_function
 from xdsl.dialects.builtin import ModuleOp
 
 sys.path.insert(0, str(Path(__file__).parent))
+from hardware_check import check_hardware
 from networks import RandomNetwork, fold_at_random, run_passes
 
 FINISH = "q-insert-width-converters,q-insert-fifos"
@@ -72,24 +66,5 @@ def test_hardware_computes_and_keeps_time_as_predicted(seed: int) -> None:
     module = run_passes(typed, "q-convert-to-dataflow")
     fold_at_random(module, network.rnd)
     module = run_passes(module, "q-insert-width-converters" if seed % 3 == 0 else FINISH)
-    units = unit_graph(hardware_function(module))
-    frames = 6
-    x = network.inputs(frames)
-    expected = np.asarray(compile_function(typed).run_codes({0: x})[0]).reshape(-1)
-    first, last = units[0].input_type, units[-1].result_type
-    size_in, size_out = element_bytes(first.format), element_bytes(last.format)
-    stimulus = Stimulus(
-        beats=x.astype(f"<i{size_in}").reshape(frames * first.beats, -1).view(np.uint8),
-        num_output_beats=frames * last.beats,
-        output_bytes=last.lanes * size_out,
-        output_frame_beats=last.beats,
-        timeout_cycles=5000,
-    )
-    result = simulate_amaranth(hardware_top(module), stimulus)
-    signed = "i" if isinstance(last.format, BipolarFormat) or last.format.signed else "u"
-    assert np.array_equal(result.beats.reshape(-1).view(f"<{signed}{size_out}"), expected), seed
-    timing = predict_timing(units).timing
-    ends = result.output_cycles.reshape(frames, last.beats)[:, -1] - result.input_cycles[0]
-    start = timing.frame_ends[0] - timing.latency
-    assert [int(end) for end in ends] == [timing.frame_end(frame) - start for frame in range(frames)]
-    assert int(ends[0]) == timing.latency
+    x = network.inputs(6)
+    check_hardware(module, x, np.asarray(compile_function(typed).run_codes({0: x})[0]))
