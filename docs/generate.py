@@ -86,7 +86,7 @@ def example(name: str) -> tuple[str, str, str, str]:
 
 def run_qopt(name: str, pipeline: str, text: str) -> str:
     """What `qopt -p PIPELINE` prints for the IR `text`."""
-    output, stdin = io.StringIO(), sys.stdin
+    output, stdin = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), sys.stdin
     sys.stdin = io.StringIO(text)
     try:
         with contextlib.redirect_stdout(output):
@@ -95,7 +95,8 @@ def run_qopt(name: str, pipeline: str, text: str) -> str:
         sys.stdin = stdin
     if status:
         raise SystemExit(f"{name}: the example of its lit file is refused")
-    return output.getvalue()
+    output.flush()
+    return output.buffer.getvalue().decode()
 
 
 def pass_page(info: PassInfo) -> str:
