@@ -12,7 +12,7 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 
 from ..qdialect.cost import predict_timing, total_cost, unit_cost
-from ..qdialect.dataflow import FifoOp, MatrixVectorOp, UnitOp
+from ..qdialect.dataflow import FifoOp, MatrixVectorOp, UnitOp, stream_type
 from ..qdialect.dataflow.graph import check_lanes, hardware_function, unit_graph
 from ..qdialect.errors import node_name
 from ..qdialect.types import element_type
@@ -64,7 +64,7 @@ def _unit_row(unit: UnitOp) -> Data:
     if isinstance(unit, FifoOp):
         row |= {"depth": unit.depth}
     row |= {
-        "input": str(unit.input_type.element_type),
+        "input": ", ".join(str(stream_type(stream).element_type) for stream in unit.streams_in),
         "output": str(unit.result_type.element_type),
         "input_lanes": unit.input_lanes,
         "output_lanes": unit.result_type.lanes,

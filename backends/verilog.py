@@ -10,6 +10,9 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.target import Target
 
+from ..qdialect.cost import refuse_deadlock, unit_network
+from ..qdialect.dataflow import check_lanes, hardware_function, unit_graph
+
 
 def verilog_files(module: ModuleOp, top: str) -> dict[str, str]:
     """File name -> Verilog: the top module `top` first, then one file for each distinct unit."""
@@ -29,4 +32,8 @@ class VerilogTarget(Target):
     top: str = "top"  # name of the top module
 
     def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
+        units = unit_graph(hardware_function(module))
+        if units:
+            check_lanes(units)
+            refuse_deadlock(units, *unit_network(units))
         output.write("\n".join(verilog_files(module, self.top).values()))

@@ -76,9 +76,9 @@ def _take_results(call: CallOp, callee: FuncOp, ranges: Ranges) -> None:
 
 def _analyse_op(op: Operation, ranges: Ranges) -> None:
     if op.operands and op.operands[0] in ranges:
-        moved = stream_interval(op, [ranges[op.operands[0]]])
+        moved = stream_interval(op, [ranges[operand] for operand in op.operands if operand in ranges])
         if moved is not None:
-            ranges[op.results[0]] = moved
+            ranges.update(dict.fromkeys(op.results, moved))
             return
     transfer = transfer_of(op)
     needed = _needed(op)

@@ -50,7 +50,7 @@ DEFAULT_MULTIPLIERS = 64  # PE * SIMD of the largest matrix-vector unit where no
 
 
 def search_units(units: list[UnitOp]) -> list[FoldableUnit]:
-    """What the search needs of each foldable unit of a graph; converters and FIFOs of an earlier folding do not count."""
+    """What the search needs of each foldable unit of a graph; the converters and FIFOs that are there do not count."""
     made: dict[Source, int] = {Source(-1): -1}  # number of the foldable unit that a stream comes from
     found: list[FoldableUnit] = []
     for index, (unit, taken) in enumerate(zip(units, sources(units), strict=True)):

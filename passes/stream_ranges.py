@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which codes the units of a chain can make, element by element; bounds of a stream are those of its frame in a row."""
+"""Which codes the units of a graph can make, element by element; bounds of a stream are those of its frame in a row."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import numpy as np
 from xdsl.ir import Operation
 
 from ..qdialect.dataflow import (
+    AddOp,
     ArgMaxOp,
+    ConcatOp,
     FifoOp,
+    ForkOp,
     FromStreamOp,
     MatrixVectorOp,
     RequantizeOp,
@@ -30,16 +33,23 @@ ONE = Fraction(1)
 
 
 def stream_interval(op: Operation, operands: Sequence[Interval]) -> Interval | None:
-    """The interval of the result of a unit or transfer; None for other ops. No range that the IR states is believed."""
+    """The interval of each result of a unit or transfer; None for other ops. No range that the IR states is believed.
+
+    `operands`: those of the streams (or of the tensor) that the op takes.
+    """
     match op:
         case ToStreamOp():
             return _spread(operands[0], shape_of(op.input), (-1,))
         case FromStreamOp():
             return _spread(operands[0], (prod(shape_of(op.result)),), shape_of(op.result))
-        case FifoOp() | WidthConverterOp():
+        case FifoOp() | WidthConverterOp() | ForkOp():
             return operands[0]
         case MatrixVectorOp():
             return _matrix_vector(op, operands[0])
+        case AddOp():
+            return interval.add(*operands)
+        case ConcatOp():
+            return _concat(op, operands)
         case ThresholdOp():
             return _threshold(op, operands[0])
         case RequantizeOp():
@@ -66,6 +76,19 @@ def _matrix_vector(op: MatrixVectorOp, x: Interval) -> Interval:
     if op.bias_codes is not None:
         sums = interval.add(sums, interval.points(op.bias_codes, sums.scale))
     return _spread(sums, (op.vectors, op.rows), (-1,))
+
+
+def _concat(op: ConcatOp, operands: Sequence[Interval]) -> Interval:
+    pixels = op.result_type.elements // sum(op.channels)
+    scale = min(x.scale for x in operands)
+    parts = [
+        _spread(interval.rescaled(x, scale), (pixels * channels,), (pixels, channels)).map(
+            lambda bound, channels=channels: np.broadcast_to(bound, (pixels, channels))
+        )
+        for x, channels in zip(operands, op.channels, strict=True)
+    ]
+    lo, hi = (np.concatenate(bounds, axis=1).reshape(-1) for bounds in ([x.lo for x in parts], [x.hi for x in parts]))
+    return Interval(lo, hi, scale)
 
 
 def _threshold(op: ThresholdOp, x: Interval) -> Interval:

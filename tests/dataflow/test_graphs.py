@@ -12,6 +12,7 @@ import pytest
 from qopt_mlir.backends.simulators import missing_engine, simulate
 from qopt_mlir.backends.verilog import verilog_files
 from qopt_mlir.passes.fifo_sizing import LEAST_DEPTH
+from qopt_mlir.passes.range_analysis import analyse
 from qopt_mlir.qdialect.cost import predict_timing, total_cost, unit_network
 from qopt_mlir.qdialect.cost.timing import Deadlock, check_progress
 from qopt_mlir.qdialect.dataflow import FifoOp, ForkOp, hardware_function, unit_graph
@@ -45,6 +46,10 @@ def test_passes_keep_every_bit(seed: int) -> None:
     x = graph.inputs(8)
     expected = np.asarray(compile_function(module).run_codes({0: x})[0])
     forked = run_passes(module, "q-insert-forks")
+    (returned,) = hardware_function(forked).body.block.last_op.operands
+    proven = analyse(forked)[returned]
+    assert (proven.lo <= expected).all()
+    assert (expected <= proven.hi).all()
     folded = run_passes(forked, f"q-set-folding,{FINISH}")
     quick = run_passes(folded, f"q-set-folding{{cycles={graph.rnd.randint(24, 200)}}},{FINISH}")
     for variant in (forked, folded, quick, finished(seed)[0]):
@@ -104,6 +109,6 @@ def test_a_shallow_fifo_that_stops_the_graph_is_refused() -> None:
                 check_progress(unit_network(units)[0])
             except Deadlock:
                 refused += 1
-                with pytest.raises(QoptError, match=r"the hardware can stop for ever between dataflow\.fork .* and "):
+                with pytest.raises(QoptError, match=r"the hardware can stop for ever between dataflow\.fork.* and "):
                     predict_timing(units)
     assert refused > 3
