@@ -10,7 +10,7 @@ from ...qdialect.float_formats import floor_log2, value_of
 from ...qdialect.formats import FloatFormat, IntRange, Overflow, Rounding
 from .context import Context
 from .graph import Tensor
-from .numbers import BOOL, FLOAT64, INT64
+from .numbers import BOOL, FLOAT64
 
 _LARGEST_EXPONENT_BITS = 8  # of a float format whose exponents are compared with one by one
 
@@ -73,7 +73,7 @@ def _modulo(out: Context, x: Tensor, word_length: int) -> Tensor:
 def rounded_to_float(out: Context, x: Tensor, format_: FloatFormat, rounding: Rounding, overflow: Overflow) -> Tensor:
     """`x` as the nearest number (or as `rounding` says) of a custom float format, in float64.
 
-    The unit of the last place is looked up in a table by the number of powers of two that |x| reaches.
+    The unit of the last place is the largest of those that go with the powers of two that |x| reaches.
     """
     if format_.exponent_bits > _LARGEST_EXPONENT_BITS:
         what = f"rounding to a float of {format_.exponent_bits} exponent bits has no form in ONNX"
@@ -97,9 +97,12 @@ def _unit(out: Context, x: Tensor, format_: FloatFormat) -> Tensor:
     """Value of the last place of each number: 2^(max(floor(log2 |x|), least exponent) - M)."""
     top = floor_log2(value_of(format_.max_code, format_))
     exponents = np.arange(format_.min_exponent, max(top, format_.min_exponent) + 1)
-    powers = out.plain(np.ldexp(1.0, exponents[1:]), "powers")
+    units, powers = np.ldexp(1.0, exponents - format_.fraction_bits), np.ldexp(1.0, exponents[1:])
+    if not len(powers):
+        return out.plain(units.reshape(()), "unit")
     spread = out.node("Unsqueeze", out.node("Abs", x), out.integers([-1], "axes"), shape=(*x.shape, 1))
-    reached = out.at_least(spread, powers, FLOAT64)
-    count = out.node("ReduceSum", reached, out.integers([-1], "axes"), shape=x.shape, attributes={"keepdims": 0})
-    units = out.plain(np.ldexp(1.0, exponents - format_.fraction_bits), "units")
-    return out.node("Gather", units, out.cast(count, INT64), shape=x.shape)
+    reached = out.at_least(spread, out.plain(powers, "powers"), FLOAT64)
+    candidates = out.node("Mul", reached, out.plain(units[1:], "units"))
+    options = {"keepdims": 0}
+    largest = out.node("ReduceMax", candidates, out.integers([-1], "axes"), shape=x.shape, attributes=options)
+    return out.node("Max", largest, out.number(units[0], x))

@@ -82,7 +82,8 @@ class Operand:
             return operand
         times = factor.numerator if bound(self.range) else 1  # for zeros, the factor may be more than dtype holds
         number = times if dtype == OBJECT else dtype.type(times)
-        return operand.then(lambda x: x * number, scale=scale, range=scaled(self.range, times))
+        # a product of single Python integers is no array
+        return operand.then(lambda x: np.asarray(x * number, dtype), scale=scale, range=scaled(self.range, times))
 
     def with_rank(self, rank: int) -> Operand:
         """Axes of size 1 put in front (behind the frames) up to `rank` axes, as broadcasting means them."""

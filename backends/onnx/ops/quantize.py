@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from ....qdialect.attrs import Array
 from ....qdialect.errors import QoptError
 from ....qdialect.formats import BipolarFormat, FixedFormat, FloatFormat, Overflow, Rounding
 from ....qdialect.q import QuantizeOp, ThresholdOp

@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from xdsl.ir import SSAValue
 
 from ....qdialect import q
-from ....qdialect.formats import IntRange, Rounding
+from ....qdialect.formats import Rounding
 from ....qdialect.q import FloatFunctionOp, QuantizeOp, SoftmaxOp
-from ....qdialect.q.inference import code_range
-from ....qdialect.rounding import round_fraction
-from ....qdialect.types import element_type, fixed_type, integer_format, is_integer_type
+from ....qdialect.types import FixedType, RealType, element_type, fixed_type, integer_format, is_integer_type
+from ..bounds import rounded_range
 from ..node import Node
 from ..registry import importer
 from .normalization import along_axis
@@ -48,16 +45,16 @@ def import_function(node: Node) -> SSAValue:
 
 @importer(*ROUNDINGS)
 def import_rounding(node: Node) -> SSAValue:
-    """Integers are whole numbers already; fixed-point numbers are rounded exactly."""
+    """Integers are whole numbers already; exact numbers are rounded exactly."""
     x, op_type = node.number_operand(0), node.definition.op_type
-    if not is_integer_type(element_type(x)):
+    is_integer = is_integer_type(element_type(x))
+    if not is_integer and not isinstance(element_type(x), RealType):
         return node.emit(ROUNDINGS[op_type](node.float_operand(0)))
-    fraction_bits = integer_format(element_type(x)).fraction_bits
-    if fraction_bits <= 0:
+    if is_integer and integer_format(element_type(x)).fraction_bits <= 0:
         return x
-    rounding, codes = EXACT_ROUNDINGS[op_type], code_range(x)
-    low, high = (round_fraction(Fraction(code, 1 << fraction_bits), rounding) for code in (codes.lo, codes.hi))
-    return node.emit(QuantizeOp(x, fixed_type(IntRange(low, high)), rounding))
+    rounding = EXACT_ROUNDINGS[op_type]
+    range_ = rounded_range(x, rounding)
+    return node.emit(QuantizeOp(x, FixedType(64) if range_ is None else fixed_type(range_), rounding))
 
 
 @importer("Softmax")
