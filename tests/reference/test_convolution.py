@@ -136,9 +136,10 @@ def test_computed_weights(dynamic: str, transposed: bool) -> None:
 
 
 @pytest.mark.parametrize("transposed", [False, True], ids=["conv", "conv_transpose"])
-@pytest.mark.parametrize("limits", [{"BLOCK_BYTES": 1}, {"BLOCK_BYTES": 300, "MOST_WASTE": 0}, {"MOST_WASTE": 99}])
+@pytest.mark.parametrize(
+    "limits", [{"BLOCK_BYTES": 1}, {"BLOCK_BYTES": 300, "MOST_WASTE": 0, "FEW_CHANNELS_WASTE": 0}, {"MOST_WASTE": 99}]
+)
 def test_blocks_do_not_matter(limits: dict[str, int], transposed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolution, "CHANNEL_BYTES", 1)
     for name, limit in limits.items():
         monkeypatch.setattr(convolution, name, limit)
     rng = np.random.default_rng(13)

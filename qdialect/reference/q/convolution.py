@@ -3,7 +3,7 @@
 
 A convolution copies the elements under each tap of the window into a row of a matrix (im2col) and multiplies the
 weights with it; a transposed one multiplies first and adds each tap's row at its place (col2im). No zero between
-strides is ever multiplied. Both work on blocks of frames or rows, so that a matrix has about `BLOCK_BYTES`.
+strides is ever multiplied. Both work on blocks of frames or rows.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from ..registry import Compiled, Kernel, meaning
 from ..values import FLOAT32, Array, Numbers, carrier, hull, product
 from .linear import weighted_range
 
-BLOCK_BYTES = 1 << 22  # of a matrix: about what the caches hold
-CHANNEL_BYTES = 1 << 18  # of a sum that many passes go over
-MOST_WASTE = 1.2  # positions that may be computed for one that is needed
+BLOCK_BYTES = 1 << 21  # of a matrix: it stays in the caches until it is multiplied
+
+# positions that may be computed for one that is needed, if they then are one piece of memory; more where the product
+# of few output channels costs less than the copy
+MOST_WASTE, FEW_CHANNELS_WASTE, FEW_CHANNELS = 1.2, 3.0, 4
 
 Convolve: TypeAlias = Callable[[Array, Array], Array]  # images [F, C, *S] and weights as the op has them
 
@@ -77,18 +79,20 @@ def _conv(op: Convolution) -> Convolve:
     window, groups, positions = op.window, op.groups, shape_of(op.result)[2:]
 
     def convolve(x: Array, weights: Array) -> Array:
-        under, whole = _under_taps(np.ascontiguousarray(_padded(x, window)), window, positions)
         matrices = weights.reshape(groups, len(weights) // groups, -1)
+        waste = MOST_WASTE if matrices.shape[1] > FEW_CHANNELS else FEW_CHANNELS_WASTE
+        under, whole = _under_taps(np.ascontiguousarray(_padded(x, window)), window, positions, waste)
         result = np.empty((len(x), *matrices.shape[:2], prod(whole)), x.dtype)
-        multiply = _channel_by_channel if matrices.shape[1:] == (1, window.num_taps) else _im2col
-        multiply(under, window.rank, matrices, result)
+        _multiply(under, window.rank, matrices, result)
         result = result.reshape(len(x), len(weights), *whole)
         return result[(..., *(slice(size) for size in positions))]
 
     return convolve
 
 
-def _under_taps(x: Array, window: Window, positions: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
+def _under_taps(
+    x: Array, window: Window, positions: tuple[int, ...], most_waste: float
+) -> tuple[Array, tuple[int, ...]]:
     """A view of padded images, [F, C, *kernel, *positions]: what lies under each tap; and the shape of the result.
 
     With strides of one the positions may be [count] instead, those of all rows in one piece of memory, which is much
@@ -99,37 +103,21 @@ def _under_taps(x: Array, window: Window, positions: tuple[int, ...]) -> tuple[A
     whole = (positions[0], *x.shape[3:])
     count = sum((size - 1) * step for size, step in zip(positions, steps, strict=True)) // x.itemsize + 1
     grid, places = (count,), steps[-1:]
-    if max(window.strides) > 1 or count > MOST_WASTE * prod(positions):
+    if max(window.strides) > 1 or count > most_waste * prod(positions):
         whole = grid = positions
         places = [step * stride for step, stride in zip(steps, window.strides, strict=True)]
     shape, strides = (*x.shape[:2], *window.kernel, *grid), (*x.strides[:2], *taps, *places)
     return as_strided(x, shape, strides, writeable=False), whole
 
 
-def _im2col(under: Array, rank: int, matrices: Array, result: Array) -> None:
-    """All channels of a group: products of the weights and a matrix of what lies under the taps."""
+def _multiply(under: Array, rank: int, matrices: Array, result: Array) -> None:
+    """Products of the weights and matrices of what lies under the taps (im2col), block by block."""
     frames, first, (groups, _, depth) = len(under), 2 + rank, matrices.shape
     width = prod(under.shape[first + 1 :])
     for part, rows in _blocks(frames, under.shape[first], groups * depth * width * result.itemsize):
         columns = under[(part, *(slice(None),) * (first - 1), rows)]
         columns = columns.reshape(len(columns), groups, depth, -1)  # copies
         np.matmul(matrices, columns, out=result[part, ..., rows.start * width : rows.stop * width])
-
-
-def _channel_by_channel(under: Array, rank: int, matrices: Array, result: Array) -> None:
-    """One channel a group: what lies under each tap times its number, added up."""
-    grid, images = under.shape[2 + rank :], len(under) * under.shape[1]
-    numbers = np.tile(matrices.reshape(-1, matrices.shape[2]), (len(under), 1)).reshape(images, -1, *(1,) * len(grid))
-    under = under.reshape(images, *under.shape[2:])
-    sums = result.reshape(images, -1)[:, : prod(grid)].reshape(images, *grid)
-    at_once = max(1, CHANNEL_BYTES // (prod(grid) * result.itemsize))
-    for start in range(0, images, at_once):
-        part = slice(start, start + at_once)
-        term = np.empty_like(sums[part])
-        for index, tap in enumerate(np.ndindex(under.shape[1 : 1 + rank])):
-            np.multiply(under[(part, *tap)], numbers[part, index], out=term if index else sums[part])
-            if index:
-                np.add(sums[part], term, out=sums[part])
 
 
 def _taps(window: Window, starts: Sequence[int], counts: Sequence[int]) -> Iterator[tuple[slice, ...]]:
