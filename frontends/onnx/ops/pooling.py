@@ -48,7 +48,7 @@ def average_pool(node: Node, operand: SSAValue) -> SSAValue:
     elements = reduce(np.multiply.outer, counts, np.ones((1, 1), np.int64))
     if not elements.all():
         raise node.error("a window lies wholly in the padding", "pad less than the size of a window")
-    return node.emit(DivOp(sums, node.add_constant(short(elements.astype(np.float32)))))
+    return node.emit(DivOp(sums, node.constant_beside(sums, short(elements.astype(np.float32)))))
 
 
 def pool_window(node: Node, shape: Sequence[int]) -> tuple[Window, Window]:
@@ -91,7 +91,8 @@ def import_lp_pool(node: Node) -> SSAValue:
 def import_global_average_pool(node: Node) -> SSAValue:
     operand = node.number_operand(0)
     sums = ReduceSumOp(operand, _spatial(node), keep_dims=True)
-    return node.emit(DivOp(node.emit(sums), node.add_constant(np.asarray(sums.count, np.float32))))
+    result = node.emit(sums)
+    return node.emit(DivOp(result, node.constant_beside(result, np.asarray(sums.count, np.float32))))
 
 
 @importer("GlobalMaxPool")

@@ -67,7 +67,8 @@ def import_reduce_mean(node: Node) -> SSAValue:
     if not axes:
         return operand
     sums = ReduceSumOp(operand, axes, keeps_dims(node))
-    return node.emit(DivOp(node.emit(sums), node.add_constant(np.asarray(sums.count, np.float32))))
+    result = node.emit(sums)
+    return node.emit(DivOp(result, node.constant_beside(result, np.asarray(sums.count, np.float32))))
 
 
 @importer("ReduceL2")
