@@ -52,3 +52,18 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
   %y, %z = dataflow.fork %x copies 2 loc("Split_0")
   func.return %y : !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>
 }
+
+// -----
+
+// A FIFO that is there keeps its depth, but has to be deep enough.
+// CHECK: error: the hardware can stop for ever between dataflow.fork 's' and dataflow.add 'Add_0': one way is full (dataflow.fifo 'f' holds 2 of 2 beats) while the other still needs beats (dataflow.matrix_vector 'MatMul_0' took 3 and gave 0 beats)
+// CHECK-NEXT: at: node 'Add_0', {{.*}}insert_fifos-invalid.mlir:67:3
+// CHECK-NEXT: mend: deepen the FIFOs on the first way, or remove them and run q-insert-fifos
+func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>) -> !dataflow.stream<!q.fixed<5, 0>, lanes = 1, beats = 4> {
+  %w = q.constant #q.dense<1 : tensor<4x4x!q.fixed<2, 0>>>
+  %s, %t = dataflow.fork %x copies 2
+  %a = dataflow.matrix_vector %s, %w pe 1 simd 1 -> !q.fixed<4, 0> loc("MatMul_0")
+  %f = dataflow.fifo %t depth 2
+  %b = dataflow.add %f, %a -> !q.fixed<5, 0> loc("Add_0")
+  func.return %b : !dataflow.stream<!q.fixed<5, 0>, lanes = 1, beats = 4>
+}

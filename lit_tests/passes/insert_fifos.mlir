@@ -57,3 +57,18 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 2, beat
   func.return %i : !dataflow.stream<!q.ufixed<2, 0>, lanes = 1, beats = 1>
 }
 // CHECK-NOT: dataflow.fifo
+
+// -----
+// A join: the way round the matrix holds beats until the others come; the way through it needs no FIFO before the sum.
+func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>) -> !dataflow.stream<!q.fixed<5, 0>, lanes = 1, beats = 4> {
+  %w = q.constant #q.dense<1 : tensor<4x4x!q.fixed<2, 0>>>
+  %s, %t = dataflow.fork %x copies 2
+  %a = dataflow.matrix_vector %s, %w pe 1 simd 1 -> !q.fixed<4, 0>
+  %b = dataflow.add %t, %a -> !q.fixed<5, 0>
+  func.return %b : !dataflow.stream<!q.fixed<5, 0>, lanes = 1, beats = 4>
+}
+// CHECK:      dataflow.fork %x copies 2
+// CHECK-NEXT: %[[S:.*]] = dataflow.fifo %s depth 2
+// CHECK-NEXT: %a = dataflow.matrix_vector %[[S]]
+// CHECK-NEXT: %[[T:.*]] = dataflow.fifo %t depth 4
+// CHECK-NEXT: %b = dataflow.add %[[T]], %a

@@ -34,3 +34,16 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 2, beat
   func.return %i : !dataflow.stream<!q.ufixed<2, 0>, lanes = 1, beats = 1>
 }
 // CHECK-NOT: dataflow.width_converter
+
+// -----
+// Each input of a join on its own.
+func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 2, beats = 4>) -> !dataflow.stream<!q.fixed<3, 0>, lanes = 4, beats = 2> {
+  %s, %t = dataflow.fork %x copies 2
+  %c = dataflow.width_converter %t lanes 4
+  %b = dataflow.add %s, %c lanes 4 -> !q.fixed<3, 0>
+  func.return %b : !dataflow.stream<!q.fixed<3, 0>, lanes = 4, beats = 2>
+}
+// CHECK:      dataflow.fork %x copies 2
+// CHECK-NEXT: %c = dataflow.width_converter %t lanes 4
+// CHECK-NEXT: %[[S:.*]] = dataflow.width_converter %s lanes 4
+// CHECK-NEXT: dataflow.add %[[S]], %c

@@ -42,3 +42,20 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
 // CYCLES-NEXT: dataflow.arg_max
 // FPS:         dataflow.arg_max
 // BUDGET:      dataflow.arg_max
+
+// -----
+// Around a join: the sum takes the lanes that the matrix makes, so that no converter is needed.
+func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>) -> !dataflow.stream<!q.fixed<5, 0>, lanes = 1, beats = 4> {
+  %w = q.constant #q.dense<1 : tensor<4x4x!q.fixed<2, 0>>>
+  %s, %t = dataflow.fork %x copies 2
+  %f = dataflow.fifo %t depth 9
+  %a = dataflow.matrix_vector %s, %w pe 1 simd 1 -> !q.fixed<4, 0>
+  %b = dataflow.add %f, %a -> !q.fixed<5, 0>
+  func.return %b : !dataflow.stream<!q.fixed<5, 0>, lanes = 1, beats = 4>
+}
+// CHECK:       %s, %t = dataflow.fork %x copies 2
+// CHECK-NEXT:  %a = dataflow.matrix_vector %s, %w pe [[PE:[0-9]+]] simd [[PE]] -> !q.fixed<4, 0>
+// CHECK-NEXT:  %b = dataflow.add %t, %a -> !q.fixed<5, 0>
+// CYCLES:      dataflow.fork
+// FPS:         dataflow.fork
+// BUDGET:      dataflow.fork

@@ -130,6 +130,8 @@ def _path_text(units: Sequence[UnitOp], owners: Sequence[int], path: Sequence[Wa
         unit = units[owners[stage.stage]]
         held = f"took {stage.taken} and gave {stage.given} beats"
         if isinstance(unit, FifoOp):
+            if stage.taken == stage.given:
+                continue
             held = f"holds {stage.taken - stage.given} of {unit.depth} beats"
         texts[owners[stage.stage]] = f"{_name(unit)} {held}"
     return ", ".join(texts.values()) or "no unit between"
