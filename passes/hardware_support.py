@@ -80,9 +80,6 @@ def unit_refusal(op: Operation) -> Refusal | None:
         mend = "hardware adds and multiplies with constants only; branches that join have no unit yet"
         return Refusal(op, f"{op.name} of two computed tensors has no hardware unit", mend)
     match op:
-        case ThresholdOp() if prod(shape_of(op.input)[op.axis + 1 :]) > 1 and shape_of(op.thresholds)[0] > 1:
-            mend = "in hardware the channels are the last axis: transpose the network to channels last"
-            return Refusal(op, f"q.threshold has its channels along axis {op.axis}", mend)
         case ThresholdOp() | QuantizeOp() | ReshapeOp():
             return None
         case MatMulOp():
