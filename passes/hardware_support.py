@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
 from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
@@ -18,7 +19,6 @@ from ..qdialect.q import (
     ArithmeticOp,
     BatchNormOp,
     ClipOp,
-    ConstantOp,
     DivOp,
     MatMulOp,
     MoveOp,
@@ -205,11 +205,14 @@ def _number_refusal(op: Operation) -> Refusal:
 
 def _linear_refusal(op: Operation) -> Refusal:
     """Of a matrix product or convolution, whose operands are not all integers."""
-    if any(is_f32(element_type(value)) and isinstance(value.owner, ConstantOp) for value in op.operands):
+    weights = [constant.array for value in op.operands if (constant := constant_of(value)) is not None]
+    floats = [array for array in weights if array.dtype == np.float32]
+    if any((array != np.rint(array)).any() for array in floats):
         return Refusal(op, f"the weights of {op.name} are float32", "quantise the weights before export")
     raw = sorted({name for operand in op.operands for name in _float_inputs(operand)})
     if raw:
-        formats = " ".join(f"--input-format '{name}: fixed<16, 10>'" for name in raw)
+        example = "uint<8>" if floats else "fixed<16, 10>"  # whole numbers as weights: an integer network
+        formats = " ".join(f"--input-format '{name}: {example}'" for name in raw)
         names = " and ".join(f"'{name}'" for name in raw)
         reach = f"input {names} reaches" if len(raw) == 1 else f"inputs {names} reach"
         return Refusal(op, f"{reach} {op.name} without a quantiser", f"give {formats}")

@@ -80,3 +80,13 @@ func.func @main(%x: tensor<1x1xf32>) -> tensor<1x1xf32> {
 // CHECK-NEXT: the weights of q.matmul are float32, 2 ops; quantise the weights before export; at node 'MatMul_0', {{.*}}; node 'MatMul_3',
 // CHECK-NEXT: q.add of two computed tensors has no hardware unit, node 'Add_2', {{.*}}; hardware adds and multiplies with constants only
 // CHECK-NEXT: mend: see each line
+
+// -----
+// Whole numbers as weights belong to a network of integers: its input is what lacks a format.
+func.func @main(%x: tensor<1x1xf32> {q.name = "x"}) -> tensor<1x1xf32> {
+  %w = q.constant #q.dense<[[3.0]] : tensor<1x1xf32>>
+  %0 = q.matmul %x, %w : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32>
+  func.return %0 : tensor<1x1xf32>
+}
+// CHECK:      error: input 'x' reaches q.matmul without a quantiser
+// CHECK:      mend: give --input-format 'x: uint<8>'
