@@ -104,7 +104,7 @@ class InsertFifosPass(ModulePass):
         function = hardware_function(op)
         units = unit_graph(function)
         check_lanes(units)
-        new = {_insert(unit, number): len(unit.streams_in) > 1 for unit, number in _places(units)}
+        new: dict[UnitOp, bool] = {_insert(unit, number): len(unit.streams_in) > 1 for unit, number in _places(units)}
         if not new:
             if units:
                 refuse_deadlock(units, *unit_network(units))

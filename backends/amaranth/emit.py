@@ -42,9 +42,9 @@ def emit_verilog(
         modules[unit_name] = texts.setdefault(text, f"{top_name}_{unit_name}")
     named = list(zip(legal, (unit for _, unit in units), strict=True))
     top = AxiStreamTop(units=named, output_beats=output_beats, sources=sources, modules=modules)
-    sources = [text.replace(f"\\{_PLACEHOLDER}", f"\\{module}") for text, module in texts.items()]
-    sources.append(rtlil.convert(top, name=top_name, emit_src=False))
-    verilog = _split_modules(_convert_rtlil_text("\n".join(sources), strip_internal_attrs=True))
+    rtlil_texts = [text.replace(f"\\{_PLACEHOLDER}", f"\\{module}") for text, module in texts.items()]
+    rtlil_texts.append(rtlil.convert(top, name=top_name, emit_src=False))
+    verilog = _split_modules(_convert_rtlil_text("\n".join(rtlil_texts), strip_internal_attrs=True))
     if top_name not in verilog:
         raise QoptError(f"'{name}' is a Verilog keyword, no name of a module", mend="give another --name")
     return {f"{module}.v": verilog[module] for module in [top_name, *texts.values()]}

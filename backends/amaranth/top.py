@@ -196,6 +196,5 @@ def _check_streams(units: Sequence[tuple[str, Unit]], sources: Sequence[Sequence
             sent = source.outputs[output]
             message = f"unit '{a}' sends {sent[1]} lanes of {sent[0]}, unit '{b}' takes {lanes} lanes of {format}"
             require(sent == (format, lanes), _WHERE, message, "put a width converter or a threshold unit between them")
-    require(first is not None, _WHERE, "no unit takes the input", "give it to one")
-    assert first is not None
+    assert first is not None, "some unit takes the input"
     return first, rest[0]

@@ -124,12 +124,12 @@ def simulate(network: Network, *, frame_interval: int = 0, max_frames: int | Non
     if max_frames is None:
         max_frames = max(8, MAX_WORK // (sum(network.beats) + _FRAME_WORK * len(network.beats)))
     run = _Run(network, frame_interval)
-    seen: dict[tuple[object, ...], int] = {}
+    ends, seen = run.ends, dict[tuple[object, ...], int]()
     interval: Fraction | None = None
     period = 0
     while interval is None:
         run.frame()
-        ends, state = run.ends, run.state()
+        state = run.state()
         if state in seen:
             period = len(ends) - seen[state]
             interval = Fraction(ends[-1] - ends[-1 - period], period)

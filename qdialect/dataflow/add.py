@@ -77,7 +77,8 @@ class AddOp(FoldableOp):
         return [(lanes, lanes) for lanes in divisors(self.input_type.elements)]
 
     def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> AddOp:
-        return AddOp(*inputs, self.result_type.element_type, lanes=folding[1], range=self.range)
+        lhs, rhs = inputs
+        return AddOp(lhs, rhs, self.result_type.element_type, lanes=folding[1], range=self.range)
 
     @classmethod
     def parse(cls, parser: Parser) -> AddOp:
