@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto, TensorProto, TypeProto, helper
@@ -12,13 +13,18 @@ from .loader import first_line, node_of
 from .model import STANDARD_DOMAIN, Model, NodeDefinition, TensorInfo
 
 
+# attributes whose unknown values the definitions would take for the first of these
+CHOICES = {("Gelu", "approximate"): ("none", "tanh")}
+
+
 def has_body(definition: NodeDefinition, opsets: Mapping[str, int]) -> bool:
     """True if the standard defines the op by other ops."""
     schema = _schema(definition, opsets)
     return schema is not None and (schema.has_function or schema.has_context_dependent_function)
 
 
-def _schema(definition: NodeDefinition, opsets: Mapping[str, int]) -> onnx.defs.OpSchema | None:
+def _schema(definition: NodeDefinition, opsets: Mapping[str, int]) -> Any | None:
+    """The `onnx.defs.OpSchema` (whose type stubs lack what is used here) of an op of the standard."""
     if definition.domain != STANDARD_DOMAIN:
         return None
     try:
@@ -35,6 +41,10 @@ def expansion(definition: NodeDefinition, model: Model, inputs: Mapping[int, Ten
     """
     schema = _schema(definition, model.opsets)
     assert schema is not None
+    for (op_type, name), values in CHOICES.items():
+        value = definition.attributes.get(name, values[0])
+        if op_type == definition.op_type and value not in values:
+            raise ValueError(f"{name} is '{value}', not one of {', '.join(values)}")
     types = [_type_proto(inputs.get(index)) for index in range(len(definition.inputs))]
     try:
         function = _function(schema, definition, types, model.opsets[STANDARD_DOMAIN])
@@ -60,9 +70,7 @@ def expansion(definition: NodeDefinition, model: Model, inputs: Mapping[int, Ten
     return Model(model.file, opsets, formals, outputs, {}, tuple(nodes), {})
 
 
-def _function(
-    schema: onnx.defs.OpSchema, definition: NodeDefinition, types: list[TypeProto], opset: int
-) -> FunctionProto:
+def _function(schema: Any, definition: NodeDefinition, types: list[TypeProto], opset: int) -> FunctionProto:
     """The body written for the newest op set that is not newer than the model's; else the oldest there is."""
     if schema.has_function:
         version = _nearest(schema.function_opset_versions, opset)

@@ -24,6 +24,14 @@ KINDS = ("node", "simple", "pytorch-operator", "pytorch-converted")
 RELATIVE, ABSOLUTE = 1e-3, 1e-5  # at least what float32 functions of two libraries differ by
 _EXPANDED = re.compile(r"_expanded(_ver\d+)?$")
 
+# cases for which onnx before 1.20 states a wrong result, corrected since: 0 / 0, and int8 that wraps
+CORRECTED = (
+    "test_l2normalization_axis_0",
+    "test_qlinearmatmul_2D_int8_float32",
+    "test_qlinearmatmul_3D_int8_float32",
+)
+IS_OLD = tuple(map(int, onnx.__version__.split(".")[:2])) < (1, 20)
+
 # class of reasons: what its messages say
 REASONS = {
     "element type": r"element type|cast to ONNX type|of type \w+ is not supported|codes of type|zero point of type",
@@ -67,6 +75,8 @@ def cases() -> Iterator[Case]:
         warnings.simplefilter("ignore")  # the package computes infinities on purpose
         tests = [test for kind in KINDS for test in load_model_tests(kind=kind)]
     for test in tests:
+        if IS_OLD and test.name in CORRECTED:
+            continue
         model = test.model if test.model is not None else onnx.load(Path(test.model_dir) / "model.onnx")
         given = test.data_sets if test.data_sets is not None else _stored(Path(test.model_dir), model)
         data = [([_array(x) for x in inputs], [_array(x) for x in outputs]) for inputs, outputs in given]

@@ -60,6 +60,11 @@ def test_composite(case: str) -> None:
         np.testing.assert_allclose(run(module, x)[0], expected(proto, x)[0], rtol=1e-5, atol=1e-6)
 
 
+def test_a_form_that_the_definition_does_not_know() -> None:
+    with pytest.raises(QoptError, match="approximate is 'other', not one of none, tanh"):
+        import_onnx(model([op("Gelu", "x", approximate="other")], opset=20).SerializeToString())
+
+
 def test_the_parts_carry_the_name_of_the_whole() -> None:
     module = imported(model([op("Gelu", "x", name="/act/Gelu")], opset=20))
     assert {"div", "erf", "add", "mul"} == set(op_names(module))

@@ -33,8 +33,10 @@ from .logic import negated
 SHORT_INTEGERS = (FixedType(4), UFixedType(4), FixedType(2), UFixedType(2))
 FLOAT, DOUBLE = 1, 11  # TensorProto.DataType
 BOOL = 9
-INTEGERS = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 12: "uint32", 13: "uint64"}
-INTEGERS |= {21: "uint4", 22: "int4", 25: "uint2", 26: "int2"}
+INTEGERS = {
+    **{2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 12: "uint32", 13: "uint64"},
+    **{21: "uint4", 22: "int4", 25: "uint2", 26: "int2"},
+}
 _DTYPES = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
 
 

@@ -18,7 +18,8 @@ from ..registry import importer
 def import_mat_mul(node: Node) -> SSAValue:
     if not node.shape(0) or not node.shape(1):
         raise node.error("an operand is a single number, not a matrix", "multiply with Mul, or reshape it")
-    return node.emit(MatMulOp(*node.matching_operands(0, 1)))
+    lhs, rhs = node.matching_operands(0, 1)
+    return node.emit(MatMulOp(lhs, rhs))
 
 
 @importer("Gemm")
@@ -28,8 +29,8 @@ def import_gemm(node: Node) -> SSAValue:
     if not (math.isfinite(alpha) and math.isfinite(beta)):
         raise node.error("alpha or beta is not finite", "export the model again")
     flags = ("transA", "transB")
-    matrices = [_matrix(node, index, value, flags[index]) for index, value in enumerate(node.matching_operands(0, 1))]
-    result = node.emit(MatMulOp(*matrices))
+    lhs, rhs = (_matrix(node, i, value, flags[i]) for i, value in enumerate(node.matching_operands(0, 1)))
+    result = node.emit(MatMulOp(lhs, rhs))
     if alpha != 1:
         result = node.emit(MulOp(result, node.constant_beside(result, np.asarray(alpha, np.float32))))
     if not node.has_input(2) or beta == 0:
