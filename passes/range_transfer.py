@@ -161,12 +161,17 @@ def _move(op: MoveOp, operands: Sequence[Interval]) -> Interval:
     scaled = [interval.rescaled(operand, scale) for operand in operands]
     low = op.move(*(_spread(x.lo, shape) for x, shape in zip(scaled, shapes, strict=True)))
     high = op.move(*(_spread(x.hi, shape) for x, shape in zip(scaled, shapes, strict=True)))
-    return _in_type(op.result, Interval(low, high, scale))
+    return _in_type(op.result, Interval(_least(low), _least(high), scale))
 
 
 def _spread(bound: Array, shape: tuple[int, ...]) -> Array:
     """`bound` for each element of a tensor; one bound may have any number of axes, a scalar has none."""
     return np.broadcast_to(bound.reshape(()) if bound.size == 1 else bound, shape)
+
+
+def _least(bound: Array) -> Array:
+    """The bound without repetitions: the axes along which it is broadcast get size 1."""
+    return bound[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in bound.strides)]
 
 
 @transfer(MaxPoolOp)
