@@ -146,7 +146,9 @@ def moved_through(view: MoveOp, array: Array) -> Array:
     if array.size == 1:
         return array.reshape(())
     (operand,) = view.operands
-    return least_broadcast(view.move(np.broadcast_to(array, shape_of(operand))))
+    places = np.arange(array.size).reshape(array.shape)  # moved instead of Fractions, which are slow to compare
+    moved = least_broadcast(view.move(np.broadcast_to(places, shape_of(operand))))
+    return least_broadcast(array.reshape(-1)[moved])
 
 
 def least_broadcast(array: Array) -> Array:
