@@ -12,7 +12,6 @@ from onnx import AttributeProto, FunctionProto, NodeProto, TensorProto, TypeProt
 from .loader import first_line, node_of
 from .model import STANDARD_DOMAIN, Model, NodeDefinition, TensorInfo
 
-
 # attributes whose unknown values the definitions would take for the first of these
 CHOICES = {("Gelu", "approximate"): ("none", "tanh")}
 

@@ -472,3 +472,17 @@ def test_external_data(tmp_path: Path) -> None:
     error = refusal(tmp_path / "net.onnx")
     assert "external data of the model cannot be read" in error.what
     assert error.where == "net.onnx"
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_external_data_stay_in_the_folder_of_the_model(relative: bool, tmp_path: Path) -> None:
+    proto = model([op("MatMul", "x w")], {"w": W})
+    (tmp_path / "data.bin").write_bytes(W.astype(np.float32).tobytes())
+    (tmp_path / "folder").mkdir()
+    location = "../data.bin" if relative else str(tmp_path / "data.bin")
+    tensor = proto.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)
+    (tmp_path / "folder" / "net.onnx").write_bytes(proto.SerializeToString())
+    assert "external data of the model cannot be read" in refusal(tmp_path / "folder" / "net.onnx").what
