@@ -133,9 +133,7 @@ def _rigid(
                 cycle = local + delay
                 if cycle >= offered:
                     break
-                local = offered - delay
-                if following < local:
-                    local = following
+                local = min(offered - delay, following)
             for side in taken_inputs:
                 sides[side][1].append(cycle)
                 before[side] = cycle
