@@ -32,6 +32,7 @@ from ..types import (
     element_type,
     integer_format,
     is_f32,
+    is_integer_type,
     shape_of,
 )
 from .base import AnyTensor, IntegerTensor, QOp, tensor
@@ -124,8 +125,8 @@ class ThresholdOp(QOp):
 
     `code = base + #{k : x >= T[c][k]}`, or `base + B - #{...}` in channels c that `descending` flags with 1 (a
     falling function). c is the index along `axis` of `input`, by default the last; one row of thresholds serves all
-    channels. A `!q.bipolar` result has one threshold, and gives -1 or +1. Exact; replaces scale, bias, activation and
-    quantiser (FINN, 2017).
+    channels. A `!q.bipolar` result has one threshold, and gives -1 or +1. Integers meet integer thresholds, f32 and
+    real numbers such of their own type. Exact; replaces scale, bias, activation and quantiser (FINN, 2017).
     ```mlir
     %y = q.threshold %a, %t base -1 : tensor<1x64x!q.fixed<11, 0>>, tensor<64x2x!q.fixed<11, 0>>
         -> tensor<1x64x!q.fixed<2, 0>>
@@ -133,8 +134,8 @@ class ThresholdOp(QOp):
     """
 
     name = "q.threshold"
-    input = operand_def(IntegerTensor)
-    thresholds = operand_def(IntegerTensor)
+    input = operand_def(AnyTensor)
+    thresholds = operand_def(AnyTensor)
     descending = opt_operand_def(IntegerTensor)
     base_attr = prop_def(IntegerAttr.constr(i64), prop_name="base")
     axis_attr = opt_prop_def(IntegerAttr.constr(i64), prop_name="axis")
@@ -156,11 +157,11 @@ class ThresholdOp(QOp):
         descending: SSAValue | None = None,
         axis: int | None = None,
     ):
-        last = axis is None or axis == len(shape_of(input)) - 1
+        named = axis is not None and axis != len(shape_of(input)) - 1
         super().__init__(
             operands=[input, thresholds, descending],
             result_types=[tensor(element_type, shape_of(input))],
-            properties={"base": IntegerAttr(base, i64), "axis": None if last else IntegerAttr(axis, i64)},
+            properties={"base": IntegerAttr(base, i64), "axis": IntegerAttr(axis or 0, i64) if named else None},
         )
 
     @property
@@ -183,7 +184,18 @@ class ThresholdOp(QOp):
         """Codes that the result can take."""
         return threshold_range(self)
 
+    def infer_types(self) -> Sequence[QTensor]:
+        """Which type holds the codes is the user's choice."""
+        return [tensor(element_type(self.result), shape_of(self.input))]
+
     def verify_(self) -> None:
+        types = [element_type(value) for value in (self.input, self.thresholds)]
+        if not all(is_integer_type(type_) for type_ in types) and (
+            types[0] != types[1] or isinstance(types[0], FloatType)
+        ):
+            raise self.fault(
+                f"compares integers, f32 or real numbers with such thresholds, not {' with '.join(map(str, types))}"
+            )
         if shape_of(self.input) != shape_of(self.result):
             raise self.fault(f"keeps shape {list(shape_of(self.input))}, not {list(shape_of(self.result))}")
         rank = len(shape_of(self.input))

@@ -205,7 +205,8 @@ THRESHOLD_INPUTS = [FixedType(9, 0), FixedType(20, 3), FixedType(40, 0), FixedTy
 @pytest.mark.parametrize("input_type", THRESHOLD_INPUTS, ids=str)
 @pytest.mark.parametrize("levels", [1, 3, 15, 200])
 @pytest.mark.parametrize("rows", [1, 4])
-def test_threshold(input_type: FixedType, levels: int, rows: int) -> None:
+@pytest.mark.parametrize("axis", [0, 1])
+def test_threshold(input_type: FixedType, levels: int, rows: int, axis: int) -> None:
     """Compared one by one, from a table, by search, and with Python integers, as types and levels ask for."""
     rng = np.random.default_rng(levels + rows)
     wider = FixedType(input_type.format.word_length + 4, input_type.format.fraction_bits)
@@ -215,7 +216,7 @@ def test_threshold(input_type: FixedType, levels: int, rows: int) -> None:
     codes[0] = np.clip(thresholds[0, levels // 2], input_type.format.code_range.lo, input_type.format.code_range.hi)
     for flags in (None, np.zeros(rows, int), rng.integers(0, 2, rows)):
         plan = compiled(
-            [TensorType(input_type, [2, 4])],
+            [TensorType(input_type, [2, 4] if axis else [4, 2])],
             lambda x, flags=flags: [
                 ThresholdOp(
                     x,
@@ -223,12 +224,15 @@ def test_threshold(input_type: FixedType, levels: int, rows: int) -> None:
                     FixedType(10, 0),
                     -5,
                     None if flags is None else constant(flags, UFixedType(1, 0)),
+                    axis,
                 ).result
             ],
         )
         count = (codes[..., None] >= thresholds).sum(axis=-1)
         falls = np.zeros(rows, int) if flags is None else flags
-        assert np.array_equal(plan.run_codes({0: codes})[0], np.where(falls, levels - count, count) - 5)
+        expected = np.where(falls, levels - count, count) - 5
+        given, expected = (array if axis else array.swapaxes(1, 2) for array in (codes, expected))
+        assert np.array_equal(plan.run_codes({0: given})[0], expected)
 
 
 def test_threshold_to_bipolar() -> None:
