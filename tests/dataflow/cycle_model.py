@@ -22,7 +22,6 @@ class CycleModel:
         self.pipes = [[False] * getattr(stage, "latency", 0) for stage, _, _ in self.stages]
         self.done = [set[int]() for _ in self.stages]
         self.moved: list[list[int]] = [[] for _ in network.beats]  # cycles in which beats moved, by channel
-        self.most = [0] * len(self.stages)
         self.offering = False
         self.cycle = 0
 
@@ -109,8 +108,6 @@ class CycleModel:
             if isinstance(stage, Fork):
                 taken = {branch for branch, channel in enumerate(outputs) if moved[channel]}
                 self.done[i] = set() if moved[inputs[0]] else self.done[i] | taken
-            elif isinstance(stage, Buffer):
-                self.most[i] = max(self.most[i], len(self.moved[inputs[0]]) - len(self.moved[outputs[0]]))
 
 
 def random_stage(rnd: random.Random, beats: int) -> Stage:
