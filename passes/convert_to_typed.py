@@ -33,6 +33,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
 from ..qdialect.errors import QoptError
+from ..qdialect.formats import IntRange
 from ..qdialect.q import (
     AddOp,
     BatchNormOp,
@@ -45,10 +46,12 @@ from ..qdialect.q import (
     QOp,
     QuantizeOp,
     SubOp,
+    ThresholdOp,
 )
 from ..qdialect.q.inference import constant_of
-from ..qdialect.types import element_type, integer_format, is_f32, is_integer_type
-from .rewriting import at, fixed_constant, real_constant, values_of
+from ..qdialect.rounding import least_codes
+from ..qdialect.types import element_type, fixed_type, integer_format, is_f32, is_integer_type
+from .rewriting import at, constant, fixed_constant, real_constant, values_of
 
 _PRODUCTS = (MatMulOp, Convolution)  # float32 weights keep these in float32, unless they are whole numbers
 _LARGEST_WHOLE = 2.0**53
@@ -117,6 +120,9 @@ class _Conversion:
             raise QoptError(f"{op.name} has a constant that is infinite or NaN", op, "give it finite constants")
         if isinstance(op, BatchNormOp):
             return value  # the parameters of a batch normalisation are exact numbers as they are
+        if isinstance(op, ThresholdOp) and (codes := self._threshold_codes(op)) is not None:
+            Rewriter.insert_op(codes, InsertPoint.before(op))
+            return codes.result
         if (fraction_bits := self._whole_codes(op, value)) is not None:
             whole = fixed_constant(values_of(attribute), fraction_bits)
             whole.result.name_hint = value.name_hint
@@ -128,6 +134,17 @@ class _Conversion:
             Rewriter.insert_op(new, InsertPoint.after(value.owner))  # pyright: ignore[reportArgumentType]
             self.constants[value] = new.result
         return self.constants[value]
+
+    def _threshold_codes(self, op: ThresholdOp) -> ConstantOp | None:
+        """Float32 thresholds of integer codes as such codes: a code reaches a threshold if it reaches its ceiling."""
+        type_, attribute = element_type(self.exact.get(op.input, op.input)), constant_of(op.thresholds)
+        if attribute is None or not is_integer_type(type_):
+            return None
+        format_ = integer_format(type_)
+        codes = least_codes(attribute.array, format_)
+        whole = constant(codes, fixed_type(IntRange(int(codes.min()), int(codes.max())), format_.fraction_bits))
+        whole.result.name_hint = op.thresholds.name_hint
+        return whole
 
     def _whole_codes(self, op: Operation, value: SSAValue) -> int | None:
         """The fraction bits with which a float32 constant is one of integer codes, beside a fixed-point operand.

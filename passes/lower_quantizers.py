@@ -30,10 +30,11 @@ from xdsl.passes import ModulePass
 from ..qdialect.q import QuantizeOp
 from ..qdialect.types import element_type, integer_format
 from .lower_quantizers_to_multiply_shift import cheapest_requantizer, requantizer_ops
-from .lower_quantizers_to_thresholds import MAX_LEVELS, check_levels, threshold_ops, thresholds_of
+from .lower_quantizers_to_thresholds import MAX_LEVELS, check_levels, thresholds_of
 from .lower_tails import lower_tails
 from .quantizer_cost import thresholds_area
 from .tail import NoTail, QuantizerTail
+from .threshold_tails import lower_threshold_tails, threshold_ops
 
 
 def cheaper_ops(op: QuantizeOp, tail: QuantizerTail, max_levels: int) -> list[Operation] | None:
@@ -61,4 +62,5 @@ class LowerQuantizersPass(ModulePass):
     max_levels: int = 255  # no more thresholds than this
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        lower_threshold_tails(op)
         lower_tails(op, lambda quantizer, tail: cheaper_ops(quantizer, tail, self.max_levels))

@@ -12,6 +12,7 @@ After:
 Exact: threshold k is the least code of %a that gives k or more, from a closed form in rationals for each rounding.
 Needs: constants that differ along one axis at most, behind an integer value.   Keeps: type and every output bit.
 Leaves: quantisers from float32, those that wrap, and more than `max-levels` thresholds (remark).
+A q.threshold of real numbers becomes one of the integer codes in front of them in the same way.
 A threshold that no reachable code decides becomes part of `base`, or goes.
 """
 
@@ -20,19 +21,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
-from ..qdialect.formats import IntRange
-from ..qdialect.q import QuantizeOp, ThresholdOp
-from ..qdialect.types import BipolarType, UFixedType, element_type, fixed_type, integer_format
+from ..qdialect.q import QuantizeOp
 from .lower_tails import lower_tails
-from .rewriting import constant
 from .tail import NoTail, QuantizerTail
 from .threshold_math import Thresholds, tail_thresholds
+from .threshold_tails import lower_threshold_tails, one_row, threshold_ops
 
 MAX_LEVELS = 4095  # finding more takes memory, and nobody wants them
 
@@ -45,31 +43,7 @@ def check_levels(tail: QuantizerTail, max_levels: int) -> None:
 
 def thresholds_of(tail: QuantizerTail) -> Thresholds:
     """The thresholds of a tail, one row if all channels agree."""
-    found = tail_thresholds(tail.function, tail.amin, tail.amax)
-    table, falls = found.table, found.descending
-    if bool((table == table[:1]).all()) and bool((falls == falls[0]).all()):
-        return Thresholds(table[:1], falls[:1], found.base)
-    return found
-
-
-def threshold_ops(op: QuantizeOp, tail: QuantizerTail, thresholds: Thresholds) -> list[Operation]:
-    """The ops that replace the quantiser; the last gives its result."""
-    result = element_type(op.result)
-    highest = 0 if isinstance(result, BipolarType) else integer_format(result).code_range.hi  # bipolar counts from -1
-    if thresholds.base == highest:  # a constant; the one threshold must not count beyond the type
-        thresholds = Thresholds(np.array([[tail.amin.min()]], dtype=object), np.array([False]), highest - 1)
-    type_, table = element_type(tail.source), thresholds.table
-    needed = IntRange(int(table.min()), int(table.max()))
-    if isinstance(type_, BipolarType) or needed not in integer_format(type_).code_range:
-        format_ = integer_format(type_)
-        type_ = fixed_type(needed.hull(format_.code_range), format_.fraction_bits)
-    rows, flags = constant(table, type_), constant(thresholds.descending.astype(np.int64), UFixedType(1))
-    rows.result.name_hint, flags.result.name_hint = "thresholds", "descending"
-    falls = bool(thresholds.descending.any())
-    descending = flags.result if falls else None
-    axis = tail.axis if len(table) > 1 else None
-    new = ThresholdOp(tail.source, rows.result, result, thresholds.base, descending, axis)
-    return [rows, flags, new] if falls else [rows, new]
+    return one_row(tail_thresholds(tail.function, tail.amin, tail.amax))
 
 
 @dataclass(frozen=True)
@@ -85,4 +59,5 @@ class LowerQuantizersToThresholdsPass(ModulePass):
             check_levels(tail, min(self.max_levels, MAX_LEVELS))
             return threshold_ops(quantizer, tail, thresholds_of(tail))
 
+        lower_threshold_tails(op)
         lower_tails(op, lower)

@@ -44,12 +44,12 @@ def _lower(
         return None
     if new is None:
         return None
-    _replace(op, new)
+    replace_tail(op, new)
     behind_quantizer = isinstance(tail.source.owner, QuantizeOp)
     return new[-1] if behind_quantizer and isinstance(new[-1], QuantizeOp) else None
 
 
-def _replace(op: QuantizeOp, new: Sequence[Operation]) -> None:
+def replace_tail(op: Operation, new: Sequence[Operation]) -> None:
     rewriter, type_ = Rewriter(), element_type(op.result)
     for item in new:
         rewriter.insert_op(at(item, op), InsertPoint.before(op))

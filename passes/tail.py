@@ -30,14 +30,13 @@ class NoTail(Exception):
 
 
 @dataclass(frozen=True)
-class QuantizerTail:
-    """A quantiser as a function of the codes of `source`, for each of its channels (along `axis`), or one for all.
+class TailSource:
+    """The integer value at which a tail begins, and the codes of it that reach the tail, proven.
 
-    `amin`, `amax`: the codes that reach it, object arrays [C] of ints, proven.
+    `amin`, `amax`: for each channel along `axis`, or one for all: object arrays [C] of ints.
     """
 
     source: SSAValue
-    function: Tail
     amin: Array
     amax: Array
     axis: int
@@ -45,6 +44,13 @@ class QuantizerTail:
     def spread(self, numbers: Array) -> Array:
         """One number a channel in the shape that broadcasts to the source."""
         return numbers.reshape(-1, *(1,) * (len(shape_of(self.source)) - 1 - self.axis))
+
+
+@dataclass(frozen=True)
+class QuantizerTail(TailSource):
+    """A quantiser as a function of the codes of `source`, for each of its channels, or one for all."""
+
+    function: Tail
 
     @property
     def least_code(self) -> int:
@@ -83,7 +89,7 @@ class _Step:
 
 
 @dataclass(frozen=True)
-class _Clipped:
+class Clipped:
     """`clip(slope * a + offset, low, high)`: object arrays [C] of Fractions."""
 
     slope: Array
@@ -91,7 +97,7 @@ class _Clipped:
     low: Array
     high: Array
 
-    def then(self, step: _Step) -> _Clipped:
+    def then(self, step: _Step) -> Clipped:
         slope, offset, low, high = self.slope, self.offset, self.low, self.high
         if step.factor is not None:
             slope, offset = slope * step.factor, offset * step.factor
@@ -103,7 +109,7 @@ class _Clipped:
             low, high = np.maximum(low, step.minimum), np.maximum(high, step.minimum)
         if step.maximum is not None:
             low, high = np.minimum(low, step.maximum), np.minimum(high, step.maximum)
-        return _Clipped(slope, offset, low, high)
+        return Clipped(slope, offset, low, high)
 
 
 def recognise(op: QuantizeOp, ranges: Ranges) -> QuantizerTail:
@@ -112,24 +118,36 @@ def recognise(op: QuantizeOp, ranges: Ranges) -> QuantizerTail:
         raise NoTail(f"it gives {element_type(op.result)}")
     if op.overflow is Overflow.WRAP:
         raise NoTail("it wraps, and no count of thresholds does")
-    source, steps = _chain(op.input)
-    shape, axes = shape_of(source), set[int]().union(*(step.axes for step in steps))
-    axis = len(shape) + min(axes, default=-1)
-    channels = shape[axis] if axes else 1
-    amin, amax = _channel_codes(ranges[source], shape, axis if axes else None)
-    quantum = Fraction(2) ** -integer_format(element_type(source)).fraction_bits
-    zero = np.full(channels, Fraction(0), dtype=object)
-    function = _Clipped(zero + quantum, zero, amin * quantum, amax * quantum)
-    for step in steps:
-        function = function.then(step.by_channel)
-    tail = QuantizerTail(source, _quantized(op, function), amin, amax, axis)
+    source, function = compose(op.input, ranges)
+    tail = QuantizerTail(**vars(source), function=_quantized(op, function))
     start = _whole_offset(tail)
-    if start is not None and isinstance(source.owner, QuantizeOp) and source.has_one_use():
+    before = tail.source.owner
+    if start is not None and isinstance(before, QuantizeOp) and tail.source.has_one_use():
         try:
-            return _joined(recognise(source.owner, ranges), tail.function, start)
+            return _joined(recognise(before, ranges), tail.function, start)
         except NoTail:
             return tail
     return tail
+
+
+def compose(value: SSAValue, ranges: Ranges, axis: int | None = None) -> tuple[TailSource, Clipped]:
+    """The integer value furthest up, and what the ops from there make of its codes; NoTail says why there is none.
+
+    Args: axis: along which the user of the value tells channels apart; None if it does not.
+    """
+    source, steps = _chain(value)
+    shape = shape_of(source)
+    axes = set[int]().union(*(step.axes for step in steps)) | (set() if axis is None else {axis - len(shape)})
+    if len(axes) > 1:
+        raise NoTail("constants differ along more than one axis")
+    axis = len(shape) + min(axes, default=-1)
+    amin, amax = _channel_codes(ranges[source], shape, axis if axes else None)
+    quantum = Fraction(2) ** -integer_format(element_type(source)).fraction_bits
+    zero = np.full(shape[axis] if axes else 1, Fraction(0), dtype=object)
+    function = Clipped(zero + quantum, zero, amin * quantum, amax * quantum)
+    for step in steps:
+        function = function.then(step.by_channel)
+    return TailSource(source, amin, amax, axis), function
 
 
 def _whole_offset(tail: QuantizerTail) -> int | None:
@@ -235,7 +253,7 @@ def _channel_codes(codes: Interval, shape: tuple[int, ...], axis: int | None) ->
     return as_objects(np.broadcast_to(least, shape[axis])), as_objects(np.broadcast_to(most, shape[axis]))
 
 
-def _quantized(op: QuantizeOp, function: _Clipped) -> Tail:
+def _quantized(op: QuantizeOp, function: Clipped) -> Tail:
     format_ = integer_format(element_type(op.result))
     if isinstance(format_, BipolarFormat):
         lo, hi = (_integers([-1 if end < 0 else 0 for end in ends]) for ends in (function.low, function.high))

@@ -68,10 +68,10 @@ def tail_thresholds(tail: Tail, amin: Array, amax: Array) -> Thresholds:
         low -= 1
     levels = np.array(range(low + 1, max(high, low + 1) + 1), dtype=object)
     table = pull_back(tail, levels, amin, amax)
-    return _trimmed(table, tail.falls, low + tail.start, amin, amax)
+    return trimmed(table, tail.falls, low + tail.start, amin, amax)
 
 
-def _trimmed(by_level: Array, falls: Array, low: int, amin: Array, amax: Array) -> Thresholds:
+def trimmed(by_level: Array, falls: Array, low: int, amin: Array, amax: Array) -> Thresholds:
     """Thresholds from a table in order of levels (rows of falling channels descend), useless columns dropped."""
     first_reached, last_reached = by_level <= amin[:, None], by_level > amax[:, None]  # where rows rise: always, never
     levels = by_level.shape[1]

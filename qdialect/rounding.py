@@ -12,6 +12,7 @@ Arrays of codes come back in a dtype that holds them exactly: float (the integer
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -129,6 +130,17 @@ def round_float_as_qonnx(values: Array, rounding: Rounding) -> Array:
     if rounding is Rounding.HALF_DOWN:
         return np.copysign(np.ceil(np.abs(values) - values.dtype.type(0.5)), values)
     return round_exact_float(values, rounding)
+
+
+def least_codes(numbers: Array, format_: IntegerFormat) -> Array:
+    """For each number (floats or Fractions) the least code that reaches it, one above the highest if none does."""
+    quanta, range_ = Fraction(2) ** format_.fraction_bits, format_.code_range
+    codes = np.empty(numbers.shape, dtype=object)
+    codes.reshape(-1)[:] = [
+        min(max(math.ceil(Fraction(number) * quanta), range_.lo), range_.hi + 1)
+        for number in numbers.reshape(-1).tolist()
+    ]
+    return codes
 
 
 def saturation_range(format_: IntegerFormat, narrow: bool) -> IntRange:

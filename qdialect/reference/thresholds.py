@@ -8,10 +8,10 @@ from math import inf
 
 import numpy as np
 
-from ..formats import IntRange, Rounding
+from ..formats import IntRange, NoCodeError, Rounding
 from ..rounding import as_integers, round_quotient
 from .registry import Kernel
-from .values import OBJECT, Array, DType, Numbers, carrier, cast, with_axes
+from .values import OBJECT, Array, DType, Numbers, carrier, cast, holds_nan, with_axes
 
 # nanoseconds a call and an input, as measured: each comparison, a look-up in a table, a search
 COMPARE_NS, TABLE_NS, SEARCH_NS = (1400, 0.2), (3000, 2.1), (6000, 25)
@@ -33,13 +33,42 @@ def threshold_kernel(
         trailing: number of axes behind that of the channels.
     """
     rows = _in_quanta_of(x, thresholds)
+    range_, factors, offsets = _codes_of_counts(rows, descending, base, bipolar)
+    return range_, factors.dtype, _kernel(x, rows, factors, offsets, trailing)
+
+
+def float_threshold_kernel(
+    x: Numbers, thresholds: Numbers, descending: Array | None, base: int, bipolar: bool, trailing: int = 0
+) -> tuple[IntRange, DType, Kernel]:
+    """The same for float32 numbers and thresholds."""
+    assert thresholds.constant is not None, "the verifier asks for constant thresholds"
+    rows, rank = thresholds.constant, len(x.shape) + 1
+    range_, factors, offsets = _codes_of_counts(rows, descending, base, bipolar)
+
+    def spread(numbers: Array) -> Array:
+        return with_axes(numbers.reshape(numbers.shape + (1,) * trailing), rank)
+
+    columns = [spread(rows[:, k].copy()) for k in range(rows.shape[1])]
+    if not columns:
+        return range_, factors.dtype, lambda x: np.zeros_like(x, dtype=offsets.dtype) + spread(offsets)
+    compare = _compare_kernel(columns, spread(factors), spread(offsets))
+
+    def kernel(x: Array) -> Array:
+        if holds_nan(x):
+            raise NoCodeError("NaN has no code")
+        return compare(x)
+
+    return range_, factors.dtype, kernel
+
+
+def _codes_of_counts(rows: Array, descending: Array | None, base: int, bipolar: bool) -> tuple[IntRange, Array, Array]:
+    """Range of the codes `factor * count + offset`; factors and offsets [C or 1] in the dtype of the codes."""
     falls = np.zeros(len(rows), dtype=bool) if descending is None else descending.astype(bool)
     size = 2 if bipolar else 1
     range_ = IntRange(base, base + rows.shape[1] * size)
     dtype = carrier(range_)
     factors = cast(np.where(falls, -size, size), dtype)
-    offsets = cast(np.where(falls, range_.hi, range_.lo), dtype)
-    return range_, dtype, _kernel(x, rows, factors, offsets, trailing)
+    return range_, factors, cast(np.where(falls, range_.hi, range_.lo), dtype)
 
 
 def _kernel(x: Numbers, rows: Array, factors: Array, offsets: Array, trailing: int) -> Kernel:

@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FINN's MultiThreshold: `out_scale * #{k : x >= T[c][k]} + out_bias`.
-
-On integers it is one q.threshold. On real numbers each step is a quantisation to bipolar, and the steps are added up.
-"""
+"""FINN's MultiThreshold: `out_scale * #{k : x >= T[c][k]} + out_bias`, one q.threshold and an affine function."""
 
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import numpy as np
+from xdsl.dialects.builtin import Float32Type
 from xdsl.ir import Attribute, SSAValue
 
 from ....qdialect.formats import IntRange
-from ....qdialect.q import AddOp, MatMulOp, MulOp, QuantizeOp, ReshapeOp, SubOp, ThresholdOp
-from ....qdialect.types import BipolarType, element_type, fixed_type, integer_format, is_integer_type, shape_of
+from ....qdialect.q import AddOp, MulOp, QuantizeOp, ThresholdOp
+from ....qdialect.rounding import least_codes
+from ....qdialect.types import (
+    BipolarType,
+    element_type,
+    fixed_type,
+    integer_format,
+    is_f32,
+    is_integer_type,
+    shape_of,
+)
 from ..datatypes import finn_type
 from ..model import Array
 from ..node import Node
@@ -33,11 +39,15 @@ def import_multi_threshold(node: Node) -> SSAValue:
     scale, bias = node.number("out_scale", 1.0), node.number("out_bias", 0.0)
     if not (math.isfinite(scale) and math.isfinite(bias)):
         raise node.error("out_scale or out_bias is not finite", "export the model again")
+    type_, base, scale, bias = _codes(node, thresholds.shape[1], scale, bias)
+    if not is_f32(element_type(x)) and not is_integer_type(element_type(x)):
+        x = node.emit(QuantizeOp(x, Float32Type()))  # ONNX compares float32 numbers
     if is_integer_type(element_type(x)):
-        return _integer_threshold(node, x, thresholds, axis, scale, bias)
-    count = thresholds.shape[1]
-    steps = _sum_of_steps(node, x, thresholds, axis)
-    return _affine(node, steps, scale / 2, bias + count * scale / 2)
+        constant = _code_thresholds(node, x, thresholds)
+    else:
+        constant = node.add_constant(np.sort(thresholds, axis=1), None, node.input_name(1))
+    codes = node.emit(ThresholdOp(x, constant, type_, base, axis=axis if len(thresholds) > 1 else None))
+    return _affine(node, codes, scale, bias)
 
 
 def _channel_axis(node: Node) -> int:
@@ -46,19 +56,13 @@ def _channel_axis(node: Node) -> int:
     return node.axis(layout.index("C") if "C" in layout else 1, rank)
 
 
-def _integer_threshold(node: Node, x: SSAValue, thresholds: Array, axis: int, scale: float, bias: float) -> SSAValue:
-    count = thresholds.shape[1]
+def _codes(node: Node, count: int, scale: float, bias: float) -> tuple[Attribute, int, float, float]:
+    """Type of the codes and the lowest code; scale and bias that are left behind them."""
     if (count, scale, bias) == (1, 2, -1):
-        type_, base, scale, bias = BipolarType(), -1, 1.0, 0.0
-    elif scale == 1 and bias.is_integer():
-        type_, base, bias = _result_type(node, IntRange(int(bias), int(bias) + count)), int(bias), 0.0
-    else:
-        type_, base = fixed_type(IntRange(0, count)), 0
-    codes = _code_thresholds(x, thresholds)
-    range_ = IntRange(int(codes.min()), int(codes.max()))
-    constant = node.add_constant(codes, fixed_type(range_, integer_format(element_type(x)).fraction_bits))
-    axis = axis if len(thresholds) > 1 else len(shape_of(x)) - 1
-    return _affine(node, node.emit(ThresholdOp(x, constant, type_, base, axis=axis)), scale, bias)
+        return BipolarType(), -1, 1.0, 0.0
+    if scale == 1 and bias.is_integer():
+        return _result_type(node, IntRange(int(bias), int(bias) + count)), int(bias), 1.0, 0.0
+    return fixed_type(IntRange(0, count)), 0, scale, bias
 
 
 def _result_type(node: Node, range_: IntRange) -> Attribute:
@@ -73,35 +77,16 @@ def _result_type(node: Node, range_: IntRange) -> Attribute:
     return type_
 
 
-def _code_thresholds(x: SSAValue, thresholds: Array) -> Array:
+def _code_thresholds(node: Node, x: SSAValue, thresholds: Array) -> SSAValue:
     """Rising integer thresholds on the codes of `x`: x >= T iff code >= ceil(T / quantum)."""
     format_ = integer_format(element_type(x))
-    quanta = Fraction(2) ** format_.fraction_bits
-    low, high = format_.code_range.lo, format_.code_range.hi + 1
-    codes = [min(max(math.ceil(Fraction(float(t)) * quanta), low), high) for t in thresholds.reshape(-1)]
-    return np.sort(np.array(codes, dtype=object).reshape(thresholds.shape), axis=1)
-
-
-def _sum_of_steps(node: Node, x: SSAValue, thresholds: Array, axis: int) -> SSAValue:
-    """Sum over k of +1 where x >= T[c][k], else -1."""
-    shape, count = shape_of(x), thresholds.shape[1]
-    spread = thresholds if len(thresholds) == 1 else thresholds.reshape(-1, *(1,) * (len(shape) - axis - 1), count)
-    if count == 1:
-        spread = spread.reshape(spread.shape[:-1] if spread.size > 1 else ())
-    else:
-        x = node.emit(ReshapeOp(x, (*shape, 1)))
-        spread = spread.reshape(count) if len(thresholds) == 1 else spread
-    difference = node.emit(SubOp(x, node.add_constant(spread))) if count > 1 or spread.any() else x
-    steps = node.emit(QuantizeOp(difference, BipolarType()))
-    if count == 1:
-        return steps
-    ones = node.add_constant(np.ones((count, 1)), BipolarType())
-    return node.emit(ReshapeOp(node.emit(MatMulOp(steps, ones)), shape))
+    codes = np.sort(least_codes(thresholds, format_), axis=1)
+    range_ = IntRange(int(codes.min()), int(codes.max()))
+    return node.add_constant(codes, fixed_type(range_, format_.fraction_bits))
 
 
 def _affine(node: Node, x: SSAValue, scale: float, bias: float) -> SSAValue:
-    if scale != 1:
-        x = node.emit(MulOp(x, node.add_constant(np.asarray(scale, np.float32))))
-    if bias != 0:
-        x = node.emit(AddOp(x, node.add_constant(np.asarray(bias, np.float32))))
+    for class_, number, neutral in ((MulOp, scale, 1), (AddOp, bias, 0)):
+        if number != neutral:
+            x = node.emit(class_(x, node.add_constant(np.asarray(number, np.float32))))
     return x

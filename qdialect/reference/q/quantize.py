@@ -24,7 +24,7 @@ from ...rounding import (
 from ...types import BipolarType, FloatType, element_type, format_of, integer_format, is_f32, shape_of
 from ..operands import exact
 from ..registry import Compiled, Kernel, meaning
-from ..thresholds import threshold_kernel
+from ..thresholds import float_threshold_kernel, threshold_kernel
 from ..values import FLOAT32, INT64, OBJECT, Array, DType, Numbers, bound, carrier, cast, holds_nan
 
 
@@ -33,7 +33,10 @@ def threshold(op: ThresholdOp, operands: Sequence[Numbers]) -> Compiled:
     x, thresholds = operands[0], operands[1]
     flags = operands[2].constant if len(operands) > 2 else None
     bipolar = isinstance(element_type(op.result), BipolarType)
-    range_, dtype, kernel = threshold_kernel(x, thresholds, flags, op.base, bipolar, op.trailing)
+    if is_f32(x.element_type):
+        range_, dtype, kernel = float_threshold_kernel(x, thresholds, flags, op.base, bipolar, op.trailing)
+    else:
+        range_, dtype, kernel = threshold_kernel(x, thresholds, flags, op.base, bipolar, op.trailing)
     return [_codes(op.result, dtype, range_)], kernel
 
 
