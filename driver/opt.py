@@ -193,10 +193,10 @@ class _Tool:
 
         with collected_remarks() as remarks:
             run_passes(context, module, passes, after)
+            self._emit(context, module, output, self.options.target)
         if self.options.verbose:
             for remark in remarks:
                 print(remark, file=sys.stderr)
-        self._emit(context, module, output, self.options.target)
 
     def _checker(self, module: ModuleOp) -> EquivalenceChecker | None:
         if self.options.verify_each is None:

@@ -10,15 +10,16 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
+from ...passes.remarks import remark
 from ...qdialect.errors import QoptError
 from ...qdialect.q import ConstantOp
 from ...qdialect.reference.boundary import argument_names, result_names
-from ...qdialect.types import shape_of
+from ...qdialect.types import element_type, shape_of
 from ..interface import function
 from . import ops as ops  # fills the registry
 from .context import Bound, Context, Scope, Style
 from .graph import Graph, Tensor
-from .numbers import DType, carrier
+from .numbers import DType, carrier, is_rounded
 from .quantizers import ScaledQuantizer, scaled_quantizers
 from .registry import exporter_of
 
@@ -90,6 +91,8 @@ class _Exporter:
         tensors = [written] if isinstance(written, Tensor) else list(written)
         for value, tensor in zip(op.results, tensors, strict=True):
             dtype = context.carrier(value)
+            if is_rounded(value):
+                remark(op, f"the numbers of {element_type(value)} are exact in the file below 2^53 only")
             if tensor.dtype != dtype:
                 to = helper.np_dtype_to_tensor_dtype(dtype)
                 tensor = context.node("Cast", tensor, dtype=dtype, attributes={"to": to})

@@ -4,7 +4,8 @@
 A tensor of the file holds the *numbers* of a value (code * 2^-F), not its codes:
 
 - float32 where that is exact: f32, every type whose codes are at most 2^24, small custom floats;
-- float64 for codes up to 2^53, so that wide accumulators stay exact;
+- float64 for codes up to 2^53, so that wide accumulators stay exact; of wider words, numbers below 2^53 are exact, and
+  those with at most 53 significant bits (a float32 number cast to int64), and a remark names them;
 - `!q.real` rounds, to float32 as other tools have it, or to float64: results agree to about 2^-22, or 2^-50, of their
   size, and a code may differ where the exact number lies that close to a rounding boundary.
 """
@@ -40,7 +41,9 @@ def carrier(value: SSAValue, op: Operation, real: DType) -> DType:
     if is_integer_type(type_):
         fraction_bits = integer_format(type_).fraction_bits
         held = next((dtype for dtype in _EXACT_BITS if holds(dtype, code_range(value), fraction_bits)), None)
-        mend = "quantize it to a word of at most 53 bits"
+        if held is None and _is_in_reach(code_range(value), fraction_bits, FLOAT64):
+            held = FLOAT64
+        mend = "quantize it to a shorter word, with fewer fraction bits"
     else:
         assert isinstance(type_, FloatType)
         held = _float_carrier(type_.format)
@@ -52,9 +55,20 @@ def carrier(value: SSAValue, op: Operation, real: DType) -> DType:
 
 def holds(dtype: DType, codes: IntRange, fraction_bits: int) -> bool:
     """Whether a float type holds every `code * 2^-fraction_bits` as a normal number, and its quantum and inverse."""
-    largest = max(-codes.lo, codes.hi)
-    exponent = max(abs(fraction_bits), abs(largest.bit_length() - fraction_bits))
-    return largest <= 1 << _EXACT_BITS[dtype] and exponent <= _LARGEST_EXPONENT[dtype]
+    return max(-codes.lo, codes.hi) <= 1 << _EXACT_BITS[dtype] and _is_in_reach(codes, fraction_bits, dtype)
+
+
+def _is_in_reach(codes: IntRange, fraction_bits: int, dtype: DType) -> bool:
+    exponent = max(-codes.lo, codes.hi).bit_length() - fraction_bits
+    return max(abs(fraction_bits), abs(exponent)) <= _LARGEST_EXPONENT[dtype]
+
+
+def is_rounded(value: SSAValue) -> bool:
+    """Whether an integer type has codes that float64 rounds."""
+    type_ = element_type(value)
+    if not is_integer_type(type_):
+        return False
+    return not holds(FLOAT64, code_range(value), integer_format(type_).fraction_bits)
 
 
 def _float_carrier(format_: FloatFormat) -> DType | None:

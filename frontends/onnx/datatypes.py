@@ -14,6 +14,7 @@ from ...qdialect.formats import IntRange
 from ...qdialect.types import BipolarType, FixedType, FloatType, RealType, UFixedType, fixed_type, integer_format
 from .model import Array
 
+_SHORT_WORD = 24  # bits: a float64 constant of more of them is a scale or an offset
 LARGEST_WHOLE_NUMBER = 1 << 53  # float64 and int64 hold the integers below
 
 _INTEGER = re.compile(r"(U?)INT([0-9]{1,2})")
@@ -103,13 +104,13 @@ def whole_number_type(array: Array) -> FixedType | UFixedType | None:
 
 
 def exact_constant(array: Array) -> tuple[Attribute, Array]:
-    """Type and codes of finite float64 numbers: fixed point where words of 53 bits do, else real numbers."""
+    """Type and codes of finite float64 numbers: fixed point for integers and short words, else real numbers."""
     mantissas, exponents = np.frexp(array)
     integers, exponents = np.ldexp(mantissas, 53).astype(np.int64), exponents.astype(np.int64) - 53
     trailing = np.frexp((integers & -integers).astype(np.float64))[1] - 1  # zeros behind the last one
     lowest = int((exponents + trailing)[integers != 0].min(initial=1 << 12))
     highest = int((exponents + 53)[integers != 0].max(initial=0))
-    if highest - lowest > 53:
+    if highest - lowest > (53 if lowest >= 0 else _SHORT_WORD):
         return RealType(), as_fractions(array)
     lowest = lowest if integers.any() else 0
     codes = np.ldexp(array, -lowest).astype(np.int64)

@@ -108,10 +108,18 @@ def _spread(out: Context, x: Tensor, strides: Sequence[int]) -> Tensor:
 
 def _bordered(out: Context, x: Tensor, before: Sequence[int], behind: Sequence[int]) -> Tensor:
     """Zeros around the spatial axes; negative numbers cut off."""
-    if not any((*before, *behind)):
+    low, high = ([max(number, 0) for number in numbers] for numbers in (before, behind))
+    if any((*low, *high)):
+        sizes = [sum(three) for three in zip(low, x.shape[2:], high, strict=True)]
+        pads = out.integers([0, 0, *low, 0, 0, *high], "pads")
+        x = out.node("Pad", x, pads, shape=(*x.shape[:2], *sizes))
+    if min(*before, *behind) >= 0:
         return x
-    sizes = [sum(three) for three in zip(before, x.shape[2:], behind, strict=True)]
-    return out.node("Pad", x, out.integers([0, 0, *before, 0, 0, *behind], "pads"), shape=(*x.shape[:2], *sizes))
+    starts = [max(-number, 0) for number in before]
+    ends = [size - max(-number, 0) for size, number in zip(x.shape[2:], behind, strict=True)]
+    shape = (*x.shape[:2], *(end - start for start, end in zip(starts, ends, strict=True)))
+    axes = out.integers(range(2, len(x.shape)), "axes")
+    return out.node("Slice", x, out.integers(starts, "starts"), out.integers(ends, "ends"), axes, shape=shape)
 
 
 def _mirrored(out: Context, weights: Tensor, groups: int) -> Tensor:
@@ -133,25 +141,15 @@ def _mirrored(out: Context, weights: Tensor, groups: int) -> Tensor:
 
 @exporter(MaxPoolOp)
 def export_max_pool(op: MaxPoolOp, out: Context) -> Tensor:
-    return out.node("MaxPool", *out.operands(), shape=shape_of(op.result), attributes=_attributes(_window(op)))
+    return out.node("MaxPool", *out.operands(), shape=shape_of(op.result), attributes=_attributes(op.window))
 
 
 @exporter(SumPoolOp)
 def export_sum_pool(op: SumPoolOp, out: Context) -> Tensor:
     """A convolution of each channel with ones: AveragePool would divide, and round."""
-    (x,), window = out.operands(), _window(op)
+    (x,), window = out.operands(), op.window
     ones = out.plain(np.ones((x.shape[1], 1, *window.kernel), x.dtype), "ones")
     return _convolved(out, x, ones, window, x.shape[1], shape_of(op.result))
-
-
-def _window(op: MaxPoolOp | SumPoolOp) -> Window:
-    taps = op.taps
-    return Window(
-        tuple(axis.kernel for axis in taps),
-        tuple(axis.stride for axis in taps),
-        (*(axis.begin for axis in taps), *(axis.end for axis in taps)),
-        tuple(axis.dilation for axis in taps),
-    )
 
 
 @exporter(ReduceOp)
