@@ -97,3 +97,18 @@ func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x1xf32> {
 }
 // CHECK:      %a = q.matmul %x, %w : tensor<1x2x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<3, 0>> -> tensor<1x1x!q.fixed<7, 0>>
 // CHECK:      q.mul %a, %{{.*}} : tensor<1x1x!q.fixed<7, 0>>, tensor<!q.ufixed<3, 0>> -> tensor<1x1x!q.fixed<10, 0>>
+
+// -----
+// Float32 thresholds of fixed-point numbers become codes; those of real numbers real numbers.
+func.func @main(%x: tensor<1x2x!q.fixed<4, 1>>) -> (tensor<1x2x!q.bipolar>, tensor<1x2x!q.bipolar>) {
+  %t = q.constant #q.dense<[[0.75]] : tensor<1x1xf32>>
+  %s = q.constant #q.dense<0.3 : tensor<f32>>
+  %f = q.quantize %x half_even saturate : tensor<1x2x!q.fixed<4, 1>> -> tensor<1x2xf32>
+  %y = q.threshold %f, %t base -1 : tensor<1x2xf32>, tensor<1x1xf32> -> tensor<1x2x!q.bipolar>
+  %m = q.mul %f, %s : tensor<1x2xf32>, tensor<f32> -> tensor<1x2xf32>
+  %z = q.threshold %m, %t base -1 : tensor<1x2xf32>, tensor<1x1xf32> -> tensor<1x2x!q.bipolar>
+  func.return %y, %z : tensor<1x2x!q.bipolar>, tensor<1x2x!q.bipolar>
+}
+// CHECK:      [[C:%.*]] = q.constant #q.dense<{{\[\[}}2]] : tensor<1x1x!q.ufixed<2, 1>>>
+// CHECK-NEXT: q.threshold %x, [[C]] base -1 : tensor<1x2x!q.fixed<4, 1>>
+// CHECK:      q.threshold %m, %{{.*}} base -1 : tensor<1x2x!q.real>, tensor<1x1x!q.real>

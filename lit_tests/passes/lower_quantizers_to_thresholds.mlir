@@ -143,3 +143,18 @@ func.func @main(%a: tensor<1x2x1x2x!q.fixed<4, 0>>) -> tensor<1x2x1x2x!q.ufixed<
 }
 // CHECK:      %thresholds = q.constant #q.dense<{{\[\[}}1], [4]] : tensor<2x1x!q.fixed<4, 0>>>
 // CHECK-NEXT: %y = q.threshold %a, %thresholds base 0 axis 1 : tensor<1x2x1x2x!q.fixed<4, 0>>
+
+// -----
+// Thresholds of real numbers become thresholds of the integer codes in front of them; the second channel falls.
+func.func @main(%a: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x2x!q.ufixed<2, 0>> {
+  %s = q.constant #q.dense<["1/3", "-1/2"] : tensor<2x!q.real>>
+  %b = q.constant #q.dense<1 : tensor<!q.ufixed<1, 0>>>
+  %t = q.constant #q.dense<[["0", "5/3"]] : tensor<1x2x!q.real>>
+  %0 = q.mul %a, %s : tensor<1x2x!q.fixed<4, 0>>, tensor<2x!q.real> -> tensor<1x2x!q.real>
+  %1 = q.add %0, %b : tensor<1x2x!q.real>, tensor<!q.ufixed<1, 0>> -> tensor<1x2x!q.real>
+  %y = q.threshold %1, %t base 0 : tensor<1x2x!q.real>, tensor<1x2x!q.real> -> tensor<1x2x!q.ufixed<2, 0>>
+  func.return %y : tensor<1x2x!q.ufixed<2, 0>>
+}
+// CHECK:      %thresholds = q.constant #q.dense<{{\[\[}}-3, 2], [-1, 3]] : tensor<2x2x!q.fixed<4, 0>>>
+// CHECK-NEXT: %descending = q.constant #q.dense<[0, 1] : tensor<2x!q.ufixed<1, 0>>>
+// CHECK-NEXT: q.threshold %a, %thresholds descending %descending : tensor<2x!q.ufixed<1, 0>> base 0

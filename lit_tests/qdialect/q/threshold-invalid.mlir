@@ -81,3 +81,13 @@ func.func @axis(%x: tensor<1x2x!q.fixed<4, 0>>) {
   %0 = q.threshold %x, %t base 0 axis 2 : tensor<1x2x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<4, 0>> -> tensor<1x2x!q.ufixed<1, 0>>
   func.return
 }
+
+// -----
+
+// Numbers of two kinds are not compared.
+// CHECK: error: q.threshold compares integers, f32 or real numbers with such thresholds, not f32 with !q.fixed<4, 0>
+func.func @kinds(%x: tensor<1x2xf32>) {
+  %t = q.constant #q.dense<[[-3]] : tensor<1x1x!q.fixed<4, 0>>>
+  %0 = q.threshold %x, %t base 0 : tensor<1x2xf32>, tensor<1x1x!q.fixed<4, 0>> -> tensor<1x2x!q.ufixed<1, 0>>
+  func.return
+}

@@ -26,3 +26,17 @@ func.func @axis(%x: tensor<1x2x3x!q.fixed<4, 0>>) {
   %0 = q.threshold %x, %t base 0 axis 1 : tensor<1x2x3x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<4, 0>> -> tensor<1x2x3x!q.ufixed<1, 0>>
   func.return
 }
+
+// -----
+
+// Float32 and real numbers are compared with thresholds of their own type.
+// CHECK-LABEL: func.func @numbers
+// CHECK: q.threshold %x, %{{.*}} base 0 : tensor<1x2xf32>, tensor<1x2xf32> -> tensor<1x2x!q.ufixed<2, 0>>
+// CHECK: q.threshold %r, %{{.*}} base -1 axis 0 : tensor<1x2x!q.real>, tensor<1x1x!q.real> -> tensor<1x2x!q.bipolar>
+func.func @numbers(%x: tensor<1x2xf32>, %r: tensor<1x2x!q.real>) {
+  %t = q.constant #q.dense<[[-0.5, 0.25]] : tensor<1x2xf32>>
+  %0 = q.threshold %x, %t base 0 : tensor<1x2xf32>, tensor<1x2xf32> -> tensor<1x2x!q.ufixed<2, 0>>
+  %u = q.constant #q.dense<[["1/3"]] : tensor<1x1x!q.real>>
+  %1 = q.threshold %r, %u base -1 axis 0 : tensor<1x2x!q.real>, tensor<1x1x!q.real> -> tensor<1x2x!q.bipolar>
+  func.return
+}
