@@ -293,9 +293,9 @@ def _summary(rows: Sequence[Row]) -> str:
     stored = [row for row in rows if row.differs not in ("", "no vectors")]
     equal = sum(agrees(row) is None and row.name not in EXCEPTIONS for row in stored)
     return (
-        f"Of {len(rows)} models {count('imports', 'yes')} import and {count('executes', 'yes')} execute, {equal} of the "
-        f"{len(stored)} with a stored output as stored; {count('typed', 'yes')} become typed, {count('dataflow', 'yes')} dataflow, "
-        f"{count('verilog', 'yes')} Verilog."
+        f"Of {len(rows)} models {count('imports', 'yes')} import and {count('executes', 'yes')} execute; "
+        f"{equal} of the {len(stored)} with a stored output give it. {count('typed', 'yes')} become typed, "
+        f"{count('dataflow', 'yes')} dataflow, {count('verilog', 'yes')} Verilog."
     )
 
 
