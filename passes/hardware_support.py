@@ -45,6 +45,7 @@ _NEAREST = {  # op without a unit -> what comes nearest to it
     "q.conv_transpose": _DENSE,
     "q.max_pool": _WINDOWS,
     "q.sum_pool": _WINDOWS,
+    "q.reduce_sum": "q.matmul by a constant matrix of ones and zeros",
     "q.relu": "put a quantiser behind it: both together become thresholds",
     "q.clip": "put a quantiser behind it, which saturates",
     "q.prelu": "put a quantiser behind it",
