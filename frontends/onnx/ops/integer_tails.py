@@ -63,9 +63,11 @@ def _levels(node: Node) -> IntRange:
 def _attribute(node: Node, name: str) -> float:
     """An attribute that holds one number: plainly, in a list, or in a tensor."""
     given = node.definition.attributes.get(name)
-    if given is None or isinstance(given, str) or np.size(given) != 1:
-        raise node.error(f"attribute '{name}' is not one number", f"export the model again with '{name}'")
-    return float(np.reshape(given, ())[()])
+    if isinstance(given, int | float | list | np.ndarray):
+        numbers = np.reshape(given, -1)
+        if len(numbers) == 1:
+            return float(numbers[0])
+    raise node.error(f"attribute '{name}' is not one number", f"export the model again with '{name}'")
 
 
 def _whole_numbers(node: Node, index: int, what: str) -> Array:
@@ -87,26 +89,27 @@ def _scaled(node: Node, numbers: Array, shift: int, name: str) -> SSAValue:
     return node.add_constant(numbers, fixed_type(IntRange(int(numbers.min()), int(numbers.max())), shift), name)
 
 
-_FLOAT_ROUNDINGS = {FloorOp: Rounding.FLOOR, CeilOp: Rounding.CEIL, RoundOp: Rounding.HALF_EVEN}
-
-
 def requantized(node: Node, value: SSAValue, low: float, high: float) -> SSAValue | None:
     """A Clip of rounded numbers as one quantiser with the rounding in front; None where there is no rounding.
 
     `low` and `high` may be infinite.
     """
     source = source_of(value)
-    op = source.owner
-    if isinstance(op, QuantizeOp) and op.overflow is Overflow.SATURATE:
-        type_ = element_type(source)
-        if not isinstance(type_, FixedType | UFixedType) or type_.format.fraction_bits:
+    match source.owner:
+        case QuantizeOp(overflow=Overflow.SATURATE, input=x, rounding=rounding, narrow=narrow):
+            type_ = element_type(source)
+            if not isinstance(type_, FixedType | UFixedType) or type_.format.fraction_bits:
+                return None
+            held = narrow_range(type_) if narrow else type_.format.code_range
+            low, high = max(low, held.lo), min(high, held.hi)
+        case FloorOp(input=x):
+            rounding = Rounding.FLOOR
+        case CeilOp(input=x):
+            rounding = Rounding.CEIL
+        case RoundOp(input=x):
+            rounding = Rounding.HALF_EVEN
+        case _:
             return None
-        held = narrow_range(type_) if op.narrow else type_.format.code_range
-        low, high, rounding = max(low, held.lo), min(high, held.hi), op.rounding
-    elif type(op) in _FLOAT_ROUNDINGS:
-        rounding = _FLOAT_ROUNDINGS[type(op)]
-    else:
-        return None
     if not (float(low).is_integer() and float(high).is_integer() and low <= high):
         return None
-    return emit_codes(node, op.operands[0], ONE, NO_ZERO_POINT, codes_of_range(IntRange(int(low), int(high))), rounding)
+    return emit_codes(node, x, ONE, NO_ZERO_POINT, codes_of_range(IntRange(int(low), int(high))), rounding)
