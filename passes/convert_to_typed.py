@@ -25,7 +25,7 @@ from typing import ClassVar
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -81,7 +81,9 @@ class _Conversion:
                 Rewriter.erase_op(op)
 
     def _becomes_exact(self, op: Operation) -> bool:
-        """True if an operand is exact, and none is computed in float32."""
+        """True if an operand is exact, and none is computed in float32. What streams carry is exact as it is."""
+        if not all(isinstance(operand.type, TensorType) for operand in op.operands):
+            return False
         if isinstance(op, DivOp) and not _divides_exactly(op):
             return False
         weights = [operand for operand in op.operands if _is_float_constant(operand)]

@@ -7,6 +7,8 @@ from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, NameLoc
 from xdsl.ir import Attribute, Operation
 from xdsl.utils.exceptions import DiagnosticException
 
+LONGEST_PART = 1200  # characters of what is wrong, of where, and of how to mend it
+
 
 class QoptError(DiagnosticException):
     """A user's mistake. Prints as `error: WHAT`, `  at: WHERE`, `  mend: MEND`.
@@ -18,9 +20,10 @@ class QoptError(DiagnosticException):
     """
 
     def __init__(self, what: str, where: str | Operation | None = None, mend: str | None = None):
-        self.what = what
-        self.where = describe_location(where) if isinstance(where, Operation) else where
-        self.mend = mend
+        self.what = _screenful(what)
+        place = describe_location(where) if isinstance(where, Operation) else where
+        self.where = _screenful(place or "") or None
+        self.mend = _screenful(mend or "") or None
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -30,6 +33,14 @@ class QoptError(DiagnosticException):
         if self.mend:
             lines.append(f"  mend: {self.mend}")
         return "\n".join(lines)
+
+
+def _screenful(text: str) -> str:
+    """A part of a message, without its middle if names of the model make it longer than a screen."""
+    if len(text) <= LONGEST_PART:
+        return text
+    half = LONGEST_PART // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 def describe_location(op: Operation) -> str | None:
