@@ -2,8 +2,8 @@
 """`python -m tests.fuzz --cases 20000 --seed 1`: damaged models and IR; faults with a reproducer each.
 
 Kinds of cases: `onnx` (half of them), and IR: of the levels `graph`, `typed`, `dataflow`, and of the textual tests
-(`lit`). What a case goes through stands in `case.py`. A reproducer is written to the folder of `--out`; `--only KIND:NUMBER`
-runs one case in this process.
+(`lit`). What a case goes through stands in `case.py`. A reproducer is written to the folder of `--out`;
+`--only KIND:NUMBER` runs one case in this process.
 """
 
 from __future__ import annotations

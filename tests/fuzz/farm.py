@@ -66,13 +66,15 @@ def _place(fault: BaseException) -> str:
     if type(fault).__name__ == "Fault":
         return str(fault).partition(":")[0][:80]
     frames = traceback.extract_tb(fault.__traceback__)
-    ours = [
-        f for f in frames if not {"site-packages", "fuzz", "lib"} & set(f.filename.split("/")) and f.filename[0] == "/"
-    ]
+    ours = [frame for frame in frames if _is_ours(frame.filename)]
     if isinstance(fault, TimeoutError):
         ours = ours[:4]
     frame = (ours or list(frames))[-1]
     return f"{'/'.join(frame.filename.split('/')[-3:])}:{frame.lineno}"
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith("/") and not {"site-packages", "fuzz", "lib"} & set(file.split("/"))
 
 
 def _work(pipe: Connection) -> None:
@@ -101,11 +103,11 @@ def _small(kind: str, number: int, outcome: str) -> bytes | str:
         return ""
     if outcome.startswith(("! TimeoutError", "! MemoryError")):
         return case.data
-    return reduced(
-        case.data,
-        lambda data: fault_of(lambda: run_case(Case(case.kind, data, case.seed)))[0] == outcome,
-        REDUCTION_TIME,
-    )
+
+    def shows(data: bytes | str) -> bool:
+        return fault_of(lambda: run_case(Case(case.kind, data, case.seed)))[0] == outcome
+
+    return reduced(case.data, shows, REDUCTION_TIME)
 
 
 class _Worker:

@@ -32,9 +32,10 @@ NAMES = (
 NAMES += (
     " transA transB num_outputs largest sorted count_include_pad output_padding output_shape exclusive reverse bias"
 )
-NAMES += " signed narrow rounding_mode out_dtype out_scale out_bias value value_floats allowzero batch_dims blocksize"
-NAMES += " coordinate_transformation_mode nearest_mode noop_with_empty_axes select_last_index fmod direction equation"
-NAMES += " training_mode saturate block_size data_layout div mul n_levels_out max_num_groups then_branch body"
+NAMES = "signed narrow rounding_mode out_dtype out_scale out_bias value value_floats allowzero batch_dims"
+NAMES += " blocksize coordinate_transformation_mode nearest_mode noop_with_empty_axes select_last_index fmod"
+NAMES += " direction equation training_mode saturate block_size data_layout div mul n_levels_out max_num_groups"
+NAMES += " then_branch body"
 ATTRIBUTES = NAMES.split()
 OPS = sorted({(domain, op_type) for domain, op_type in IMPORTERS} | {("", "Loop"), ("", "If"), ("", "Scan")})
 OPSETS = [-1, 0, 1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 18, 19, 21, 22, 24, 99]
