@@ -9,7 +9,7 @@
 // QCDQ: q.matmul {{.*}} loc("layer")
 // QCDQ-NEXT: q.quantize {{.*}} half_even saturate narrow : {{.*}} -> tensor<1x2x!q.ufixed<4, 0>> loc("activation")
 
-// QONNX says the width of weights too.
+// In the other style the width of weights is said too.
 // QONNX: func.func @main(%x: tensor<1x4xf32> {q.name = "x"}) -> (tensor<1x2x!q.ufixed<4, 0>> {q.name = "y"})
 // QONNX: q.quantize %x half_even saturate : tensor<1x4xf32> -> tensor<1x4x!q.fixed<6, 2>> loc("input")
 // QONNX: q.quantize {{.*}} half_even saturate : tensor<4x2xf32> -> tensor<4x2x!q.fixed<3, 1>> loc("weights")
