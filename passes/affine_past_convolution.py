@@ -20,7 +20,7 @@ class MoveScalePastConvolution(RewritePattern):
     """conv(x * s, w)   =>   conv(x, w) * s, and the same for scaled weights; s differs between groups, or outputs."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if not isinstance(op, Convolution):
+        if not isinstance(op, Convolution) or op.channels_last:
             return
         for index, operand in enumerate(op.operands):
             match = moving(MulOp, operand)
@@ -75,7 +75,7 @@ class MoveOffsetPastConvolution(RewritePattern):
     """conv(x + c, w)   =>   conv(pad(x, -c), w) + c * sum(w) for constant w; outside x + c is 0."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if not isinstance(op, Convolution):
+        if not isinstance(op, Convolution) or op.channels_last:
             return
         match = moving(AddOp, op.input)
         if match is None:

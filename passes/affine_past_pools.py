@@ -179,7 +179,7 @@ def _per_result(op: MaxPoolOp | ReduceExtremeOp | SumPoolOp | ReduceSumOp, match
     """The constant for each result; None if it differs between the elements that make one."""
     values = match.at_full_rank
     if isinstance(op, MaxPoolOp | SumPoolOp):
-        return values if all(size == 1 for size in values.shape[2:]) else None
+        return values if all(values.shape[axis] == 1 for axis in op.spatial_axes) else None
     if any(values.shape[axis] != 1 for axis in op.axes):
         return None
     return values if op.keep_dims else values.squeeze(op.axes)
@@ -193,6 +193,6 @@ def _summed(op: SumPoolOp | ReduceSumOp, match: Affine) -> Array | None:
         total = np.asarray(values.sum(axis=op.axes, keepdims=op.keep_dims), dtype=object)
         return np.asarray(total * int(np.prod(repeated, dtype=object)), dtype=object)
     counts = [taps.counts() for taps in op.taps]
-    if any(size != 1 for size in values.shape[2:]) or any((axis != axis[0]).any() for axis in counts):
+    if any(values.shape[axis] != 1 for axis in op.spatial_axes) or any((axis != axis[0]).any() for axis in counts):
         return None
     return np.asarray(values * int(np.prod([axis[0] for axis in counts], dtype=object)), dtype=object)

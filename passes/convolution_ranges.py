@@ -20,10 +20,10 @@ from .interval import Array, Interval
 
 
 def convolved(op: Convolution, x: Interval, weights: Interval) -> Interval:
-    """Bounds of the result, [M, 1, ...]; elements of one input channel count as having one interval."""
-    x_shape, w_shape, groups = shape_of(op.input), shape_of(op.weights), op.groups
-    channels, kernel = x_shape[1] // groups, w_shape[2:]
-    by_channel = Interval(_channels(x.lo, x_shape, np.minimum), _channels(x.hi, x_shape, np.maximum), x.scale)
+    """Bounds of the result, [M, 1, ...] or [M]; elements of one input channel count as having one interval."""
+    w_shape, groups = shape_of(op.weights), op.groups
+    channels, kernel = op.in_channels // groups, w_shape[2:]
+    by_channel = Interval(_channels(op, x.lo, np.minimum), _channels(op, x.hi, np.maximum), x.scale)
     matrices = weights.map(lambda bound: _matrices(np.broadcast_to(bound, w_shape), groups, isinstance(op, ConvOp)))
     rows = by_channel.map(lambda bound: bound.reshape(-1, 1, bound.size // groups or 1))
     per_tap = interval.matmul(rows, matrices, (groups, 1, channels), matrices.lo.shape)
@@ -31,13 +31,14 @@ def convolved(op: Convolution, x: Interval, weights: Interval) -> Interval:
     lo, hi = (
         _extremum(bound.reshape(-1, *kernel), taps, end) for bound, end in ((per_tap.lo, np.min), (per_tap.hi, np.max))
     )
-    return Interval(lo, hi, per_tap.scale)
+    found = Interval(lo, hi, per_tap.scale)
+    return found.map(lambda bound: bound.reshape(-1)) if op.channels_last else found
 
 
-def _channels(bound: Array, shape: tuple[int, ...], ufunc: Any) -> Array:
-    """One bound for each channel, or for all: [C or 1]."""
-    bound = bound.reshape((1,) * (len(shape) - bound.ndim) + bound.shape)
-    return np.atleast_1d(ufunc.reduce(bound, axis=(0, *range(2, len(shape)))))
+def _channels(op: Convolution, bound: Array, ufunc: Any) -> Array:
+    """One bound for each channel of the input, or for all: [C or 1]."""
+    bound = bound.reshape((1,) * (len(shape_of(op.input)) - bound.ndim) + bound.shape)
+    return np.atleast_1d(ufunc.reduce(bound, axis=(0, *op.spatial_axes)))
 
 
 def _matrices(weights: Array, groups: int, output_first: bool) -> Array:
@@ -50,7 +51,8 @@ def _matrices(weights: Array, groups: int, output_first: bool) -> Array:
 def _sets_of_taps(op: Convolution, axis: int) -> Array:
     """The different sets of taps that meet elements at some position along a spatial axis: 0 and 1, [sets, taps]."""
     window = op.window
-    before, after = shape_of(op.input)[2 + axis], shape_of(op.result)[2 + axis]
+    place = op.spatial_axes[axis]
+    before, after = shape_of(op.input)[place], shape_of(op.result)[place]
     steps, size = (after, before) if isinstance(op, ConvOp) else (before, after)
     tap = np.arange(window.kernel[axis])
     place = np.arange(steps)[:, None] * window.strides[axis] + tap * window.dilations[axis] - window.low[axis]

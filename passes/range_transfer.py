@@ -176,12 +176,12 @@ def _least(bound: Array) -> Array:
 
 @transfer(MaxPoolOp)
 def _max_pool(op: MaxPoolOp, operands: Sequence[Interval]) -> Interval:
-    return pool_extreme(operands[0], shape_of(op.input), op.taps)
+    return pool_extreme(op, operands[0])
 
 
 @transfer(SumPoolOp)
 def _sum_pool(op: SumPoolOp, operands: Sequence[Interval]) -> Interval:
-    return pool_sum(operands[0], shape_of(op.input), op.taps)
+    return pool_sum(op, operands[0])
 
 
 @transfer(ReduceExtremeOp)

@@ -10,50 +10,51 @@ from typing import Any
 
 import numpy as np
 
-from ..qdialect.q.pooling import Taps
+from ..qdialect.q import MaxPoolOp, SumPoolOp
+from ..qdialect.q.pooling import PoolOp
 from ..qdialect.reference.q.pooling import pooled
 from ..qdialect.rounding import INT64_LIMIT
+from ..qdialect.types import shape_of
 from .interval import Array, Interval
 
 
-def pool_extreme(x: Interval, shape: Sequence[int], taps: Sequence[Taps]) -> Interval:
-    """The largest element of each window over the spatial axes (all but the first two) of a tensor of this shape."""
+def pool_extreme(op: MaxPoolOp, x: Interval) -> Interval:
+    """The largest element of each window."""
     lowest = x.hull.lo
-
-    def bound(values: Array) -> Array:
-        return _over_windows(_spatial(values, shape), taps, np.maximum, lowest)
-
-    return x.map(bound)
+    return x.map(lambda values: _over_windows(op, values, np.maximum, lowest))
 
 
-def pool_sum(x: Interval, shape: Sequence[int], taps: Sequence[Taps]) -> Interval:
+def pool_sum(op: SumPoolOp, x: Interval) -> Interval:
     """The sum of each window."""
+    taps = op.taps
     counts = [axis.counts() for axis in taps]
     most = prod(int(axis.max()) for axis in counts)
     uniform = all((axis == axis[0]).all() for axis in counts)
-    elements = np.asarray(most) if uniform else reduce(np.multiply.outer, counts, np.ones((1, 1), np.int64))
+    elements = np.asarray(most) if uniform else reduce(np.multiply.outer, counts, np.ones((), np.int64))
+    around = [axis for axis in range(len(shape_of(op.input))) if axis not in op.spatial_axes]
 
     def bound(values: Array) -> Array:
-        values = _spatial(_wide(values, most), shape)
-        if all(size == 1 for size in values.shape[2:]):
-            return np.asarray(values * elements)
-        return _over_windows(values, taps, np.add, 0)
+        values = _full_rank(_wide(values, most), len(shape_of(op.input)))
+        if _same_everywhere(op, values):
+            return np.asarray(values * (elements if uniform else np.expand_dims(elements, around)))
+        return _over_windows(op, values, np.add, 0)
 
     return x.map(bound)
 
 
-def _spatial(values: Array, shape: Sequence[int]) -> Array:
-    """Bounds with all axes; the spatial ones at full size unless no bound differs along any of them."""
+def _same_everywhere(op: PoolOp, values: Array) -> bool:
+    """Whether no bound differs along any of the spatial axes."""
+    return all(values.shape[axis] == 1 for axis in op.spatial_axes)
+
+
+def _over_windows(op: PoolOp, values: Array, ufunc: Any, neutral: int) -> Array:
+    shape = shape_of(op.input)
     values = _full_rank(values, len(shape))
-    if all(size == 1 for size in values.shape[2:]):
+    if _same_everywhere(op, values):
         return values
-    return np.broadcast_to(values, (*values.shape[:2], *shape[2:]))
-
-
-def _over_windows(values: Array, taps: Sequence[Taps], ufunc: Any, neutral: int) -> Array:
-    if all(size == 1 for size in values.shape[2:]):
-        return values
-    for axis, windows in enumerate(taps, 2):
+    whole = [shape[axis] if axis in op.spatial_axes else size for axis, size in enumerate(values.shape)]
+    values = np.broadcast_to(values, whole)
+    for axis, windows in zip(op.spatial_axes, op.taps, strict=True):
         values = pooled(values, axis, windows, ufunc, neutral)
     return values
 

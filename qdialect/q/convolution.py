@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`q.conv`, `q.conv_transpose`: windows of products summed exactly, channels first."""
+"""`q.conv`, `q.conv_transpose`: windows of products summed exactly."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, UnitAttr, i64
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def
+from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from ..attrs import Array, DenseAttr, RangeAttr
@@ -19,7 +19,7 @@ from ..formats import IntRange
 from ..types import QTensor, element_type, integer_format, shape_of
 from .base import AnyTensor, ArithmeticOp
 from .inference import code_range, constant_of, signed_sums, sums_range
-from .window import Window
+from .window import Window, arranged, channel_axis, spatial_axes
 
 
 def _integers(numbers: Sequence[int]) -> Attribute:
@@ -39,6 +39,28 @@ class Convolution(ArithmeticOp):
     @property
     def groups(self) -> int:
         return self.groups_attr.value.data
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether input and result are [N, *spatial, C]."""
+        return False
+
+    @property
+    def channel_axis(self) -> int:
+        return channel_axis(len(shape_of(self.input)), self.channels_last)
+
+    @property
+    def spatial_axes(self) -> range:
+        return spatial_axes(len(shape_of(self.input)), self.channels_last)
+
+    @property
+    def in_channels(self) -> int:
+        return shape_of(self.input)[self.channel_axis]
+
+    @property
+    def spatial_sizes(self) -> tuple[int, ...]:
+        """Sizes of the input along the spatial axes."""
+        return tuple(shape_of(self.input)[axis] for axis in self.spatial_axes)
 
     @property
     def window(self) -> Window:
@@ -74,18 +96,18 @@ class Convolution(ArithmeticOp):
                 f"needs an input [N, C, spatial...] and weights of as many axes, got {list(x)} and {list(w)}; "
                 "mend: reshape them"
             )
-        if self.groups < 1 or x[1] % self.groups or w[0] % self.groups:
+        if self.groups < 1 or self.in_channels % self.groups or w[0] % self.groups:
             raise self.fault(
-                f"cannot split an input of {x[1]} channels and weights of shape {list(w)} into {self.groups} groups; "
-                "mend: use a number of groups that divides both numbers of channels"
+                f"cannot split an input of {self.in_channels} channels and weights of shape {list(w)} "
+                f"into {self.groups} groups; mend: use a number of groups that divides both numbers of channels"
             )
         self.window.check(self.name)
 
     def wrong_channels(self, needed: int) -> VerifyException:
-        x, w = shape_of(self.input), shape_of(self.weights)
+        w = shape_of(self.weights)
         return self.fault(
-            f"cannot meet an input of {x[1]} channels with weights of shape {list(w)} in {self.groups} groups; "
-            f"mend: give it an input of {needed} channels, or another number of groups"
+            f"cannot meet an input of {self.in_channels} channels with weights of shape {list(w)} "
+            f"in {self.groups} groups; mend: give it an input of {needed} channels, or another number of groups"
         )
 
 
@@ -93,9 +115,10 @@ class Convolution(ArithmeticOp):
 class ConvOp(Convolution):
     """Convolution (correlation) as ONNX's Conv: `y[m] = sum_c,k w[m, c, k] * x[c, s * position + d * k - pad]`.
 
-    Input [N, C, *S], weights [M, C / groups, *K], result [N, M, *positions]; any number of spatial axes. What lies
-    outside counts as 0. `pads` are before each axis, then behind each. There is no bias: add [1, M, 1, ...]. On integer
-    types the accumulator (the result type) holds every partial sum, or every code of `range`, which must be proven.
+    Input [N, C, *S], weights [M, C / groups, *K], result [N, M, *positions]; any number of spatial axes. With
+    `channels_last` input and result are [N, *S, C] and [N, *positions, M]. What lies outside counts as 0. `pads` are
+    before each axis, then behind each. There is no bias: add [1, M, 1, ...]. On integer types the accumulator (the
+    result type) holds every partial sum, or every code of `range`, which must be proven.
     ```mlir
     %y = q.conv %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1
         : tensor<1x3x8x8x!q.ufixed<8, 0>>, tensor<16x3x3x3x!q.fixed<2, 0>> -> tensor<1x16x6x6x!q.fixed<14, 0>>
@@ -103,9 +126,11 @@ class ConvOp(Convolution):
     """
 
     name = "q.conv"
+    channels_last_attr = opt_prop_def(UnitAttr, prop_name="channels_last")
     assembly_format = (
         "$input `,` $weights `strides` $strides `pads` $pads `dilations` $dilations `groups` $groups "
-        "(`range` $range^)? attr-dict `:` type($input) `,` type($weights) `->` type($result)"
+        "(`channels_last` $channels_last^)? (`range` $range^)? attr-dict "
+        "`:` type($input) `,` type($weights) `->` type($result)"
     )
 
     def __init__(
@@ -118,21 +143,28 @@ class ConvOp(Convolution):
         groups: int = 1,
         result_type: QTensor | None = None,
         range: RangeAttr | None = None,
+        channels_last: bool = False,
     ):
         properties = {
             "strides": _integers(strides),
             "pads": _integers(pads),
             "dilations": _integers(dilations),
             "groups": IntegerAttr(groups, i64),
+            "channels_last": UnitAttr() if channels_last else None,
         }
         super().__init__([input, weights], properties, result_type, range)
 
+    @property
+    def channels_last(self) -> bool:
+        return self.channels_last_attr is not None
+
     def infer_shape(self) -> tuple[int, ...]:
         self.check_operands()
-        x, w = shape_of(self.input), shape_of(self.weights)
-        if x[1] != w[1] * self.groups:
+        w = shape_of(self.weights)
+        if self.in_channels != w[1] * self.groups:
             raise self.wrong_channels(w[1] * self.groups)
-        return (x[0], w[0], *self.window.positions(self.name, x[2:]))
+        positions = self.window.positions(self.name, self.spatial_sizes)
+        return arranged(shape_of(self.input)[0], w[0], positions, self.channels_last)
 
     @property
     def num_terms(self) -> int:

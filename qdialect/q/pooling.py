@@ -10,9 +10,9 @@ from math import prod
 from typing import ClassVar
 
 import numpy as np
-from xdsl.dialects.builtin import DenseArrayBase, i64
+from xdsl.dialects.builtin import DenseArrayBase, UnitAttr, i64
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from ..attrs import Array, RangeAttr
@@ -21,7 +21,7 @@ from ..types import QTensor, element_type, integer_format, shape_of
 from .base import AnyTensor, ArithmeticOp, QOp, tensor
 from .inference import code_range
 from .movement import integers
-from .window import Window
+from .window import Window, arranged, channel_axis, spatial_axes
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,10 @@ class Taps:
 
 
 class PoolOp(QOp, ABC):
-    """A function of each window of the spatial axes (all but the first two: frame, channel).
+    """A function of each window of the spatial axes: all but the first two (frame, channel).
 
-    `kernel`, `strides`, `dilations`: one number for each spatial axis; `pads`: begins, then ends.
+    With `channels_last` all but the first and the last. `kernel`, `strides`, `dilations`: one number for each spatial
+    axis; `pads`: begins, then ends.
     """
 
     input = operand_def(AnyTensor)
@@ -73,6 +74,25 @@ class PoolOp(QOp, ABC):
     strides_attr = prop_def(DenseArrayBase.constr(i64), prop_name="strides")
     pads_attr = prop_def(DenseArrayBase.constr(i64), prop_name="pads")
     dilations_attr = prop_def(DenseArrayBase.constr(i64), prop_name="dilations")
+    channels_last_attr = opt_prop_def(UnitAttr, prop_name="channels_last")
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether input and result are [N, *spatial, C]."""
+        return self.channels_last_attr is not None
+
+    @property
+    def channel_axis(self) -> int:
+        return channel_axis(len(shape_of(self.input)), self.channels_last)
+
+    @property
+    def spatial_axes(self) -> range:
+        return spatial_axes(len(shape_of(self.input)), self.channels_last)
+
+    @property
+    def spatial_sizes(self) -> tuple[int, ...]:
+        """Sizes of the input along the spatial axes."""
+        return tuple(shape_of(self.input)[axis] for axis in self.spatial_axes)
 
     @property
     def window(self) -> Window:
@@ -82,7 +102,7 @@ class PoolOp(QOp, ABC):
     @property
     def taps(self) -> tuple[Taps, ...]:
         """The windows along each spatial axis."""
-        return taps_of(self.window, shape_of(self.input)[2:])
+        return taps_of(self.window, self.spatial_sizes)
 
     def infer_shape(self) -> tuple[int, ...]:
         """Shape of the result; VerifyException if the windows do not fit."""
@@ -90,10 +110,11 @@ class PoolOp(QOp, ABC):
         if len(shape) < 3 or len(shape) != window.rank + 2:
             raise self.fault(
                 f"has a kernel of {window.rank} axes on an input of shape {list(shape)}; "
-                "mend: give it one size for each axis behind the first two"
+                "mend: give it one size for each axis but those of frames and channels"
             )
         window.check(self.name)
-        return (*shape[:2], *window.positions(self.name, shape[2:]))
+        positions = window.positions(self.name, self.spatial_sizes)
+        return arranged(shape[0], shape[self.channel_axis], positions, self.channels_last)
 
 
 def taps_of(window: Window, sizes: Sequence[int]) -> tuple[Taps, ...]:
@@ -102,9 +123,10 @@ def taps_of(window: Window, sizes: Sequence[int]) -> tuple[Taps, ...]:
     return tuple(Taps(*axis) for axis in zip(*numbers, strict=True))
 
 
-def _properties(window: Window) -> dict[str, Attribute | None]:
+def _properties(window: Window, channels_last: bool) -> dict[str, Attribute | None]:
     lists = {"kernel": window.kernel, "strides": window.strides, "pads": window.pads, "dilations": window.dilations}
-    return {name: integers(numbers) for name, numbers in lists.items()}
+    flag = {"channels_last": UnitAttr() if channels_last else None}
+    return {**{name: integers(numbers) for name, numbers in lists.items()}, **flag}
 
 
 @irdl_op_definition
@@ -122,12 +144,13 @@ class MaxPoolOp(PoolOp):
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     assembly_format = (
-        "$input `kernel` $kernel `strides` $strides `pads` $pads `dilations` $dilations attr-dict "
+        "$input `kernel` $kernel `strides` $strides `pads` $pads `dilations` $dilations "
+        "(`channels_last` $channels_last^)? attr-dict "
         "`:` type($input) `->` type($result)"
     )
 
-    def __init__(self, input: SSAValue, window: Window):
-        super().__init__(operands=[input], result_types=[input.type], properties=_properties(window))
+    def __init__(self, input: SSAValue, window: Window, channels_last: bool = False):
+        super().__init__(operands=[input], result_types=[input.type], properties=_properties(window, channels_last))
         self.take_inferred_types()
 
     def infer_shape(self) -> tuple[int, ...]:
@@ -157,7 +180,8 @@ class SumPoolOp(PoolOp, ArithmeticOp):
 
     name = "q.sum_pool"
     assembly_format = (
-        "$input `kernel` $kernel `strides` $strides `pads` $pads `dilations` $dilations (`range` $range^)? attr-dict "
+        "$input `kernel` $kernel `strides` $strides `pads` $pads `dilations` $dilations "
+        "(`channels_last` $channels_last^)? (`range` $range^)? attr-dict "
         "`:` type($input) `->` type($result)"
     )
 
@@ -167,8 +191,9 @@ class SumPoolOp(PoolOp, ArithmeticOp):
         window: Window,
         result_type: QTensor | None = None,
         range: RangeAttr | None = None,
+        channels_last: bool = False,
     ):
-        ArithmeticOp.__init__(self, [input], _properties(window), result_type, range)
+        ArithmeticOp.__init__(self, [input], _properties(window, channels_last), result_type, range)
 
     def infer_range(self) -> tuple[IntRange, int]:
         counts = [taps.counts() for taps in self.taps]

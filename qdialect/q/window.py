@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a window stands on the spatial axes of a tensor: what convolutions and pools share."""
+"""Where a window stands on the spatial axes of a tensor: what convolutions and pools share.
+
+A tensor is [N, C, *spatial] (channels first, as in ONNX), or [N, *spatial, C] where the op says `channels_last`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,20 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.utils.exceptions import VerifyException
+
+
+def spatial_axes(rank: int, channels_last: bool) -> range:
+    """The axes that windows slide over, of a tensor with `rank` axes."""
+    return range(1, rank - 1) if channels_last else range(2, rank)
+
+
+def channel_axis(rank: int, channels_last: bool) -> int:
+    return rank - 1 if channels_last else 1
+
+
+def arranged(frames: int, channels: int, sizes: Sequence[int], channels_last: bool) -> tuple[int, ...]:
+    """Shape of a tensor with these spatial sizes."""
+    return (frames, *sizes, channels) if channels_last else (frames, channels, *sizes)
 
 
 @dataclass(frozen=True)

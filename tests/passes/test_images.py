@@ -34,7 +34,6 @@ from qopt_mlir.qdialect.q import (
     TransposeOp,
 )
 from qopt_mlir.qdialect.q.base import tensor
-from qopt_mlir.qdialect.q.pooling import taps_of
 from qopt_mlir.qdialect.q.window import Window
 from qopt_mlir.qdialect.reference import ExactReal, compile_function
 from qopt_mlir.qdialect.text import module_text, verify_module
@@ -195,11 +194,17 @@ def test_bounds_of_pools_and_reductions_are_reached(seed: int) -> None:
     kernel = tuple(generator.integers(1, 4, 2).tolist())
     pads = tuple(int(generator.integers(0, size)) for size in kernel * 2)
     window = Window(kernel, tuple(generator.integers(1, 3, 2).tolist()), pads, (1, 1))
-    taps = taps_of(window, SHAPE[2:])
+    argument, last = Block(arg_types=[tensor(FixedType(8), SHAPE)]).args[0], seed % 3 == 0
     axes, keep = sorted(generator.permutation(4)[: generator.integers(1, 5)].tolist()), bool(seed % 2)
     results: list[tuple[Callable[[SSAValue], QOp], Interval]] = [
-        (lambda v: MaxPoolOp(v, window), pool_extreme(x, SHAPE, taps)),
-        (lambda v: SumPoolOp(v, window), pool_sum(x, SHAPE, taps)),
+        (
+            lambda v: MaxPoolOp(v, window, channels_last=last),
+            pool_extreme(MaxPoolOp(argument, window, channels_last=last), x),
+        ),
+        (
+            lambda v: SumPoolOp(v, window, channels_last=last),
+            pool_sum(SumPoolOp(argument, window, channels_last=last), x),
+        ),
         (lambda v: ReduceSumOp(v, axes, keep), reduced(x, SHAPE, axes, keep, np.add)),
         (lambda v: ReduceMaxOp(v, axes, keep), reduced(x, SHAPE, axes, keep, np.maximum)),
         (lambda v: ReduceMinOp(v, axes, keep), reduced(x, SHAPE, axes, keep, np.minimum)),

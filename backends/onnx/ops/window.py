@@ -20,6 +20,7 @@ from ....qdialect.q import (
     MaxPoolOp,
     SumPoolOp,
 )
+from ....qdialect.q.pooling import PoolOp
 from ....qdialect.q.reduction import ReduceOp
 from ....qdialect.q.window import Window
 from ....qdialect.types import shape_of
@@ -37,7 +38,27 @@ def export_matmul(op: MatMulOp, out: Context) -> Tensor:
 @exporter(ConvOp)
 def export_conv(op: ConvOp, out: Context) -> Tensor:
     x, weights = out.operands()
-    return _convolved(out, x, weights, op.window, op.groups, shape_of(op.result))
+    x, shape = _channels_first(out, x, op), _shape_channels_first(op)
+    return _as_op(out, _convolved(out, x, weights, op.window, op.groups, shape), op)
+
+
+def _channels_first(out: Context, x: Tensor, op: ConvOp | PoolOp) -> Tensor:
+    """An image as ONNX has it."""
+    return out.transpose(x, _first_from_last(len(x.shape))) if op.channels_last else x
+
+
+def _as_op(out: Context, y: Tensor, op: ConvOp | PoolOp) -> Tensor:
+    """A result with its channels first, as `op` has it."""
+    return out.transpose(y, [0, *range(2, len(y.shape)), 1]) if op.channels_last else y
+
+
+def _shape_channels_first(op: ConvOp | PoolOp) -> tuple[int, ...]:
+    shape = shape_of(op.result)
+    return tuple(shape[axis] for axis in _first_from_last(len(shape))) if op.channels_last else shape
+
+
+def _first_from_last(rank: int) -> list[int]:
+    return [0, rank - 1, *range(1, rank - 1)]
 
 
 def _convolved(out: Context, x: Tensor, weights: Tensor, window: Window, groups: int, shape: Sequence[int]) -> Tensor:
@@ -141,15 +162,17 @@ def _mirrored(out: Context, weights: Tensor, groups: int) -> Tensor:
 
 @exporter(MaxPoolOp)
 def export_max_pool(op: MaxPoolOp, out: Context) -> Tensor:
-    return out.node("MaxPool", *out.operands(), shape=shape_of(op.result), attributes=_attributes(op.window))
+    x = _channels_first(out, *out.operands(), op)
+    pooled = out.node("MaxPool", x, shape=_shape_channels_first(op), attributes=_attributes(op.window))
+    return _as_op(out, pooled, op)
 
 
 @exporter(SumPoolOp)
 def export_sum_pool(op: SumPoolOp, out: Context) -> Tensor:
     """A convolution of each channel with ones: AveragePool would divide, and round."""
-    (x,), window = out.operands(), op.window
+    x, window = _channels_first(out, *out.operands(), op), op.window
     ones = out.plain(np.ones((x.shape[1], 1, *window.kernel), x.dtype), "ones")
-    return _convolved(out, x, ones, window, x.shape[1], shape_of(op.result))
+    return _as_op(out, _convolved(out, x, ones, window, x.shape[1], _shape_channels_first(op)), op)
 
 
 @exporter(ReduceOp)

@@ -38,7 +38,7 @@ Convolve: TypeAlias = Callable[[Array, Array], Array]  # images [F, C, *S] and w
 @meaning(ConvOp, ConvTransposeOp)
 def convolution(op: Convolution, operands: Sequence[Numbers]) -> Compiled:
     result, shape = element_type(op.result), shape_of(op.result)
-    convolve = _conv_transpose(op) if isinstance(op, ConvTransposeOp) else _conv(op)
+    convolve = _in_layout(op, _conv_transpose(op) if isinstance(op, ConvTransposeOp) else _conv(op))
     if is_f32(result):
         x, weights = (float32(numbers) for numbers in operands)
         return [Numbers(result, shape, FLOAT32)], _kernel(x, weights, convolve, shape)
@@ -75,8 +75,16 @@ def _same(x: Array) -> Array:
     return x
 
 
+def _in_layout(op: Convolution, convolve: Convolve) -> Convolve:
+    """`convolve`, whose channels are first, on arrays as the op has them."""
+    if not op.channels_last:
+        return convolve
+    return lambda x, weights: np.moveaxis(convolve(np.moveaxis(x, -1, 1), weights), 1, -1)
+
+
 def _conv(op: Convolution) -> Convolve:
-    window, groups, positions = op.window, op.groups, shape_of(op.result)[2:]
+    window, groups = op.window, op.groups
+    positions = tuple(shape_of(op.result)[axis] for axis in op.spatial_axes)
 
     def convolve(x: Array, weights: Array) -> Array:
         matrices = weights.reshape(groups, len(weights) // groups, -1)

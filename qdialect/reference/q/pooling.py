@@ -23,11 +23,11 @@ from ..values import FLOAT32, Array, DType, Numbers, carrier
 
 @meaning(MaxPoolOp)
 def max_pool(op: MaxPoolOp, operands: Sequence[Numbers]) -> Compiled:
-    (x,), taps = operands, op.taps
+    (x,), taps, first = operands, op.taps, op.spatial_axes.start + 1
     lowest = _below_all(x)
 
     def kernel(array: Array) -> Array:
-        for axis, windows in enumerate(taps, 3):
+        for axis, windows in enumerate(taps, first):
             array = pooled(array, axis, windows, np.maximum, lowest)
         return array
 
@@ -43,14 +43,14 @@ def _below_all(numbers: Numbers) -> Any:
 
 @meaning(SumPoolOp)
 def sum_pool(op: SumPoolOp, operands: Sequence[Numbers]) -> Compiled:
-    taps = op.taps
+    taps, first = op.taps, op.spatial_axes.start + 1
     most = int(np.prod([windows.counts().max() for windows in taps], dtype=object))
     operand, result = _summed(op, operands[0], most)
     convert = operand.convert
 
     def kernel(array: Array) -> Array:
         array = array if convert is None else convert(array)
-        for axis, windows in enumerate(taps, 3):
+        for axis, windows in enumerate(taps, first):
             array = pooled(array, axis, windows, np.add, 0)
         return array
 
