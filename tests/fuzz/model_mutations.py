@@ -32,7 +32,7 @@ NAMES = (
 NAMES += (
     " transA transB num_outputs largest sorted count_include_pad output_padding output_shape exclusive reverse bias"
 )
-NAMES = "signed narrow rounding_mode out_dtype out_scale out_bias value value_floats allowzero batch_dims"
+NAMES += " signed narrow rounding_mode out_dtype out_scale out_bias value value_floats allowzero batch_dims"
 NAMES += " blocksize coordinate_transformation_mode nearest_mode noop_with_empty_axes select_last_index fmod"
 NAMES += " direction equation training_mode saturate block_size data_layout div mul n_levels_out max_num_groups"
 NAMES += " then_branch body"
