@@ -162,7 +162,7 @@ def _mirrored(out: Context, weights: Tensor, groups: int) -> Tensor:
 
 @exporter(MaxPoolOp)
 def export_max_pool(op: MaxPoolOp, out: Context) -> Tensor:
-    x = _channels_first(out, *out.operands(), op)
+    x = _channels_first(out, out.tensor(op.input, out.work), op)
     pooled = out.node("MaxPool", x, shape=_shape_channels_first(op), attributes=_attributes(op.window))
     return _as_op(out, pooled, op)
 
@@ -170,7 +170,7 @@ def export_max_pool(op: MaxPoolOp, out: Context) -> Tensor:
 @exporter(SumPoolOp)
 def export_sum_pool(op: SumPoolOp, out: Context) -> Tensor:
     """A convolution of each channel with ones: AveragePool would divide, and round."""
-    x, window = _channels_first(out, *out.operands(), op), op.window
+    x, window = _channels_first(out, out.tensor(op.input, out.work), op), op.window
     ones = out.plain(np.ones((x.shape[1], 1, *window.kernel), x.dtype), "ones")
     return _as_op(out, _convolved(out, x, ones, window, x.shape[1], _shape_channels_first(op)), op)
 
