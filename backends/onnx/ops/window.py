@@ -53,7 +53,7 @@ def _as_op(out: Context, y: Tensor, op: ConvOp | PoolOp) -> Tensor:
 
 
 def _shape_channels_first(op: ConvOp | PoolOp) -> tuple[int, ...]:
-    shape = shape_of(op.result)
+    shape = shape_of(op.results[0])
     return tuple(shape[axis] for axis in _first_from_last(len(shape))) if op.channels_last else shape
 
 
