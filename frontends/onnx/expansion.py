@@ -49,6 +49,8 @@ def expansion(definition: NodeDefinition, model: Model, inputs: Mapping[int, Ten
         function = _function(schema, definition, types, model.opsets[STANDARD_DOMAIN])
     except Exception as fault:
         raise ValueError(first_line(fault)) from None
+    if max(inputs, default=-1) >= len(function.input):
+        raise ValueError(f"its definition has {len(function.input)} inputs, the node has more")
     opsets = {entry.domain: entry.version for entry in function.opset_import}
     absent = {name for index, name in enumerate(function.input) if index not in inputs}
     given = {attribute.name: attribute for attribute in definition.proto.attribute}

@@ -35,21 +35,27 @@ def _truth(node: Node, op: CompareOp | BinaryOp) -> SSAValue:
     return node.emit_integer(op, TRUTH)
 
 
+def _truth_operand(node: Node, index: int) -> SSAValue:
+    if node.integer_type(index) != TRUTH:
+        raise node.error(f"'{node.input_name(index)}' is no truth value", "cast it to bool in the model")
+    return node.operand(index)
+
+
 @importer(*CONNECTIVES)
 def import_connective(node: Node) -> SSAValue:
-    lhs, rhs = node.operand(0), node.operand(1)
+    lhs, rhs = _truth_operand(node, 0), _truth_operand(node, 1)
     return _truth(node, CONNECTIVES[node.definition.op_type](lhs, aligned(node, lhs, rhs)))
 
 
 @importer("Xor")
 def import_xor(node: Node) -> SSAValue:
-    lhs, rhs = node.operand(0), node.operand(1)
+    lhs, rhs = _truth_operand(node, 0), _truth_operand(node, 1)
     return negated(node, _truth(node, CompareOp(Predicate.EQUAL, lhs, aligned(node, lhs, rhs))))
 
 
 @importer("Not")
 def import_not(node: Node) -> SSAValue:
-    return negated(node, node.operand(0))
+    return negated(node, _truth_operand(node, 0))
 
 
 def negated(node: Node, truth: SSAValue) -> SSAValue:
