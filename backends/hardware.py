@@ -15,7 +15,9 @@ from ..qdialect.dataflow import (
     FifoOp,
     ForkOp,
     MatrixVectorOp,
+    Memory,
     RequantizeOp,
+    SlidingWindowOp,
     ThresholdOp,
     UnitOp,
     WidthConverterOp,
@@ -35,10 +37,15 @@ from .amaranth.fifo import StreamFifo
 from .amaranth.fork import StreamFork
 from .amaranth.matrix_vector import MatrixVectorUnit
 from .amaranth.requantize import RequantizeUnit
+from .amaranth.sliding_window import SlidingWindowUnit
 from .amaranth.stream_unit import Unit
 from .amaranth.threshold import ThresholdUnit
 from .amaranth.top import AxiStreamTop
 from .amaranth.width_converter import WidthConverter
+
+
+def _memory(memory: Memory | None) -> str:
+    return "auto" if memory is None else memory.value
 
 
 def _matrix_vector(op: MatrixVectorOp) -> Unit:
@@ -51,7 +58,7 @@ def _matrix_vector(op: MatrixVectorOp) -> Unit:
         accumulator_format=accumulator,
         pe=op.pe,
         simd=op.simd,
-        memory="auto" if op.memory is None else op.memory.value,
+        memory=_memory(op.memory),
         bias=op.bias_codes,
     )
 
@@ -122,6 +129,18 @@ def _concat(op: ConcatOp) -> Unit:
     )
 
 
+def _sliding_window(op: SlidingWindowOp) -> Unit:
+    return SlidingWindowUnit(
+        image=op.image,
+        window=op.window,
+        format=op.input_type.format,
+        lanes=op.input_lanes,
+        depthwise=op.depthwise,
+        pad_code=op.pad_value,
+        memory=_memory(op.memory),
+    )
+
+
 COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     MatrixVectorOp: _matrix_vector,
     ThresholdOp: _threshold,
@@ -132,6 +151,7 @@ COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     ForkOp: _fork,
     AddOp: _add,
     ConcatOp: _concat,
+    SlidingWindowOp: _sliding_window,
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import prod
+from typing import Any
 
 import numpy as np
 from xdsl.ir import Operation
@@ -20,6 +21,7 @@ from ..qdialect.dataflow import (
     FromStreamOp,
     MatrixVectorOp,
     RequantizeOp,
+    SlidingWindowOp,
     ThresholdOp,
     ToStreamOp,
     WidthConverterOp,
@@ -44,6 +46,8 @@ def stream_interval(op: Operation, operands: Sequence[Interval]) -> Interval | N
             return _spread(operands[0], (prod(shape_of(op.result)),), shape_of(op.result))
         case FifoOp() | WidthConverterOp() | ForkOp():
             return operands[0]
+        case SlidingWindowOp():
+            return _sliding_window(op, operands[0])
         case MatrixVectorOp():
             return _matrix_vector(op, operands[0])
         case AddOp():
@@ -67,6 +71,20 @@ def _spread(x: Interval, shape: tuple[int, ...], new_shape: tuple[int, ...]) -> 
         return bound.reshape(1) if bound.size == 1 else np.broadcast_to(bound, shape).reshape(new_shape)
 
     return x.map(move)
+
+
+def _sliding_window(op: SlidingWindowOp, x: Interval) -> Interval:
+    rows, columns, channels = op.image
+    gather = op.gather()
+    images = _spread(x, (op.input_type.elements,), (1, rows * columns, channels))
+    pads = any(op.window.pads)
+
+    def windows(bound: Array, end: Any) -> Array:
+        if bound.size == 1:  # for all elements
+            return end(bound.reshape(1), op.pad_value) if pads else bound.reshape(1)
+        return gather(bound).reshape(-1)
+
+    return Interval(windows(images.lo, np.minimum), windows(images.hi, np.maximum), x.scale)
 
 
 def _matrix_vector(op: MatrixVectorOp, x: Interval) -> Interval:

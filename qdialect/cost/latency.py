@@ -103,3 +103,8 @@ def add_latency() -> int:
 def concat_latency() -> int:
     """The beat chosen is the output register."""
     return 1
+
+
+def line_buffer_latency() -> int:
+    """From the step that reads the memory: its register, and the output register, where padding is put in."""
+    return 2

@@ -95,9 +95,14 @@ def table_cost(depth: int, width: int, block: bool | None = None) -> MemoryCost:
     return MemoryCost(lut=width * ceil_div(depth, 64), ff=width, bits=depth * width)
 
 
-def buffer_cost(depth: int, width: int) -> MemoryCost:
-    """A buffer that is written and read, in distributed memory (two 32-row columns a look-up table) or blocks."""
-    if _fills_blocks(depth, width):
+def buffer_cost(depth: int, width: int, block: bool | None = None) -> MemoryCost:
+    """A buffer that is written and read, in distributed memory (two 32-row columns a look-up table) or blocks.
+
+    `block` None leaves the choice to synthesis.
+    """
+    if block is None:
+        block = _fills_blocks(depth, width)
+    if block:
         return MemoryCost(bram18=bram18(depth, width), bits=depth * width)
     return MemoryCost(lut=ceil_div(depth, 32) * ceil_div(width, 2) + 2 * ceil_log2(max(depth, 2)), bits=depth * width)
 

@@ -11,6 +11,7 @@ from .fork import ForkOp
 from .graph import HARDWARE, Source, check_lanes, hardware_function, sources, unit_graph
 from .matrix_vector import MatrixVectorOp, Memory, MemoryAttr
 from .requantize import RequantizeOp
+from .sliding_window import SlidingWindowOp
 from .threshold import ThresholdOp
 from .transfer import FromStreamOp, ToStreamOp
 from .types import StreamType, stream_type
@@ -27,6 +28,7 @@ Dataflow = Dialect(
         ForkOp,
         AddOp,
         ConcatOp,
+        SlidingWindowOp,
         WidthConverterOp,
         FifoOp,
         ToStreamOp,
@@ -49,6 +51,7 @@ __all__ = [
     "Memory",
     "MemoryAttr",
     "RequantizeOp",
+    "SlidingWindowOp",
     "Source",
     "StreamType",
     "ThresholdOp",

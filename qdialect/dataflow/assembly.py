@@ -90,6 +90,18 @@ def parse_integer(parser: Parser, keyword: str) -> int:
     return parser.parse_integer(allow_boolean=False)
 
 
+def parse_optional_integer(parser: Parser, keyword: str) -> int | None:
+    """`keyword -3`, or nothing."""
+    return parser.parse_integer(allow_boolean=False) if parser.parse_optional_keyword(keyword) else None
+
+
+def parse_optional_integers(parser: Parser, keyword: str) -> list[int] | None:
+    """`keyword [0, 1]`, or nothing."""
+    if not parser.parse_optional_keyword(keyword):
+        return None
+    return parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: parser.parse_integer(allow_boolean=False))
+
+
 def parse_range(parser: Parser) -> RangeAttr:
     """`<-3, 3>`."""
     return RangeAttr.new(RangeAttr.parse_parameters(parser))

@@ -1,6 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Meanings of the dataflow dialect's units; importing this package registers them."""
 
-from . import add, arg_max, concat, fork, matrix_vector, pass_through, requantize, threshold
+from . import add, arg_max, concat, fork, matrix_vector, pass_through, requantize, sliding_window, threshold
 
-__all__ = ["add", "arg_max", "concat", "fork", "matrix_vector", "pass_through", "requantize", "threshold"]
+__all__ = [
+    "add",
+    "arg_max",
+    "concat",
+    "fork",
+    "matrix_vector",
+    "pass_through",
+    "requantize",
+    "sliding_window",
+    "threshold",
+]
