@@ -15,9 +15,12 @@ from ..qdialect.dataflow import (
     FifoOp,
     ForkOp,
     MatrixVectorOp,
+    MaxPoolOp,
     Memory,
+    PoolOp,
     RequantizeOp,
     SlidingWindowOp,
+    SumPoolOp,
     ThresholdOp,
     UnitOp,
     WidthConverterOp,
@@ -36,6 +39,7 @@ from .amaranth.emit import unique_names
 from .amaranth.fifo import StreamFifo
 from .amaranth.fork import StreamFork
 from .amaranth.matrix_vector import MatrixVectorUnit
+from .amaranth.pool import PoolUnit
 from .amaranth.requantize import RequantizeUnit
 from .amaranth.sliding_window import SlidingWindowUnit
 from .amaranth.stream_unit import Unit
@@ -141,6 +145,17 @@ def _sliding_window(op: SlidingWindowOp) -> Unit:
     )
 
 
+def _pool(op: PoolOp) -> Unit:
+    return PoolUnit(
+        kind="sum" if isinstance(op, SumPoolOp) else "max",
+        taps=op.taps,
+        channels=op.channels,
+        input_format=op.input_type.format,
+        output_format=op.result_type.format,
+        lanes=op.input_lanes,
+    )
+
+
 COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     MatrixVectorOp: _matrix_vector,
     ThresholdOp: _threshold,
@@ -151,6 +166,8 @@ COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     ForkOp: _fork,
     AddOp: _add,
     ConcatOp: _concat,
+    MaxPoolOp: _pool,
+    SumPoolOp: _pool,
     SlidingWindowOp: _sliding_window,
 }
 

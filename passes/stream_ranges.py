@@ -20,8 +20,10 @@ from ..qdialect.dataflow import (
     ForkOp,
     FromStreamOp,
     MatrixVectorOp,
+    PoolOp,
     RequantizeOp,
     SlidingWindowOp,
+    SumPoolOp,
     ThresholdOp,
     ToStreamOp,
     WidthConverterOp,
@@ -30,6 +32,7 @@ from ..qdialect.formats import FixedFormat, IntRange, Overflow
 from ..qdialect.types import BipolarType, shape_of
 from . import interval
 from .interval import Array, Interval
+from .reduction_ranges import reduced
 
 ONE = Fraction(1)
 
@@ -48,6 +51,8 @@ def stream_interval(op: Operation, operands: Sequence[Interval]) -> Interval | N
             return operands[0]
         case SlidingWindowOp():
             return _sliding_window(op, operands[0])
+        case PoolOp():
+            return _pool(op, operands[0])
         case MatrixVectorOp():
             return _matrix_vector(op, operands[0])
         case AddOp():
@@ -85,6 +90,13 @@ def _sliding_window(op: SlidingWindowOp, x: Interval) -> Interval:
         return gather(bound).reshape(-1)
 
     return Interval(windows(images.lo, np.minimum), windows(images.hi, np.maximum), x.scale)
+
+
+def _pool(op: PoolOp, x: Interval) -> Interval:
+    rounds = op.result_type.elements // op.channels
+    shape, ufunc = (rounds, op.taps, op.channels), np.add if isinstance(op, SumPoolOp) else np.maximum
+    pooled = reduced(_spread(x, (op.input_type.elements,), shape), shape, (1,), False, ufunc)
+    return _spread(pooled, (rounds, op.channels), (-1,))
 
 
 def _matrix_vector(op: MatrixVectorOp, x: Interval) -> Interval:

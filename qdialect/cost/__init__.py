@@ -18,15 +18,29 @@ from ..dataflow import (
     FifoOp,
     ForkOp,
     MatrixVectorOp,
+    MaxPoolOp,
     RequantizeOp,
     SlidingWindowOp,
+    SumPoolOp,
     ThresholdOp,
     UnitOp,
     WidthConverterOp,
     sources,
 )
 from ..errors import QoptError, node_name
-from . import add, arg_max, concat, fifo, fork, matrix_vector, requantize, sliding_window, threshold, width_converter
+from . import (
+    add,
+    arg_max,
+    concat,
+    fifo,
+    fork,
+    matrix_vector,
+    pool,
+    requantize,
+    sliding_window,
+    threshold,
+    width_converter,
+)
 from .timing import Deadlock, Network, Stage, Timing, Waiting, check_progress, simulate
 from .unit import UnitCost
 
@@ -38,6 +52,8 @@ UNITS: dict[type[UnitOp], tuple[Callable[[Any, int, int], UnitCost], Callable[[A
     ForkOp: (fork.cost, fork.stages),
     AddOp: (add.cost, add.stages),
     ConcatOp: (concat.cost, concat.stages),
+    MaxPoolOp: (pool.cost, pool.stages),
+    SumPoolOp: (pool.cost, pool.stages),
     SlidingWindowOp: (sliding_window.cost, sliding_window.stages),
     WidthConverterOp: (width_converter.cost, width_converter.stages),
     FifoOp: (fifo.cost, fifo.stages),

@@ -108,3 +108,18 @@ def concat_latency() -> int:
 def line_buffer_latency() -> int:
     """From the step that reads the memory: its register, and the output register, where padding is put in."""
     return 2
+
+
+def pool_latency() -> int:
+    """The largest so far, or the sum so far, is the output register."""
+    return 1
+
+
+def depthwise_latency() -> int:
+    """Input and weight, product, sum: one cycle each; the sum is the output register."""
+    return 3
+
+
+def table_latency() -> int:
+    """The register of the memory is the output register."""
+    return 1

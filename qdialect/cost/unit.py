@@ -134,3 +134,15 @@ def adder_tree(terms: int, width: int) -> tuple[int, int]:
         terms = ceil_div(terms, 2)
         ff += terms * width
     return lut, ff
+
+
+# A delay of up to so many steps is distributed memory, read without a clock.
+DISTRIBUTED_DELAY = 64
+
+
+def delay_cost(steps: int, width: int) -> MemoryCost:
+    """A number of `width` bits kept for some steps: plain registers for one, else a memory that is walked through."""
+    if steps <= 1:
+        return MemoryCost(ff=steps * width)
+    memory = buffer_cost(steps, width, False if steps <= DISTRIBUTED_DELAY else None)
+    return MemoryCost(memory.lut + counter_lut(steps), counter_lut(steps) // 2, memory.bram18, memory.bits)

@@ -10,6 +10,7 @@ from .fifo import FifoOp
 from .fork import ForkOp
 from .graph import HARDWARE, Source, check_lanes, hardware_function, sources, unit_graph
 from .matrix_vector import MatrixVectorOp, Memory, MemoryAttr
+from .pool import MaxPoolOp, PoolOp, SumPoolOp
 from .requantize import RequantizeOp
 from .sliding_window import SlidingWindowOp
 from .threshold import ThresholdOp
@@ -29,6 +30,8 @@ Dataflow = Dialect(
         AddOp,
         ConcatOp,
         SlidingWindowOp,
+        MaxPoolOp,
+        SumPoolOp,
         WidthConverterOp,
         FifoOp,
         ToStreamOp,
@@ -48,12 +51,15 @@ __all__ = [
     "ForkOp",
     "FromStreamOp",
     "MatrixVectorOp",
+    "MaxPoolOp",
     "Memory",
     "MemoryAttr",
+    "PoolOp",
     "RequantizeOp",
     "SlidingWindowOp",
     "Source",
     "StreamType",
+    "SumPoolOp",
     "ThresholdOp",
     "ToStreamOp",
     "UnitOp",

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, UnitAttr, i64
-from xdsl.ir import SSAValue
+from xdsl.ir import OpResult, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -29,9 +29,11 @@ from .assembly import (
     print_lanes,
     print_operands,
 )
+from .fifo import FifoOp
+from .fork import ForkOp
 from .matrix_vector import Memory, MemoryAttr
 from .types import StreamType, count, stream_type
-from .unit import AnyStream, FoldableOp
+from .unit import AnyStream, FoldableOp, UnitOp
 
 
 @irdl_op_definition
@@ -236,3 +238,23 @@ class SlidingWindowOp(FoldableOp):
                 f"pads with the code {self.pad_value}, which {expected.element_type} cannot hold; "
                 "mend: write pad_value with a code that it holds"
             )
+
+
+def windows_behind(stream: SSAValue) -> SlidingWindowOp | None:
+    """The depthwise windows that a stream carries, maybe through FIFOs and forks; None if it carries something else."""
+    while isinstance(stream, OpResult) and isinstance(stream.op, FifoOp | ForkOp):
+        stream = stream.op.operands[0]
+    if isinstance(stream, OpResult) and isinstance(stream.op, SlidingWindowOp) and stream.op.depthwise:
+        return stream.op
+    return None
+
+
+def verify_windows(op: UnitOp, taps: int) -> SlidingWindowOp:
+    """The windows of `taps` taps that the unit takes channel group by channel group; VerifyException if it does not."""
+    windows = windows_behind(op.operands[0])
+    if windows is None or windows.window.num_taps != taps:
+        raise op.fault(
+            f"takes windows of {taps} taps, channel group by channel group; mend: put a dataflow.sliding_window ... "
+            "depthwise with such a kernel before it, and no width converter between"
+        )
+    return windows
