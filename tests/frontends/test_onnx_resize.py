@@ -17,10 +17,14 @@ NEAREST = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
 LONG = np.int64
 
 
-def compare(node: Any, constants: dict[str, Any], shape: tuple[int, ...], opset: int = 19) -> None:
+def compare(
+    node: Any, constants: dict[str, Any], shape: tuple[int, ...], opset: int = 19, like: Any | None = None
+) -> None:
+    """The node against what onnx makes of it, or of the node `like`, which means the same."""
     proto = model([node], constants, x=shape, opset=opset)
     x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    want = ReferenceEvaluator(proto).run(None, {"x": x})[0]
+    judged = model([node if like is None else like], constants, x=shape, opset=opset)
+    want = ReferenceEvaluator(judged).run(None, {"x": x})[0]
     got = run(reread(imported(proto)), x)[0]
     assert got.shape == want.shape
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
@@ -42,9 +46,12 @@ def test_nearest(scales: tuple[float, float], nearest: str, transformation: str)
 def test_interpolation(
     scales: tuple[float, float], exclude: int, antialias: int, mode: str, transformation: str
 ) -> None:
-    attributes = {"coordinate_transformation_mode": transformation, "antialias": antialias, "exclude_outside": exclude}
-    node = op("Resize", "x - s", mode=mode, **attributes)
-    compare(node, {"s": np.array([1, 1, *scales], np.float32)}, (1, 2, 5, 7))
+    attributes = {"coordinate_transformation_mode": transformation, "antialias": antialias}
+    node = op("Resize", "x - s", mode=mode, exclude_outside=exclude, **attributes)
+    # older releases of onnx cannot compute this one; it is the same, as the pixel outside repeats the one at the edge
+    is_same = exclude == 1 and mode == "linear" and antialias == 0
+    like = op("Resize", "x - s", mode=mode, **attributes) if is_same else None
+    compare(node, {"s": np.array([1, 1, *scales], np.float32)}, (1, 2, 5, 7), like=like)
 
 
 @pytest.mark.parametrize("policy", ["stretch", "not_larger", "not_smaller"])
