@@ -33,12 +33,10 @@ from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from ..qdialect.attrs import RangeAttr
-from ..qdialect.q import ArithmeticOp, ConstantOp
-from ..qdialect.types import element_type, is_integer_type
+from ..qdialect.q import ConstantOp
 from .hardware_division import Division, ancestors, descendants, divide
 from .hardware_support import argument_name, result_name
-from .rewriting import at, function_named
+from .rewriting import at, function_named, with_proof
 
 
 def _used(ops: Iterable[Operation], more: Iterable[SSAValue] = ()) -> list[SSAValue]:
@@ -64,24 +62,12 @@ def _function(
         mapping[value] = argument
     for op in ops:
         _clone_constants(op.operands, block, mapping)
-        block.add_op(_with_proof(op, op.clone(mapping)))
+        block.add_op(with_proof(op, op.clone(mapping)))
     _clone_constants(outputs, block, mapping)
     block.add_op(ReturnOp(*(mapping[value] for value in outputs)))
     types = ([value.type for value in inputs], [value.type for value in outputs])
     attributes = [ArrayAttr([_named(name) for name in part]) if part is not None else None for part in names]
     return FuncOp(name, types, Region(block), "private", arg_attrs=attributes[0], res_attrs=attributes[1])
-
-
-def _with_proof(op: Operation, clone: Operation) -> Operation:
-    """State the range that an integer result has, if it followed from an operand that is now a bare argument."""
-    if not isinstance(op, ArithmeticOp) or op.range is not None:
-        return clone
-    assert isinstance(clone, ArithmeticOp)
-    if all(is_integer_type(element_type(value)) for value in (*op.operands, op.result)):
-        codes, _ = op.infer_range()
-        if codes != clone.infer_range()[0]:
-            clone.properties["range"] = RangeAttr(codes.lo, codes.hi)
-    return clone
 
 
 def _clone_constants(values: Iterable[SSAValue], block: Block, mapping: dict[SSAValue, SSAValue]) -> None:

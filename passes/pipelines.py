@@ -23,6 +23,7 @@ _TO_HARDWARE = [
     "q-remove-idle-quantizers",
     "q-lower-quantizers",
     "q-infer-ranges",
+    "q-make-channels-last",
     "q-partition",
 ]
 

@@ -26,6 +26,7 @@ from ..qdialect.float_formats import value_of
 from ..qdialect.formats import IntRange
 from ..qdialect.q import (
     AddOp,
+    ArithmeticOp,
     BinaryOp,
     ConstantOp,
     DivOp,
@@ -78,6 +79,17 @@ def replace(rewriter: PatternRewriter, old: Operation, new: Sequence[Operation])
     for before, after in zip(old.results, new[-1].results, strict=True):
         after.name_hint = before.name_hint
     rewriter.replace(old, list(new))
+
+
+def with_proof(op: Operation, new: OpT) -> OpT:
+    """`new`, the same arithmetic on operands that show less: it states the range that followed from those of `op`."""
+    if not isinstance(op, ArithmeticOp) or not isinstance(new, ArithmeticOp) or op.range is not None:
+        return new
+    if all(is_integer_type(element_type(value)) for value in (*op.operands, op.result)):
+        codes, _ = op.infer_range()
+        if codes != new.infer_range()[0]:
+            new.properties["range"] = RangeAttr(codes.lo, codes.hi)
+    return new
 
 
 # --- constants ---------------------------------------------------------------------------------------------------
