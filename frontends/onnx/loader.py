@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading ONNX files. Only this module and `expansion` import onnx and touch protobuf messages."""
+"""Reading ONNX files. Only this module, `inlining` and `expansion` import onnx and touch protobuf messages."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from ...qdialect.errors import QoptError
+from .inlining import inline_functions
 from .model import STANDARD_DOMAIN, Array, AttributeValue, Dimension, Model, NodeDefinition, TensorInfo, place
 
 OLDEST_OPSET = 6
@@ -45,15 +46,12 @@ def _parse(source: str | Path | bytes, file: str) -> ModelProto:
             raise QoptError(f"cannot read '{path}': {reason}", mend="check the path") from None
     try:
         proto = onnx.load_model_from_string(data)
-        if proto.functions:
-            from onnx.inliner import inline_local_functions
-
-            proto = inline_local_functions(proto)
     except Exception:
         mend = "give a complete .onnx file; IR text has the suffix .mlir"
         raise QoptError(f"not an ONNX model, or a truncated one ({len(data)} bytes)", file, mend) from None
     if not proto.HasField("graph") or not proto.graph.output:
         raise QoptError("the file holds no ONNX graph with outputs", file, "give a complete .onnx file")
+    proto = inline_functions(proto, file)
     _load_external_data(proto, folder, file)
     return proto
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from qopt_mlir.frontends.onnx import import_onnx
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.text import verify_module
@@ -153,3 +153,29 @@ def test_changed_bytes() -> None:
         if rng.random() < 0.3:
             del data[rng.randrange(len(data)) :]
         survives(bytes(data))
+
+
+def calling(calls: dict[str, list[str]]) -> onnx.ModelProto:
+    """A model that calls function f0, whose bodies call others one after the other."""
+    proto = model([op("f0", "x", domain="local")])
+    opsets = [helper.make_opsetid("local", 1), helper.make_opsetid("", 13)]
+    proto.opset_import.append(opsets[0])
+    for name, callees in calls.items():
+        values = ["a", *(f"v{index}" for index in range(1, len(callees))), "b"]
+        body = [op(callee, values[i], values[i + 1], domain="local") for i, callee in enumerate(callees)]
+        proto.functions.append(helper.make_function("local", name, ["a"], ["b"], body, opsets))
+    return proto
+
+
+@pytest.mark.parametrize(
+    ("calls", "message"),
+    [
+        ({"f0": ["f0"]}, "function 'f0' calls itself"),
+        ({"f0": ["f1"], "f1": ["f2"], "f2": ["f1"]}, "function 'f1' calls itself"),
+        ({f"f{i}": [f"f{i + 1}"] * 2 for i in range(40)}, "the model has more than 1048576 nodes"),
+        ({f"f{i}": [f"f{i + 1}"] for i in range(5000)}, "functions call each other more than 100 levels deep"),
+    ],
+)
+def test_functions_without_end(calls: dict[str, list[str]], message: str) -> None:
+    with pytest.raises(QoptError, match=message):
+        import_onnx(calling(calls).SerializeToString())

@@ -209,6 +209,15 @@ def test_local_functions_are_inlined() -> None:
     assert run(imported(proto), np.full((1, 4), 3, np.float32))[0].tolist() == [[6.0] * 4]
 
 
+def test_function_of_another_op_set_is_converted() -> None:
+    """Up to opset 12, Softmax by default takes all axes from the second on together."""
+    proto = model([op("Old", "x", domain="local")], x=(1, 2, 3))
+    body = [op("Softmax", "a", "b")]
+    proto.functions.append(helper.make_function("local", "Old", ["a"], ["b"], body, [helper.make_opsetid("", 11)]))
+    proto.opset_import.append(helper.make_opsetid("local", 1))
+    assert run(imported(proto), np.ones((1, 2, 3), np.float32))[0].sum() == pytest.approx(1)
+
+
 def test_real_results_leave_as_float32() -> None:
     nodes = [
         op("Quant", "x one zero bits", "q", domain=QONNX, signed=1, narrow=0),
