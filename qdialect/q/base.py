@@ -32,7 +32,7 @@ from ..types import (
     shape_of,
     tensor_type,
 )
-from .inference import common_range, constant_of, verify_holds
+from .inference import common_range, constant_of, typed_range, verify_holds
 
 IntegerElement = BaseAttr(FixedType) | BaseAttr(UFixedType) | BaseAttr(BipolarType)
 AnyElement = IntegerElement | BaseAttr(FloatType) | BaseAttr(RealType) | BaseAttr(Float32Type)
@@ -190,7 +190,7 @@ def common_type(values: Sequence[SSAValue]) -> Attribute:
     if len(types) == 1:
         return types[0]
     if all(is_integer_type(type_) for type_ in types):
-        return fixed_type(*common_range(values))
+        return fixed_type(*common_range(values, typed_range))  # else it would change with the ops that make them
     real = any(isinstance(type_, RealType) for type_ in types)
     return Float32Type() if not real and any(is_f32(type_) for type_ in types) else RealType()
 

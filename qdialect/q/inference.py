@@ -7,7 +7,7 @@ its type. Everything is exact: Python integers, or numpy int64 where a bound sho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from xdsl.dialects.builtin import IntegerAttr
@@ -91,15 +91,24 @@ def elementwise_range(name: str, lhs: SSAValue, rhs: SSAValue) -> tuple[IntRange
     return IntRange(a.lo + b.lo, a.hi + b.hi), fraction_bits
 
 
-def aligned_ranges(values: Sequence[SSAValue]) -> tuple[list[IntRange], int]:
+def typed_range(value: SSAValue) -> IntRange:
+    """Codes of an integer-typed value, whatever op makes it; those that a constant holds."""
+    return integer_format(element_type(value)).code_range if constant_of(value) is None else code_range(value)
+
+
+def aligned_ranges(
+    values: Sequence[SSAValue], range_of: Callable[[SSAValue], IntRange] = code_range
+) -> tuple[list[IntRange], int]:
     """Codes of each value (of integer types), in quanta of the most fraction bits of them, and those bits."""
     bits = [integer_format(element_type(value)).fraction_bits for value in values]
-    return [aligned(code_range(value), own, max(bits)) for value, own in zip(values, bits, strict=True)], max(bits)
+    return [aligned(range_of(value), own, max(bits)) for value, own in zip(values, bits, strict=True)], max(bits)
 
 
-def common_range(values: Sequence[SSAValue]) -> tuple[IntRange, int]:
+def common_range(
+    values: Sequence[SSAValue], range_of: Callable[[SSAValue], IntRange] = code_range
+) -> tuple[IntRange, int]:
     """Codes that any of the values (of integer types) can have, in quanta of the most fraction bits of them."""
-    ranges, bits = aligned_ranges(values)
+    ranges, bits = aligned_ranges(values, range_of)
     return IntRange(min(range_.lo for range_ in ranges), max(range_.hi for range_ in ranges)), bits
 
 
