@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turn @hardware into a chain of hardware units.
+"""Turn @hardware into hardware units.
 
 Before:
     func.func private @hardware(%x: tensor<1x4x!q.fixed<8, 0>>) -> tensor<1x2x!q.fixed<2, 0>> {
@@ -11,16 +11,23 @@ After:
       %y = dataflow.threshold %a, %t base -1 lanes 1 -> ...
     @main: the call stands between dataflow.send and dataflow.receive
 
-| typed ops                                                             | unit                     |
-|-----------------------------------------------------------------------|--------------------------|
-| q.matmul by a constant matrix, and the q.add of a constant behind it   | dataflow.matrix_vector   |
-| q.threshold                                                           | dataflow.threshold       |
-| q.mul, q.add with constants, up to and including q.quantize            | dataflow.requantize      |
-| q.arg_max of the whole frame                                          | dataflow.arg_max         |
-| q.reshape, q.transpose that keeps the order of elements                | nothing                  |
+| typed ops                                                           | units                                      |
+|---------------------------------------------------------------------|--------------------------------------------|
+| q.matmul by a constant matrix, and the q.add of a constant behind it | dataflow.matrix_vector                     |
+| q.conv with constant weights, and such a q.add                      | dataflow.sliding_window, .matrix_vector    |
+| q.max_pool, q.sum_pool                                              | dataflow.sliding_window, .max_pool, .sum_pool |
+| q.reduce_max, q.reduce_sum of rows or columns                       | the same; of a whole image without windows |
+| q.pad                                                               | dataflow.sliding_window, that behind it    |
+| q.threshold                                                         | dataflow.threshold                         |
+| q.mul, q.add with constants, up to and including q.quantize         | dataflow.requantize                        |
+| q.add of two computed tensors                                       | dataflow.add                               |
+| q.concat of channels                                                | dataflow.concat                            |
+| q.arg_max of the whole frame                                        | dataflow.arg_max                           |
+| q.reshape, q.transpose that keeps the order of elements             | nothing                                    |
 
 Exact: the same integers.   Needs: q-partition.   Keeps: element types, ranges, locations.
-Leaves: nothing; ops without a unit are reported all at once. All units get PE, SIMD and lanes of 1.
+Leaves: nothing; ops without a unit are reported all at once. All units get PE, SIMD and lanes of 1. Images have their
+channels last (q-make-channels-last).
 """
 
 from __future__ import annotations
@@ -32,7 +39,7 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ..qdialect.dataflow import (
@@ -41,10 +48,46 @@ from ..qdialect.dataflow import (
     hardware_function,
 )
 from ..qdialect.errors import QoptError
+from ..qdialect.q import (
+    AddOp,
+    ArgMaxOp,
+    ConcatOp,
+    ConvOp,
+    MatMulOp,
+    MaxPoolOp,
+    MulOp,
+    PadOp,
+    QuantizeOp,
+    ReduceMaxOp,
+    ReduceSumOp,
+    ReshapeOp,
+    SumPoolOp,
+    ThresholdOp,
+    TransposeOp,
+)
 from ..qdialect.types import element_type, is_integer_type, shape_of, tensor_type
 from .hardware_calls import update_signature
 from .hardware_support import Refusal, refuse
-from .hardware_units import Blocked, NotHardware, UnitBuilder
+from .hardware_units import Blocked, NotHardware, Rule, UnitBuilder
+from .image_units import conv, pad, pool, reduction
+
+RULES: dict[type[Operation], Rule] = {
+    MatMulOp: UnitBuilder.matmul,
+    ConvOp: conv,
+    MaxPoolOp: pool,
+    SumPoolOp: pool,
+    ReduceSumOp: reduction,
+    ReduceMaxOp: reduction,
+    PadOp: pad,
+    ThresholdOp: UnitBuilder.threshold,
+    QuantizeOp: UnitBuilder.tail,
+    AddOp: UnitBuilder.sum,
+    MulOp: UnitBuilder.sum,
+    ConcatOp: UnitBuilder.concat,
+    ArgMaxOp: UnitBuilder.arg_max,
+    ReshapeOp: UnitBuilder.view,
+    TransposeOp: UnitBuilder.transpose,
+}
 
 
 def _convert(function: FuncOp) -> None:
@@ -58,7 +101,7 @@ def _convert(function: FuncOp) -> None:
         )
     block = Block(arg_types=[_stream_of(function.args[0], function)])
     block.args[0].name_hint = function.args[0].name_hint
-    builder = UnitBuilder(block)
+    builder = UnitBuilder(block, RULES)
     builder.streams[function.args[0]] = block.args[0]
     refused: list[Refusal] = []
     for op in function.body.block.ops:
@@ -89,7 +132,7 @@ def _stream_of(value: SSAValue, function: FuncOp) -> StreamType:
 
 @dataclass(frozen=True)
 class ConvertToDataflowPass(ModulePass):
-    """Turn @hardware into a chain of hardware units."""
+    """Turn @hardware into hardware units."""
 
     name = "q-convert-to-dataflow"
     exact: ClassVar[bool] = True

@@ -10,8 +10,10 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from ..qdialect.errors import QoptError
-from ..qdialect.q import ConstantOp, MoveOp, ReshapeOp
+from ..qdialect.q import ConstantOp, ReshapeOp, TransposeOp
 from .hardware_support import LINEAR, SUPPORTED, Refusal, lasting_refusal, number_refusal, refusal, refuse
+
+VIEWS = (ReshapeOp, TransposeOp)  # move no number, or the host moves them
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,12 @@ def _leave_views_to_host(ops: Sequence[Operation], before: set[Operation], after
     """Shape ops at the ends of the hardware cost it nothing to lose."""
     outside = before | after
     for op in ops:
-        if isinstance(op, MoveOp) and op not in outside and _owner(op.operands[0]) in (None, *before):
+        if isinstance(op, VIEWS) and op not in outside and _owner(op.operands[0]) in (None, *before):
             before.add(op)
     outside = before | after
     for op in reversed(ops):
         users = {use.operation for result in op.results for use in result.uses}
-        if isinstance(op, MoveOp) and op not in outside and users <= {*after, *_returns(users)}:
+        if isinstance(op, VIEWS) and op not in outside and users <= {*after, *_returns(users)}:
             after.add(op)
 
 

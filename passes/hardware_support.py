@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 from xdsl.dialects.builtin import StringAttr
-from xdsl.dialects.func import FuncOp
+from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from ..qdialect.errors import QoptError, describe_location
@@ -19,15 +19,22 @@ from ..qdialect.q import (
     ArithmeticOp,
     BatchNormOp,
     ClipOp,
+    ConcatOp,
+    ConvOp,
     DivOp,
     MatMulOp,
+    MaxPoolOp,
     MoveOp,
     MulOp,
+    PadOp,
     QOp,
     QuantizeOp,
+    ReduceMaxOp,
+    ReduceSumOp,
     ReluOp,
     ReshapeOp,
     SubOp,
+    SumPoolOp,
     ThresholdOp,
     TransposeOp,
 )
@@ -36,15 +43,15 @@ from ..qdialect.types import RealType, element_type, is_f32, is_integer_type, sh
 
 LINEAR = ("q.matmul", "q.conv", "q.conv_transpose")  # the layers that hardware is made for
 
-SUPPORTED = "q.matmul with constant weights, q.threshold, integer q.mul, q.add and q.quantize, q.arg_max, q.reshape"
-_DENSE = "q.matmul by a constant matrix is the only layer with a unit"
-_WINDOWS = f"windows over an image have no unit; {_DENSE}"
+SUPPORTED = (
+    "q.matmul and q.conv with constant weights, pools, q.threshold, integer q.mul, q.add and q.quantize, q.concat, "
+    "q.arg_max, q.reshape"
+)
 _HOST = "keep it in front of the first or behind the last quantised layer, where the host computes it"
 _NEAREST = {  # op without a unit -> what comes nearest to it
-    "q.conv": f"{_DENSE}: a convolution as large as its input is one, flattened",
-    "q.conv_transpose": _DENSE,
-    "q.max_pool": _WINDOWS,
-    "q.sum_pool": _WINDOWS,
+    "q.conv_transpose": "resize by a whole number (nearest), and q.conv behind it",
+    "q.reduce_min": "negate in front of q.reduce_max and behind it",
+    "q.mul": "multiply with constants",
     "q.reduce_sum": "q.matmul by a constant matrix of ones and zeros",
     "q.relu": "put a quantiser behind it: both together become thresholds",
     "q.clip": "put a quantiser behind it, which saturates",
@@ -77,21 +84,22 @@ def number_refusal(op: Operation) -> Refusal | None:
 
 def unit_refusal(op: Operation) -> Refusal | None:
     """Why there is no hardware unit for what `op` does, whatever the types of its numbers."""
-    if _joins_branches(op):
-        mend = "hardware adds and multiplies with constants only; branches that join have no unit yet"
-        return Refusal(op, f"{op.name} of two computed tensors has no hardware unit", mend)
+    if joins_branches(op):
+        return _join_refusal(op)
     match op:
         case ThresholdOp() | QuantizeOp() | ReshapeOp():
             return None
+        case ConvOp() | MaxPoolOp() | SumPoolOp() | ReduceSumOp() | ReduceMaxOp() | PadOp() | ConcatOp():
+            return _image_refusal(op)
         case MatMulOp():
             if constant_of(op.rhs) is not None and len(shape_of(op.rhs)) == 2:
                 return None
             mend = "hardware multiplies by a constant matrix: export the layer with fixed weights"
             return Refusal(op, "q.matmul has no constant two-dimensional right operand", mend)
         case AddOp() | MulOp():
-            if _is_bias(op) or _feeds_quantizer(op):
+            if _is_bias(op) or _feeds_unit(op):
                 return None
-            mend = "an integer q.add or q.mul is part of a requantiser: constant operand, q.quantize behind it"
+            mend = "an integer q.add or q.mul is part of a requantiser, or in front of a join: constant operand"
             return Refusal(op, f"{op.name} has no unit of its own", mend)
         case ArgMaxOp():
             if prod(shape_of(op.input)) == shape_of(op.input)[op.axis]:
@@ -106,8 +114,10 @@ def unit_refusal(op: Operation) -> Refusal | None:
 
 def lasting_refusal(op: Operation) -> Refusal | None:
     """Why no quantiser brings `op`, of any level, into hardware; None where streamlining may make a unit of it."""
+    if isinstance(op, TransposeOp):  # may cancel
+        return None
     absorbed = isinstance(op, AddOp | SubOp | MulOp | DivOp | ReluOp | ClipOp | BatchNormOp)
-    return None if absorbed and not _joins_branches(op) else unit_refusal(op)
+    return None if absorbed and not joins_branches(op) else unit_refusal(op)
 
 
 def nearest(op: Operation) -> str:
@@ -165,9 +175,36 @@ def refuse(refusals: Sequence[Refusal], heading: str) -> None:
         raise QoptError("\n    ".join(lines), mend="see each line")
 
 
-def _joins_branches(op: Operation) -> bool:
+def joins_branches(op: Operation) -> bool:
     """Whether `op` adds or multiplies two tensors of which none is constant."""
     return isinstance(op, AddOp | SubOp | MulOp | DivOp) and all(constant_of(value) is None for value in op.operands)
+
+
+def _join_refusal(op: Operation) -> Refusal | None:
+    """Of arithmetic on two computed tensors."""
+    if not isinstance(op, AddOp):
+        what = f"{op.name} of two computed tensors has no hardware unit"
+        return Refusal(op, what, "branches join by q.add or q.concat")
+    shapes = [list(shape_of(value)) for value in (op.lhs, op.rhs)]
+    if shapes[0] == shapes[1]:
+        return None
+    return Refusal(op, f"q.add of shapes {shapes[0]} and {shapes[1]} repeats elements", "make both shapes equal")
+
+
+def _image_refusal(op: Operation) -> Refusal | None:
+    """Of an op on images, wherever their channels are; q-convert-to-dataflow says the rest."""
+    shape = shape_of(op.operands[0])
+    if isinstance(op, ConcatOp):
+        if op.axis in (1, len(shape) - 1):
+            return None
+        return Refusal(op, f"q.concat along axis {op.axis} of {list(shape)} has no unit", "join channels")
+    if isinstance(op, ConvOp) and constant_of(op.weights) is None:
+        mend = "hardware convolves with constant weights: export the layer with fixed weights"
+        return Refusal(op, "q.conv has computed weights", mend)
+    if shape[0] != 1 or not 3 <= len(shape) <= 4:
+        mend = "hardware takes one image of rows, columns and channels a frame"
+        return Refusal(op, f"{op.name} of {list(shape)} has no hardware unit", mend)
+    return None
 
 
 def _is_bias(op: AddOp | MulOp) -> bool:
@@ -181,15 +218,18 @@ def _is_bias(op: AddOp | MulOp) -> bool:
     )
 
 
-def _feeds_quantizer(op: AddOp | MulOp) -> bool:
-    """All that use the result are integer quantisers, or one more addition of a constant before them."""
+def _feeds_unit(op: AddOp | MulOp) -> bool:
+    """All that use the result are quantisers or other units of integers, perhaps behind more such arithmetic."""
     if constant_of(op.rhs) is None or op.result.first_use is None:
         return False
     for use in op.result.uses:
         user = use.operation
         integer = all(is_integer_type(element_type(value)) for value in user.results)
-        ends = isinstance(user, QuantizeOp) or (isinstance(user, AddOp) and _feeds_quantizer(user))
-        if not (integer and ends):
+        if isinstance(user, AddOp | MulOp) and not joins_branches(user):
+            unit = _is_bias(user) or _feeds_unit(user)
+        else:
+            unit = not isinstance(user, ReturnOp | CallOp | MoveOp) and unit_refusal(user) is None
+        if not (integer and unit):
             return False
     return True
 

@@ -1,33 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From ops of the typed level to hardware units, one method a kind; `q-convert-to-dataflow` has the table."""
+"""From ops of the typed level to hardware units: products with matrices, thresholds, requantisers, joins.
+
+Units of images are in `image_units.py`; `q-convert-to-dataflow` has the table.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from math import prod
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from ..qdialect.attrs import Array, RangeAttr
+from ..qdialect.dataflow import AddOp as AddUnitOp
 from ..qdialect.dataflow import ArgMaxOp as ArgMaxUnitOp
-from ..qdialect.dataflow import MatrixVectorOp, RequantizeOp
+from ..qdialect.dataflow import ConcatOp as ConcatUnitOp
+from ..qdialect.dataflow import MatrixVectorOp, RequantizeOp, stream_type
+from ..qdialect.dataflow import SumPoolOp as SumPoolUnitOp
 from ..qdialect.dataflow import ThresholdOp as ThresholdUnitOp
 from ..qdialect.formats import FixedFormat, IntRange, Overflow, Rounding
 from ..qdialect.q import (
     AddOp,
     ArgMaxOp,
+    ConcatOp,
     ConstantOp,
     MatMulOp,
     MulOp,
     QuantizeOp,
-    ReshapeOp,
     ThresholdOp,
     TransposeOp,
 )
 from ..qdialect.q.inference import code_range, constant_of, narrow_range
 from ..qdialect.types import element_type, fixed_type, integer_format, is_integer_type, shape_of
 from .affine_tail import AffineTail, per_channel
-from .hardware_support import keeps_order, nearest
+from .hardware_support import joins_branches, keeps_order, nearest
 from .rewriting import at, constant
 
 
@@ -39,15 +47,18 @@ class NotHardware(Exception):
         super().__init__(what)
 
 
+UnitT = TypeVar("UnitT", MatrixVectorOp, AddUnitOp, SumPoolUnitOp)
+
+
 class Blocked(Exception):
     """An operand comes from an op that was refused; that op is reported, not this one."""
 
 
 class UnitBuilder:
-    """Builds the body of the new @hardware op by op."""
+    """Builds the body of the new @hardware op by op. `rules`: how each class of ops becomes units."""
 
-    def __init__(self, block: Block):
-        self.block = block
+    def __init__(self, block: Block, rules: Mapping[type[Operation], Rule]):
+        self.block, self.rules = block, rules
         self.streams: dict[SSAValue, SSAValue] = {}
         self.done: set[Operation] = set()  # ops that became part of the unit of an earlier op
 
@@ -59,76 +70,112 @@ class UnitBuilder:
             if not is_integer_type(element_type(value)):
                 mend = "run q-streamline and q-lower-quantizers-to-thresholds first"
                 raise NotHardware(f"{op.name} works on {element_type(value)}, hardware on integer codes", mend)
-        match op:
-            case MatMulOp():
-                self._matmul(op)
-            case ThresholdOp():
-                self._threshold(op)
-            case AddOp() | MulOp() | QuantizeOp():
-                self._tail(op)
-            case ArgMaxOp():
-                self._arg_max(op)
-            case ReshapeOp():
-                self._view(op.input, op.result)
-            case TransposeOp():
-                self._transpose(op)
-            case _:
-                raise NotHardware(f"{op.name} has no hardware unit yet", f"nearest: {nearest(op)}")
+        rule = self.rules.get(type(op))
+        if rule is None:
+            raise NotHardware(f"{op.name} has no hardware unit yet", f"nearest: {nearest(op)}")
+        rule(self, op)
 
-    def _stream(self, value: SSAValue) -> SSAValue:
+    def stream(self, value: SSAValue) -> SSAValue:
         if isinstance(value.owner, ConstantOp):
             raise NotHardware("an op on constants alone is left", "run q-fold-constants first")
         if value not in self.streams:
             raise Blocked
         return self.streams[value]
 
-    def _emit(self, op: Operation, place: Operation, result: SSAValue) -> None:
+    def add(self, op: Operation, place: Operation) -> None:
+        """Append a unit that is not the last of those for `place`."""
+        self.block.add_op(at(op, place))
+        op.results[0].name_hint = f"{place.results[0].name_hint or 'unit'}_{op.name.rpartition('.')[2]}"
+
+    def emit(self, op: Operation, place: Operation, result: SSAValue) -> None:
+        """Append the unit that gives `result`."""
         self.block.add_op(at(op, place))
         op.results[0].name_hint = result.name_hint
         self.streams[result] = op.results[0]
 
-    def _constant(self, codes: Array, type_: Attribute, hint: str | None) -> SSAValue:
+    def constant(self, codes: Array, type_: Attribute, hint: str | None) -> SSAValue:
         op = constant(codes, type_)
         op.result.name_hint = hint
         self.block.add_op(op)
         return op.result
 
-    def _integers(self, codes: Array, hint: str, fraction_bits: int = 0) -> SSAValue:
+    def integers(self, codes: Array, hint: str, fraction_bits: int = 0) -> SSAValue:
         """A constant in the narrowest type."""
         range_ = IntRange(int(codes.min()), int(codes.max()))
-        return self._constant(codes, fixed_type(range_, fraction_bits), hint)
+        return self.constant(codes, fixed_type(range_, fraction_bits), hint)
 
-    def _matmul(self, op: MatMulOp) -> None:
+    def matmul(self, op: MatMulOp) -> None:
         operand, weights, source = _weights(op)
-        stream = self._stream(operand)
-        result, bias = _absorbed_bias(op)
-        if bias is not None:
-            self.done.add(result.owner)  # pyright: ignore[reportArgumentType]
-        weights = self._constant(weights, element_type(source), source.name_hint)
-        bias = (
-            None if bias is None else self._integers(bias, "bias", integer_format(element_type(result)).fraction_bits)
-        )
-        unit = MatrixVectorOp(stream, weights, element_type(result), bias=bias)
-        if unit.result_range() not in integer_format(element_type(result)).code_range:
-            proven = code_range(result)
-            unit.range = RangeAttr(proven.lo, proven.hi)
-        self._emit(unit, op, result)
+        self.matrix_vector(op, self.stream(operand), weights, source)
 
-    def _threshold(self, op: ThresholdOp) -> None:
-        stream = self._stream(op.input)
+    def matrix_vector(self, op: Operation, stream: SSAValue, weights: Array, source: SSAValue) -> None:
+        """A matrix [MH, MW] of codes of the constant `source`, with the bias behind `op`."""
+        result, bias = self.absorbed_bias(op, len(weights))
+        unit = MatrixVectorOp(
+            stream,
+            self.constant(weights, element_type(source), source.name_hint),
+            element_type(result),
+            bias=bias,
+        )
+        self.emit(with_range(unit, result), op, result)
+
+    def absorbed_bias(self, op: Operation, rows: int) -> tuple[SSAValue, SSAValue | None]:
+        """The result of the q.add of a constant behind a layer, and that constant for each row; or (result, None)."""
+        result, bias = _bias_behind(op.results[0], rows)
+        if bias is None:
+            return result, None
+        self.done.add(result.owner)  # pyright: ignore[reportArgumentType]
+        return result, self.integers(bias, "bias", integer_format(element_type(result)).fraction_bits)
+
+    def sum(self, op: AddOp | MulOp) -> None:
+        """Two computed streams, or a requantiser that starts with an op and a constant."""
+        if not joins_branches(op):
+            self.tail(op)
+            return
+        if not isinstance(op, AddOp):
+            raise NotHardware(f"{op.name} of two computed tensors has no hardware unit", nearest(op))
+        if shape_of(op.lhs) != shape_of(op.rhs):
+            shapes = f"{list(shape_of(op.lhs))} and {list(shape_of(op.rhs))}"
+            raise NotHardware(f"q.add of shapes {shapes} repeats elements of a stream", "make both shapes equal")
+        unit = AddUnitOp(self.stream(op.lhs), self.stream(op.rhs), element_type(op.result))
+        self.emit(with_range(unit, op.result), op, op.result)
+
+    def concat(self, op: ConcatOp) -> None:
+        shape = shape_of(op.result)
+        if prod(shape[op.axis + 1 :]) != 1:
+            mend = "join channels, and run q-make-channels-last"
+            raise NotHardware(f"q.concat along axis {op.axis} of {list(shape)} does not join channels", mend)
+        channels = [shape_of(value)[op.axis] for value in op.inputs]
+        streams = [self.stream(value) for value in op.inputs]
+        self.emit(ConcatUnitOp(streams, channels, element_type(op.result)), op, op.result)
+
+    def retyped(self, stream: SSAValue, type_: Attribute) -> SSAValue:
+        """The stream in another type, which holds all its numbers."""
+        old, new = stream_type(stream).format, integer_format(type_)
+        if stream_type(stream).element_type == type_:
+            return stream
+        one = self.integers(np.array([1 << (new.fraction_bits - old.fraction_bits)]), "one")
+        clip = RangeAttr(new.code_range.lo, new.code_range.hi)
+        zero = self.integers(np.array([0]), "zero")
+        unit = RequantizeOp(stream, one, zero, type_, shift=0, clip=clip, rounding=Rounding.FLOOR)
+        self.block.add_op(unit)
+        return unit.result
+
+    def threshold(self, op: ThresholdOp) -> None:
+        stream = self.stream(op.input)
         thresholds = self._rows(op, op.thresholds)
         descending = None if op.descending is None else self._rows(op, op.descending)
         unit = ThresholdUnitOp(stream, thresholds, element_type(op.result), op.base, descending=descending)
-        self._emit(unit, op, op.result)
+        self.emit(unit, op, op.result)
 
     def _rows(self, op: ThresholdOp, value: SSAValue) -> SSAValue:
         """The constant `value` with a row for each channel, as rows for the elements that the unit counts through."""
         source = constant_of(value)
         assert source is not None, "the verifier of q.threshold asks for constants"
         repeats = prod(shape_of(op.input)[op.axis + 1 :]) if len(source.array) > 1 else 1
-        return self._constant(np.repeat(source.array, repeats, axis=0), source.type.element_type, value.name_hint)
+        return self.constant(np.repeat(source.array, repeats, axis=0), source.type.element_type, value.name_hint)
 
-    def _tail(self, op: AddOp | MulOp | QuantizeOp) -> None:
+    def tail(self, op: AddOp | MulOp | QuantizeOp) -> None:
         steps = _tail_ops(op)
         last = steps[-1]
         source, tail = steps[0].operands[0], AffineTail.identity()
@@ -137,7 +184,7 @@ class UnitBuilder:
         for step in steps:
             if isinstance(step, AddOp | MulOp):
                 tail = _composed(tail, step, integer_format(element_type(source)).fraction_bits)
-        stream, target = self._stream(source), integer_format(element_type(last.results[0]))
+        stream, target = self.stream(source), integer_format(element_type(last.results[0]))
         if not isinstance(target, FixedFormat):
             raise NotHardware("q.quantize to !q.bipolar is a threshold", "run q-lower-quantizers-to-thresholds first")
         finest = target.fraction_bits - integer_format(element_type(source)).fraction_bits
@@ -147,32 +194,33 @@ class UnitBuilder:
         clip = _clip(last, multiplier, addend, shift, code_range(source))
         unit = RequantizeOp(
             stream,
-            self._integers(multiplier, "multiplier"),
-            self._integers(addend, "addend"),
+            self.integers(multiplier, "multiplier"),
+            self.integers(addend, "addend"),
             element_type(last.results[0]),
             shift=shift,
             clip=RangeAttr(clip.lo, clip.hi),
             rounding=last.rounding if isinstance(last, QuantizeOp) else Rounding.FLOOR,
         )
         self.done.update(steps)
-        self._emit(unit, last, last.results[0])
+        self.emit(unit, last, last.results[0])
 
-    def _arg_max(self, op: ArgMaxOp) -> None:
+    def arg_max(self, op: ArgMaxOp) -> None:
         shape = shape_of(op.input)
         if prod(shape) != shape[op.axis]:
             mend = "keep it behind the last quantised layer, where the host computes it"
             raise NotHardware(f"q.arg_max along axis {op.axis} of {list(shape)} is not one for the whole frame", mend)
-        self._emit(ArgMaxUnitOp(self._stream(op.input)), op, op.result)
+        self.emit(ArgMaxUnitOp(self.stream(op.input)), op, op.result)
 
-    def _view(self, input: SSAValue, result: SSAValue) -> None:
-        self.streams[result] = self._stream(input)
+    def view(self, op: Operation) -> None:
+        """An op that moves no element of a frame."""
+        self.streams[op.results[0]] = self.stream(op.operands[0])
 
-    def _transpose(self, op: TransposeOp) -> None:
+    def transpose(self, op: TransposeOp) -> None:
         if not keeps_order(op):
             raise NotHardware(
                 f"q.transpose {list(op.permutation)} changes the order of elements in a frame", nearest(op)
             )
-        self._view(op.input, op.result)
+        self.view(op)
 
 
 def _weights(op: MatMulOp) -> tuple[SSAValue, Array, SSAValue]:
@@ -187,20 +235,27 @@ def _weights(op: MatMulOp) -> tuple[SSAValue, Array, SSAValue]:
     raise NotHardware(f"q.matmul of {op.lhs.type} and {op.rhs.type} has no constant two-dimensional operand", mend)
 
 
-def _absorbed_bias(op: MatMulOp) -> tuple[SSAValue, Array | None]:
-    """The result of the q.add of a constant behind the product and its codes, one for each row; or (result, None)."""
-    use = op.result.first_use if op.result.has_one_use() else None
+def with_range(unit: UnitT, result: SSAValue) -> UnitT:
+    """The unit, which states the proven range of `result` if its type does not hold all that types alone allow."""
+    if unit.result_range() not in integer_format(element_type(result)).code_range:
+        proven = code_range(result)
+        unit.range = RangeAttr(proven.lo, proven.hi)
+    return unit
+
+
+def _bias_behind(result: SSAValue, rows: int) -> tuple[SSAValue, Array | None]:
+    """The sum with a constant that alone uses `result`, and the codes of the constant, one for each row."""
+    use = result.first_use if result.has_one_use() else None
     add = use.operation if use is not None else None
-    rows = shape_of(op.result)[-1] if constant_of(op.rhs) is not None else prod(shape_of(op.result))
     if not isinstance(add, AddOp) or not is_integer_type(element_type(add.result)):
-        return op.result, None
-    bias = constant_of(add.rhs if add.lhs is op.result else add.lhs)
-    if bias is None or shape_of(add.result) != shape_of(op.result):
-        return op.result, None
-    shift = integer_format(element_type(op.result)).fraction_bits - integer_format(bias.type.element_type).fraction_bits
-    codes = per_channel(bias.array.astype(object), shape_of(op.result))
+        return result, None
+    bias = constant_of(add.rhs if add.lhs is result else add.lhs)
+    if bias is None or shape_of(add.result) != shape_of(result):
+        return result, None
+    shift = integer_format(element_type(result)).fraction_bits - integer_format(bias.type.element_type).fraction_bits
+    codes = per_channel(bias.array.astype(object), shape_of(result))
     if shift < 0 or rows % codes.size:
-        return op.result, None
+        return result, None
     return add.result, np.tile(codes * (1 << shift), rows // codes.size)
 
 
@@ -210,7 +265,7 @@ def _affine_operand(op: AddOp | MulOp) -> tuple[SSAValue, Array, int]:
         codes = constant_of(other)
         if codes is not None and shape_of(value) == shape_of(op.result):
             return value, codes.array, integer_format(codes.type.element_type).fraction_bits
-    mend = "hardware adds and multiplies with constants only; branches that join have no unit yet"
+    mend = "give it a constant operand"
     raise NotHardware(f"{op.name} of two computed tensors has no hardware unit", mend)
 
 
@@ -247,3 +302,6 @@ def _clip(last: Operation, multiplier: Array, addend: Array, shift: int, x: IntR
         what = f"q.quantize wraps (codes reach {reached.lo} to {reached.hi}, the type holds {held.lo} to {held.hi})"
         raise NotHardware(what, "saturate instead, or widen the type")
     return narrow_range(element_type(last.results[0])) if last.narrow else held
+
+
+Rule: TypeAlias = Callable[[UnitBuilder, Any], None]

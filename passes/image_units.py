@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From convolutions, pools, borders and nearest-neighbour resizing to units that stream images, channels last."""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.dialects.func import ReturnOp
+from xdsl.ir import Operation, SSAValue
+
+from ..qdialect.attrs import Array
+from ..qdialect.dataflow import MaxPoolOp as MaxPoolUnitOp
+from ..qdialect.dataflow import SlidingWindowOp, stream_type
+from ..qdialect.dataflow import SumPoolOp as SumPoolUnitOp
+from ..qdialect.formats import BipolarFormat
+from ..qdialect.q import (
+    ConvOp,
+    MaxPoolOp,
+    PadOp,
+    ReduceMaxOp,
+    ReduceSumOp,
+    SumPoolOp,
+)
+from ..qdialect.q.inference import constant_of
+from ..qdialect.q.pooling import PoolOp
+from ..qdialect.q.reduction import ReduceOp
+from ..qdialect.q.window import Window
+from ..qdialect.types import element_type, integer_format, shape_of
+from .hardware_units import NotHardware, UnitBuilder, with_range
+
+LAYOUT = "run q-make-channels-last first"
+
+
+def conv(build: UnitBuilder, op: ConvOp) -> None:
+    """Windows times a matrix whose columns have their order."""
+    weights = constant_of(op.weights)
+    if weights is None:
+        mend = "hardware convolves with constant weights: export the layer with fixed weights"
+        raise NotHardware("q.conv has computed weights", mend)
+    _check_layout(op, op.channels_last)
+    stream = _windows(build, op, op.window, 0, depthwise=False)
+    build.matrix_vector(op, stream, _dense(weights.array, op.groups), op.weights)
+
+
+def _dense(weights: Array, groups: int) -> Array:
+    """Weights [M, C / groups, *kernel] as a matrix [M, kernel * C], with zeros where an output takes no input."""
+    outputs, per_group = weights.shape[:2]
+    taps = weights.reshape(outputs, per_group, -1).swapaxes(1, 2)
+    if groups == 1:
+        return np.ascontiguousarray(taps.reshape(outputs, -1))
+    dense = np.zeros((outputs, taps.shape[1], groups, per_group), weights.dtype)
+    for group in range(groups):
+        part = slice(group * outputs // groups, (group + 1) * outputs // groups)
+        dense[part, :, group] = taps[part]
+    return dense.reshape(outputs, -1)
+
+
+def pool(build: UnitBuilder, op: MaxPoolOp | SumPoolOp) -> None:
+    """One element a channel of each window."""
+    _check_layout(op, op.channels_last)
+    least = isinstance(op, MaxPoolOp)  # what lies outside is never the greatest
+    outside = integer_format(element_type(op.input)).code_range.lo if least else 0
+    _reduced(build, op, op.window, outside)
+
+
+def reduction(build: UnitBuilder, op: ReduceSumOp | ReduceMaxOp) -> None:
+    """One element a channel of the whole image, or of whole rows or columns."""
+    shape = shape_of(op.input)
+    spatial = range(1, len(shape) - 1)
+    if shape[0] != 1 or not 2 <= len(shape) <= 4 or not {*op.axes} <= {*spatial}:
+        mend = f"reduce rows and columns of an image with its channels last; {LAYOUT}"
+        raise NotHardware(f"{op.name} along the axes {list(op.axes)} of {list(shape)} has no hardware unit", mend)
+    kernel = tuple(shape[axis] if axis in op.axes else 1 for axis in spatial)
+    _reduced(build, op, Window(kernel, kernel, (0,) * 2 * len(kernel), (1,) * len(kernel)), 0)
+
+
+def pad(build: UnitBuilder, op: PadOp) -> None:
+    """A border; windows behind it make it themselves."""
+    shape, value = shape_of(op.input), constant_of(op.value)
+    last = len(shape) - 1
+    if value is None or not 3 <= len(shape) <= 4 or any((*op.low[::last], *op.high[::last])):
+        mend = f"pad rows and columns of an image, with a constant; {LAYOUT}"
+        raise NotHardware(f"q.pad of {list(shape)} by {list(op.low)} and {list(op.high)} has no hardware unit", mend)
+    if _border(op) is not None and all(_makes_border(use.operation) for use in op.result.uses):
+        return
+    stream = build.retyped(build.stream(op.input), element_type(op.result))
+    window = Window((1,) * (last - 1), (1,) * (last - 1), (*op.low[1:-1], *op.high[1:-1]), (1,) * (last - 1))
+    unit = SlidingWindowOp(stream, _image(shape), _plane(window), pad_value=_pad_code(op))
+    build.emit(unit, op, op.result)
+
+
+def _pad_code(op: PadOp) -> int:
+    """The value of the border as a code of the result."""
+    value = constant_of(op.value)
+    assert value is not None
+    shift = integer_format(element_type(op.result)).fraction_bits - integer_format(element_type(op.value)).fraction_bits
+    return int(value.array.reshape(-1)[0]) << shift
+
+
+def _border(op: PadOp) -> int | None:
+    """The code of the border if the type of the image holds it."""
+    return _pad_code(op) if element_type(op.input) == element_type(op.result) else None
+
+
+def _makes_border(user: Operation) -> bool:
+    """Whether the windows of `user` can have any border: they have none of their own."""
+    if isinstance(user, ReturnOp) or not isinstance(user, ConvOp | SumPoolOp | MaxPoolOp):
+        return False
+    return user.channels_last and not any(user.window.pads) and constant_of(user.operands[0]) is None
+
+
+def _reduced(build: UnitBuilder, op: PoolOp | ReduceOp, window: Window, outside: int) -> None:
+    """Sums or greatest elements of windows."""
+    (result,), shape = op.results, shape_of(op.input)
+    sums = isinstance(op, SumPoolOp | ReduceSumOp)
+    whole = window.kernel == shape[1:-1] and not any(window.pads)
+    source, around = _padded_source(op.input)
+    if whole and around is None:
+        stream, channels = build.stream(source), shape[-1]
+    else:
+        stream, channels = _windows(build, op, window, outside, depthwise=True), None
+    unit: MaxPoolUnitOp | SumPoolUnitOp
+    if sums:
+        unit = with_range(SumPoolUnitOp(stream, element_type(result), taps=window.num_taps, channels=channels), result)
+    else:
+        unit = MaxPoolUnitOp(stream, element_type(result), taps=window.num_taps, channels=channels)
+    build.emit(unit, op, result)
+
+
+def _padded_source(value: SSAValue) -> tuple[SSAValue, PadOp | None]:
+    """The image that is streamed for `value`, and the q.pad that the windows behind it replace."""
+    op = value.owner
+    if not isinstance(op, PadOp) or _border(op) is None or not all(_makes_border(use.operation) for use in value.uses):
+        return value, None
+    return op.input, op
+
+
+def _windows(build: UnitBuilder, op: Operation, window: Window, outside: int, *, depthwise: bool) -> SSAValue:
+    """The stream of windows of the image that `op` takes; the image itself where both are the same."""
+    source, border = _padded_source(op.operands[0])
+    stream = build.stream(source)
+    shape = shape_of(source)
+    if border is not None:
+        window = Window(window.kernel, window.strides, (*border.low[1:-1], *border.high[1:-1]), window.dilations)
+        outside = _pad_code(border)
+    if window.num_taps == 1 and {*window.strides} == {1} and not any(window.pads) and not depthwise:
+        return stream
+    if any(window.pads) and isinstance(stream_type(stream).format, BipolarFormat) and outside == 0:
+        mend = "pad the input with -1 or +1 in front of the layer, which then has no pads"
+        raise NotHardware(f"{op.name} pads a !q.bipolar image with 0, which is no code of it", mend)
+    unit = SlidingWindowOp(stream, _image(shape), _plane(window), pad_value=outside, depthwise=depthwise)
+    build.add(unit, op)
+    return unit.result
+
+
+def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Rows, columns, channels of [1, (H,) W, C]."""
+    return (*(1,) * (4 - len(shape)), *shape[1:])  # pyright: ignore[reportReturnType]
+
+
+def _plane(window: Window) -> Window:
+    """The same window with rows and columns."""
+    if window.rank == 2:
+        return window
+    (kernel,), (stride,), (dilation,) = window.kernel, window.strides, window.dilations
+    return Window((1, kernel), (1, stride), (0, window.low[0], 0, window.high[0]), (1, dilation))
+
+
+def _check_layout(op: ConvOp | PoolOp, channels_last: bool) -> None:
+    shape = shape_of(op.input)
+    if shape[0] != 1 or len(shape) > 4:
+        mend = "hardware takes one image of rows, columns and channels a frame"
+        raise NotHardware(f"{op.name} of {list(shape)} has no hardware unit", mend)
+    if not channels_last:
+        raise NotHardware(f"{op.name} has its channels first", LAYOUT)
