@@ -32,7 +32,7 @@ def rounded(out: Context, x: Tensor, rounding: Rounding, as_qonnx: bool) -> Tens
 def _rounded_size(out: Context, size: Tensor, rounding: Rounding, as_qonnx: bool) -> Tensor:
     """A number of at least 0, rounded away from zero, towards zero, or to the nearest with ties either way.
 
-    The exact nearest goes by half steps: floor((floor(2 x) + 1) / 2) rounds nothing but what it means to.
+    The exact nearest goes by half steps: ceil(floor(2 x) / 2) rounds nothing but what it means to.
     """
     match rounding:
         case Rounding.UP:
@@ -44,11 +44,9 @@ def _rounded_size(out: Context, size: Tensor, rounding: Rounding, as_qonnx: bool
         case Rounding.HALF_DOWN if as_qonnx:
             return out.node("Ceil", out.node("Sub", size, out.number(0.5, size)))
         case Rounding.HALF_UP:
-            halves = out.node("Add", out.node("Floor", out.scaled(size, 1)), out.number(1, size))
-            return out.node("Floor", out.scaled(halves, -1))
+            return out.node("Ceil", out.scaled(out.node("Floor", out.scaled(size, 1)), -1))
         case _:
-            halves = out.node("Sub", out.node("Ceil", out.scaled(size, 1)), out.number(1, size))
-            return out.node("Ceil", out.scaled(halves, -1))
+            return out.node("Floor", out.scaled(out.node("Ceil", out.scaled(size, 1)), -1))
 
 
 def saturated(out: Context, x: Tensor, range_: IntRange) -> Tensor:
@@ -57,16 +55,14 @@ def saturated(out: Context, x: Tensor, range_: IntRange) -> Tensor:
 
 
 def wrapped(out: Context, x: Tensor, word_length: int, signed: bool) -> Tensor:
-    """Integers modulo 2^word_length. Exact: what is subtracted is a multiple of the last bit of x."""
-    rest = _modulo(out, x, word_length)
-    if not signed:
-        return rest
-    negative = out.node("Floor", out.scaled(rest, 1 - word_length))
-    return out.node("Sub", rest, out.scaled(negative, word_length))
+    """Integers modulo 2^word_length. Exact: what is subtracted is a multiple of the last bit of x.
 
-
-def _modulo(out: Context, x: Tensor, word_length: int) -> Tensor:
-    times = out.node("Floor", out.scaled(x, -word_length))
+    Signed, it is the nearest multiple of 2^word_length, by half steps: nothing where x fits, however wide the word.
+    """
+    if signed:
+        times = out.node("Ceil", out.scaled(out.node("Floor", out.scaled(x, 1 - word_length)), -1))
+    else:
+        times = out.node("Floor", out.scaled(x, -word_length))
     return out.node("Sub", x, out.scaled(times, word_length))
 
 

@@ -138,3 +138,19 @@ def test_wide_accumulators_are_exact(style: str) -> None:
         if style == "qcdq":
             np.testing.assert_array_equal(run_file(exported(module, f"style={style}"), frame), expected)
         np.testing.assert_array_equal(reference(again, frame), expected)
+
+
+@pytest.mark.parametrize("style", ENGINES)
+def test_small_numbers_in_words_beyond_float64_are_exact(style: str) -> None:
+    """Sums of int64 wrap: that leaves a number that fits as it is, negative ones too."""
+    x = "tensor<2x3x!q.fixed<64, 0>>"
+    body = f"""
+      %s = q.add %x, %x : {x}, {x} -> tensor<2x3x!q.fixed<65, 0>>
+      %y = q.quantize %s down wrap : tensor<2x3x!q.fixed<65, 0>> -> {x}
+    """
+    module = module_of(body, f"%x: {x}", x)
+    frame = np.array([[-1, -5, 7], [1 << 62, -(1 << 62), -3 << 61]])
+    expected = reference(module, frame)
+    assert expected.tolist() == [[-2, -10, 14], [-(1 << 63), -(1 << 63), 1 << 62]]
+    actual = ENGINES[style](exported(module, f"style={style}"), {"input0": frame.astype(np.float64)})[0]
+    np.testing.assert_array_equal(actual, expected.astype(np.float64))
