@@ -188,7 +188,7 @@ def matmul_with(weights: DenseAttr, values: Array, left: bool) -> Array:
         codes, quantum = _over_common_denominator(values_of(weights))
     numerators, unit = _over_common_denominator(values)
     largest = [max(abs(int(array.min())), abs(int(array.max()))) if array.size else 0 for array in (codes, numerators)]
-    dtype = np.int64 if largest[0] * largest[1] * values.size < 1 << 63 else object
+    dtype = np.int64 if max(*largest, largest[0] * largest[1] * values.size) < 1 << 63 else object
     codes, numerators = codes.astype(dtype), numerators.astype(dtype)
     product = np.asarray(np.matmul(numerators, codes) if left else np.matmul(codes, numerators))
     return map_array(lambda item: int(item) * quantum * unit, product)

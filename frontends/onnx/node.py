@@ -382,12 +382,12 @@ class Node:
     def _moved_weights(self, value: SSAValue, rank: int, move: Callable[[Array], Array], depth: int) -> SSAValue | None:
         """`value`, which constants, arithmetic and quantisers make, with the constants moved; None for other values.
 
-        `move` takes an array of `rank` axes and maps each to an axis of its own; single numbers stay as they are.
+        `move` takes an array of `rank` axes and maps each to an axis of its own; numbers without axes stay as they are.
         """
         op = value.owner
         if isinstance(op, ConstantOp):
             array = op.value.array
-            if array.size != 1:
+            if array.size != 1 or array.ndim == rank:  # one number of all axes may be what gives the result its axes
                 array = move(array.reshape((1,) * (rank - array.ndim) + array.shape))
             return self.add_constant(array, element_type(value), value.name_hint)
         if not isinstance(op, BinaryOp | ClipOp | QuantizeOp) or not depth or len(shape_of(value)) != rank:

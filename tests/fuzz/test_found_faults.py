@@ -6,14 +6,34 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import onnx
 import pytest
-from qopt_mlir.passes.rewriting import moved_through
+from onnx import helper
+from qopt_mlir.backends.execute import run_module
+from qopt_mlir.frontends.onnx import import_onnx
+from qopt_mlir.passes.rewriting import matmul_with, moved_through
 from qopt_mlir.passes.runner import parse_passes, run_passes
+from qopt_mlir.qdialect.attrs import DenseAttr
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.q import ExpandOp
 from qopt_mlir.qdialect.text import module_text, new_context, parse_module, verify_module
+from qopt_mlir.qdialect.types import FixedType
 from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType
 from xdsl.ir import Block
+
+
+def imported(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], shape: list[int]) -> ModuleOp:
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid("qonnx.custom_op.general", 1)]
+    result = import_onnx(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
+    verify_module(result)
+    return result
 
 
 def module(text: str) -> ModuleOp:
@@ -58,3 +78,44 @@ def test_constants_of_large_views(shape: tuple[int, ...]) -> None:
     moved = moved_through(ExpandOp(source, shape), array)
     assert moved.shape == (3, 1, 1)
     assert moved.reshape(-1).tolist() == [1, 2, 1]
+
+
+def test_type_of_joined_values_does_not_depend_on_their_ops() -> None:
+    """A quantiser becomes thresholds of the same type, which give fewer codes: what joins them keeps its type."""
+    text = """
+func.func @main(%x: tensor<1x2x!q.fixed<3, 0>>) -> tensor<1x2xf32> {
+  %s = q.constant #q.dense<"2/3" : tensor<!q.real>>
+  %a = q.mul %x, %s : tensor<1x2x!q.fixed<3, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %b = q.quantize %a floor saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.ufixed<8, 0>>
+  %c = q.concat %x, %b axis 1 : tensor<1x2x!q.fixed<3, 0>>, tensor<1x2x!q.ufixed<8, 0>> -> tensor<1x4x!q.fixed<9, 0>>
+  %w = q.constant #q.dense<[[1, 1], [1, 0], [0, 1], [1, 1]] : tensor<4x2x!q.ufixed<1, 0>>>
+  %d = q.matmul %c, %w : tensor<1x4x!q.fixed<9, 0>>, tensor<4x2x!q.ufixed<1, 0>> -> tensor<1x2x!q.fixed<11, 0>>
+  %y = q.quantize %d half_even saturate : tensor<1x2x!q.fixed<11, 0>> -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+"""
+    assert "q.threshold" in module_text(passed(text, "q-lower-quantizers"))
+
+
+def test_quantised_bias_of_one_number() -> None:
+    quant = helper.make_node("Quant", ["b", "s", "z", "n"], ["q"], domain="qonnx.custom_op.general", signed=1, narrow=0)
+    constants = {"b": [0.7], "w": [[[[1.0]]]], "s": 0.25, "z": 0.0, "n": 4.0}
+    arrays = {name: np.asarray(number, np.float32) for name, number in constants.items()}
+    network = imported([quant, helper.make_node("Conv", ["x", "w", "q"], ["y"])], arrays, [1, 1, 2, 2])
+    assert run_module(network, {"x": np.zeros((1, 1, 1, 2, 2), np.float32)}).outputs[0].tolist() == [
+        [[[[0.75] * 2] * 2]]
+    ]
+
+
+def test_weights_of_zeros_and_large_values() -> None:
+    """The products are small, the values are not."""
+    weights = DenseAttr(np.zeros((2, 2), np.int64), TensorType(FixedType(4), (2, 2)))
+    values = np.array([[Fraction(1 << 80), Fraction(1, 1 << 80)]], object)
+    assert matmul_with(weights, values, True).tolist() == [[0, 0]]
+
+
+def test_logic_on_numbers() -> None:
+    node = helper.make_node("And", ["x", "x"], ["y"])
+    with pytest.raises(QoptError, match="'x' is no truth value") as fault:
+        imported([node], {}, [1, 2])
+    assert fault.value.mend == "cast it to bool in the model"
