@@ -12,6 +12,7 @@ from ..qdialect.dataflow import (
     AddOp,
     ArgMaxOp,
     ConcatOp,
+    DepthwiseOp,
     FifoOp,
     ForkOp,
     MatrixVectorOp,
@@ -35,6 +36,7 @@ from ..qdialect.formats import BipolarFormat
 from .amaranth.add import AddUnit
 from .amaranth.arg_max import ArgMaxUnit
 from .amaranth.concat import ConcatUnit
+from .amaranth.depthwise import DepthwiseUnit
 from .amaranth.emit import unique_names
 from .amaranth.fifo import StreamFifo
 from .amaranth.fork import StreamFork
@@ -62,6 +64,20 @@ def _matrix_vector(op: MatrixVectorOp) -> Unit:
         accumulator_format=accumulator,
         pe=op.pe,
         simd=op.simd,
+        memory=_memory(op.memory),
+        bias=op.bias_codes,
+    )
+
+
+def _depthwise(op: DepthwiseOp) -> Unit:
+    accumulator = op.result_type.format
+    assert not isinstance(accumulator, BipolarFormat), "the verifier asks for a type that holds sums"
+    return DepthwiseUnit(
+        weights=op.weight_codes,
+        input_format=op.input_type.format,
+        weight_format=op.weight_format,
+        accumulator_format=accumulator,
+        pe=op.input_lanes,
         memory=_memory(op.memory),
         bias=op.bias_codes,
     )
@@ -158,6 +174,7 @@ def _pool(op: PoolOp) -> Unit:
 
 COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     MatrixVectorOp: _matrix_vector,
+    DepthwiseOp: _depthwise,
     ThresholdOp: _threshold,
     RequantizeOp: _requantize,
     WidthConverterOp: _width_converter,

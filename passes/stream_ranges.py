@@ -16,6 +16,7 @@ from ..qdialect.dataflow import (
     AddOp,
     ArgMaxOp,
     ConcatOp,
+    DepthwiseOp,
     FifoOp,
     ForkOp,
     FromStreamOp,
@@ -55,6 +56,8 @@ def stream_interval(op: Operation, operands: Sequence[Interval]) -> Interval | N
             return _pool(op, operands[0])
         case MatrixVectorOp():
             return _matrix_vector(op, operands[0])
+        case DepthwiseOp():
+            return _depthwise(op, operands[0])
         case AddOp():
             return interval.add(*operands)
         case ConcatOp():
@@ -106,6 +109,18 @@ def _matrix_vector(op: MatrixVectorOp, x: Interval) -> Interval:
     if op.bias_codes is not None:
         sums = interval.add(sums, interval.points(op.bias_codes, sums.scale))
     return _spread(sums, (op.vectors, op.rows), (-1,))
+
+
+def _depthwise(op: DepthwiseOp, x: Interval) -> Interval:
+    lanes, taps = op.input_lanes, op.columns
+    windows = (op.result_type.elements // op.rows, op.rows // lanes, taps, lanes)
+    weights = op.weight_codes.reshape(-1, lanes, taps).swapaxes(1, 2)
+    factors = interval.points(weights[None], Fraction(2) ** -op.weight_format.fraction_bits)
+    products = interval.multiply(_spread(x, (op.input_type.elements,), windows), factors)
+    sums = reduced(products, windows, (2,), False, np.add)
+    if op.bias_codes is not None:
+        sums = interval.add(sums, interval.points(op.bias_codes.reshape(-1, lanes), sums.scale))
+    return _spread(sums, (windows[0], windows[1], lanes), (-1,))
 
 
 def _concat(op: ConcatOp, operands: Sequence[Interval]) -> Interval:

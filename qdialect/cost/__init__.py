@@ -15,6 +15,7 @@ from ..dataflow import (
     AddOp,
     ArgMaxOp,
     ConcatOp,
+    DepthwiseOp,
     FifoOp,
     ForkOp,
     MatrixVectorOp,
@@ -32,6 +33,7 @@ from . import (
     add,
     arg_max,
     concat,
+    depthwise,
     fifo,
     fork,
     matrix_vector,
@@ -46,6 +48,7 @@ from .unit import UnitCost
 
 UNITS: dict[type[UnitOp], tuple[Callable[[Any, int, int], UnitCost], Callable[[Any], tuple[Stage, ...]]]] = {
     MatrixVectorOp: (matrix_vector.cost, matrix_vector.stages),
+    DepthwiseOp: (depthwise.cost, depthwise.stages),
     ThresholdOp: (threshold.cost, threshold.stages),
     RequantizeOp: (requantize.cost, requantize.stages),
     ArgMaxOp: (arg_max.cost, arg_max.stages),

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from ..dataflow.matrix_vector import MatrixVectorOp, Memory
+from ..dataflow.matrix_vector import MatrixVectorOp
+from ..dataflow.weighted_sums import Memory, WeightedSumsOp
 from ..formats import BipolarFormat, FixedFormat, smallest_fixed
 from ..q.inference import constant_of
 from .latency import TABLE_INPUTS, lanes_per_table, matrix_vector_latency
 from .stages import Schedule, evenly
-from .unit import UnitCost, adder_tree, buffer_cost, ceil_div, counter_lut, product_cost, table_cost
+from .unit import MemoryCost, UnitCost, adder_tree, buffer_cost, ceil_div, counter_lut, product_cost, table_cost
 
 DIGIT_WEIGHT_WIDTH = 4  # weights of up to this word length are multiplied digit by digit, two bits a digit
 
@@ -24,11 +25,10 @@ def cost(op: MatrixVectorOp, simd: int, pe: int) -> UnitCost:
     steps = row_groups * column_groups
     input_width, accumulator = op.input_type.format.word_length, op.result_type.format.word_length
     stored = stored_width(op)
-    block = None if op.memory is None else op.memory is Memory.BLOCK
-    weights = table_cost(steps, pe * simd * stored, block)
+    weights = weights_cost(op, steps, pe * simd)
     constants = table_cost(row_groups, pe * accumulator)
     kept = buffer_cost(column_groups, simd * input_width) if row_groups > 1 and column_groups > 1 else buffer_cost(0, 0)
-    lut, ff, dsp = _datapath(op, simd, stored)
+    lut, ff, dsp = datapath(op, simd, stored)
     return UnitCost(
         cycles=op.vectors * steps,
         latency=_latency(op, pe, simd),
@@ -40,7 +40,13 @@ def cost(op: MatrixVectorOp, simd: int, pe: int) -> UnitCost:
     )
 
 
-def stored_width(op: MatrixVectorOp) -> int:
+def weights_cost(op: WeightedSumsOp, steps: int, weights: int) -> MemoryCost:
+    """Of a table of weights with a row of so many for each step."""
+    block = None if op.memory is None else op.memory is Memory.BLOCK
+    return table_cost(steps, weights * stored_width(op), block)
+
+
+def stored_width(op: WeightedSumsOp) -> int:
     """Bits in which a weight is stored: the narrowest format for the actual weights."""
     format_ = op.weight_format
     constant = constant_of(op.weights)
@@ -60,7 +66,7 @@ def _latency(op: MatrixVectorOp, pe: int, simd: int) -> int:
     )
 
 
-def _datapath(op: MatrixVectorOp, simd: int, stored: int) -> tuple[int, int, int]:
+def datapath(op: WeightedSumsOp, simd: int, stored: int) -> tuple[int, int, int]:
     """(LUT, FF, DSP) of the products and the adder tree of one PE."""
     input_format = op.input_type.format
     width = input_format.word_length

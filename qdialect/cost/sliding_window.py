@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from ..dataflow.matrix_vector import Memory
 from ..dataflow.sliding_window import SlidingWindowOp
+from ..dataflow.weighted_sums import Memory
 from .latency import line_buffer_latency
 from .line_buffer import LineSchedule, line_buffer_cost, window_schedule
 from .stages import Schedule, Window, evenly

@@ -6,10 +6,11 @@ from xdsl.ir import Dialect
 from .add import AddOp
 from .arg_max import ArgMaxOp
 from .concat import ConcatOp
+from .depthwise import DepthwiseOp
 from .fifo import FifoOp
 from .fork import ForkOp
 from .graph import HARDWARE, Source, check_lanes, hardware_function, sources, unit_graph
-from .matrix_vector import MatrixVectorOp, Memory, MemoryAttr
+from .matrix_vector import MatrixVectorOp
 from .pool import MaxPoolOp, PoolOp, SumPoolOp
 from .requantize import RequantizeOp
 from .sliding_window import SlidingWindowOp
@@ -17,12 +18,14 @@ from .threshold import ThresholdOp
 from .transfer import FromStreamOp, ToStreamOp
 from .types import StreamType, stream_type
 from .unit import FoldableOp, UnitOp
+from .weighted_sums import Memory, MemoryAttr, WeightedSumsOp
 from .width_converter import WidthConverterOp
 
 Dataflow = Dialect(
     "dataflow",
     [
         MatrixVectorOp,
+        DepthwiseOp,
         ThresholdOp,
         RequantizeOp,
         ArgMaxOp,
@@ -46,6 +49,7 @@ __all__ = [
     "ArgMaxOp",
     "ConcatOp",
     "Dataflow",
+    "DepthwiseOp",
     "FifoOp",
     "FoldableOp",
     "ForkOp",
@@ -63,6 +67,7 @@ __all__ = [
     "ThresholdOp",
     "ToStreamOp",
     "UnitOp",
+    "WeightedSumsOp",
     "WidthConverterOp",
     "check_lanes",
     "hardware_function",

@@ -162,9 +162,9 @@ class PoolOp(FoldableOp):
 class MaxPoolOp(PoolOp):
     """Largest of `taps` elements of each channel, one beat a cycle.
 
-    A frame is [..., taps, channels], channels vary fastest: a whole image, with its pixels as taps, or windows. Lanes are
-    those of the result. Without `channels` it is the `depthwise` windows of a `dataflow.sliding_window`, lanes are those
-    of the windows, and no memory is needed. Exact.
+    A frame is [..., taps, channels], channels vary fastest: a whole image, with its pixels as taps, or windows. Lanes
+    are those of the result. Without `channels` it is the `depthwise` windows of a `dataflow.sliding_window`, lanes are
+    those of the windows, and no memory is needed. Exact.
     ```mlir
     %y = dataflow.max_pool %x taps 4
     %z = dataflow.max_pool %x taps 64 channels 32 lanes 4
@@ -196,10 +196,10 @@ class MaxPoolOp(PoolOp):
 class SumPoolOp(PoolOp):
     """Sum of `taps` elements of each channel, one beat a cycle.
 
-    A frame is [..., taps, channels], channels vary fastest: a whole image, with its pixels as taps, or windows. Lanes are
-    those of the result. Without `channels` it is the `depthwise` windows of a `dataflow.sliding_window`, lanes are those
-    of the windows, and no memory is needed. Exact: the type of the result holds every sum of codes of the input's type,
-    or every code of `range`, a proof.
+    A frame is [..., taps, channels], channels vary fastest: a whole image, with its pixels as taps, or windows. Lanes
+    are those of the result. Without `channels` it is the `depthwise` windows of a `dataflow.sliding_window`, lanes are
+    those of the windows, and no memory is needed. Exact: the type of the result holds every sum of codes of the
+    input's type, or every code of `range`, a proof.
     ```mlir
     %y = dataflow.sum_pool %x taps 4 -> !q.fixed<6, 0>
     %z = dataflow.sum_pool %x taps 64 channels 32 lanes 4 -> !q.fixed<10, 0>

@@ -31,9 +31,9 @@ from .assembly import (
 )
 from .fifo import FifoOp
 from .fork import ForkOp
-from .matrix_vector import Memory, MemoryAttr
 from .types import StreamType, count, stream_type
 from .unit import AnyStream, FoldableOp, UnitOp
+from .weighted_sums import Memory, MemoryAttr
 
 
 @irdl_op_definition

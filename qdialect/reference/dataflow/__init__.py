@@ -1,12 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Meanings of the dataflow dialect's units; importing this package registers them."""
 
-from . import add, arg_max, concat, fork, matrix_vector, pass_through, pool, requantize, sliding_window, threshold
+from . import (
+    add,
+    arg_max,
+    concat,
+    depthwise,
+    fork,
+    matrix_vector,
+    pass_through,
+    pool,
+    requantize,
+    sliding_window,
+    threshold,
+)
 
 __all__ = [
     "add",
     "arg_max",
     "concat",
+    "depthwise",
     "fork",
     "matrix_vector",
     "pass_through",

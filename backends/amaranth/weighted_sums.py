@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What units share that multiply with constant weights and add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from amaranth.hdl import Mux, Signal, Value
+from numpy.typing import NDArray
+
+from ...qdialect.formats import BipolarFormat, FixedFormat, IntegerFormat
+from .multiply_add import LateTerm, Term, choose_products
+from .shapes import lanes_of, wire_of
+from .stream_unit import MEMORY_ATTRIBUTES, Pipeline, StreamUnit, integer_array, require
+
+
+class WeightedSumsUnit(StreamUnit):
+    """out[r] = bias[r] + sum over c of weights[r, c] * x[c], PE rows by SIMD columns in a step; base of such units.
+
+    Steps: for each row group, for each column group. A subclass says where the x of each row come from.
+
+    Args:
+        weights: integer codes [MH, MW] within `weight_format`.
+        input_format, weight_format: formats of the operands.
+        accumulator_format: format of the result, which holds every possible result; its fraction bits are the sum of
+            those of the operands. Partial sums wrap, which the exact result does not show.
+        pe: rows at a time, divides MH. simd: columns at a time, divides MW.
+        input_lanes: elements of an input beat.
+        memory: where the weights are kept: "auto" leaves it to synthesis, "block" or "distributed" ask for that.
+        bias: integer codes [MH] in `accumulator_format`, or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: object,
+        input_format: IntegerFormat,
+        weight_format: IntegerFormat,
+        accumulator_format: FixedFormat,
+        pe: int,
+        simd: int,
+        input_lanes: int,
+        memory: str,
+        bias: object,
+    ) -> None:
+        where = type(self).__name__
+        self.weights = integer_array(weights, 2, where, "weights")
+        mh, mw = self.weights.shape
+        self.bias = [0] * mh if bias is None else [int(b) for b in integer_array(bias, 1, where, "bias")]
+        require(len(self.bias) == mh, where, f"bias has {len(self.bias)} elements for {mh} rows", "give one a row")
+        require(pe >= 1 and mh % pe == 0, where, f"PE {pe} does not divide {mh} rows", "choose a divisor")
+        require(simd >= 1 and mw % simd == 0, where, f"SIMD {simd} does not divide {mw} columns", "choose a divisor")
+        known = ", ".join(MEMORY_ATTRIBUTES)
+        require(memory in MEMORY_ATTRIBUTES, where, f"unknown memory '{memory}'", f"use one of {known}")
+        _check_codes(self.weights, weight_format, where)
+        self._pe, self._simd, self._memory = pe, simd, memory
+        self._row_groups, self._column_groups = mh // pe, mw // simd
+        self._width = accumulator_format.word_length
+        self._products = choose_products(input_format, weight_format, self.weights)
+        super().__init__(input_format, input_lanes, accumulator_format, pe)
+
+    def _sums(self, pipe: Pipeline, inputs: Sequence[list[Value]], address: Value) -> list[Value]:
+        """Sum of the terms of each PE: weights read, products and each level of the adder trees registered.
+
+        Args:
+            inputs: lanes of each PE. address: row of the weight table, one step before them.
+        """
+        rows, width = self._weight_rows()
+        words = lanes_of(pipe.read("weights", rows, width * self._pe, address, self._memory), width)
+        terms = [
+            self._products.terms(lanes, lanes_of(word, width // self._simd))
+            for lanes, word in zip(inputs, words, strict=True)
+        ]
+        level = 0
+        while True:
+            terms = _register_terms(pipe, f"terms_{level}", terms)
+            if len(terms[0]) == 1:
+                return [row[0].value for row in terms]
+            terms = [_add_pairs(row) for row in terms]
+            level += 1
+
+    def _weight_rows(self) -> tuple[list[int], int]:
+        """Words of the weight table, one a step, PE 0 and lane 0 lowest, and the bits that one PE has in a word."""
+        width = self._products.weight_format.word_length
+        shape = (self._row_groups, self._pe, self._column_groups, self._simd)
+        steps = self.weights.reshape(shape).transpose(0, 2, 1, 3).reshape(-1, self._pe * self._simd)
+        format = self._products.weight_format
+        rows = [sum(wire_of(format, int(code)) << (lane * width) for lane, code in enumerate(row)) for row in steps]
+        return rows, width * self._simd
+
+    def _row_constants(self, pipe: Pipeline, next_row: Value) -> list[Value]:
+        """What each PE adds once a row: its bias and the corrections of its products; read one step before use."""
+        codes = np.unique(self.weights)
+        tables = [{int(code): self._products.correction(int(code), lane) for code in codes} for lane in (0, 1)]
+        lanes = [tables[column % self._simd % 2] for column in range(self.weights.shape[1])]
+        constants = [
+            bias + sum(lane[code] for lane, code in zip(lanes, row, strict=True))
+            for bias, row in zip(self.bias, self.weights.tolist(), strict=True)
+        ]
+        mask = (1 << self._width) - 1
+        groups = [constants[first : first + self._pe] for first in range(0, len(constants), self._pe)]
+        words = [sum((c & mask) << (pe * self._width) for pe, c in enumerate(group)) for group in groups]
+        row, _ = pipe.counter("row", len(words) if len(set(words)) > 1 else 1, next_row)
+        return lanes_of(pipe.read("row_constants", words, self._width * self._pe, row), self._width)
+
+    def _accumulate(self, pipe: Pipeline, sums: list[Value], constants: list[Value], valid: Value, last: Value) -> None:
+        """Adds the sums of a row up in the output register, from the row's constant."""
+        pipe.load(self.o_stream.valid, valid & last)
+        first = Signal(init=1)
+        pipe.load(first, last, valid)
+        for pe, (total, constant) in enumerate(zip(sums, constants, strict=True)):
+            accumulator = self.o_stream.payload[pe]
+            start = constant if self._column_groups == 1 else Mux(first, constant, accumulator.as_unsigned())
+            pipe.load(accumulator, start + (total << self._products.shift), valid)
+
+
+def _check_codes(weights: NDArray[np.int64] | NDArray[np.object_], format: IntegerFormat, where: str) -> None:
+    range_ = format.code_range
+    for code in (int(weights.min()), int(weights.max())):
+        message = f"weight {code} is outside the weight format [{range_.lo}, {range_.hi}]"
+        require(code in range_, where, message, "choose a wider weight format")
+    if isinstance(format, BipolarFormat):
+        require(bool((weights != 0).all()), where, "weight 0 is not bipolar", "use -1 and +1, or a fixed format")
+
+
+def _register_terms(pipe: Pipeline, name: str, terms: list[list[Term | LateTerm]]) -> list[list[Term | LateTerm]]:
+    values = iter(pipe.registers(name, [term.value for row in terms for term in row]))
+    return [[replace(term, value=next(values)) for term in row] for row in terms]
+
+
+def _add_pairs(terms: list[Term | LateTerm]) -> list[Term | LateTerm]:
+    """One level of an adder tree; an odd term goes through."""
+    sums = [late.add_to(term) for term, late in zip(terms[0::2], terms[1::2], strict=False)]
+    return [*sums, *terms[len(sums) * 2 :]]
