@@ -45,8 +45,8 @@ def import_onnx(
     Raises: QoptError for every model that is damaged or not supported.
     """
     model = load(source, name)
-    types = [_input_type(info, model, shapes or {}) for info in model.inputs]
     _refuse_unknown_names(model, shapes or {})
+    types = [_input_type(info, model, shapes or {}) for info in model.inputs]
     block = Block(arg_types=types)
     builder = GraphBuilder(model, block)
     for info, argument in zip(model.inputs, block.args, strict=True):

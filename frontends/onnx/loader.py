@@ -57,10 +57,10 @@ def _parse(source: str | Path | bytes, file: str) -> ModelProto:
 
 
 def _load_external_data(proto: ModelProto, folder: str | None, file: str) -> None:
-    outside = [t.name for t in proto.graph.initializer if t.data_location == TensorProto.EXTERNAL]
-    if not outside:
-        return
     if folder is None:
+        outside = [t.name for t in proto.graph.initializer if t.data_location == TensorProto.EXTERNAL]
+        if not outside:
+            return
         mend = "import the model by its path, or save it with its data inside"
         raise QoptError(f"initialiser '{outside[0]}' is stored in another file", file, mend)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from qopt_mlir.frontends.onnx import import_onnx
 from qopt_mlir.qdialect.errors import QoptError
 
@@ -420,6 +420,7 @@ SHAPES: dict[str, tuple[Any, dict[str, Any], str, str]] = {
     "given rank": ((1, 4), {"x": (4,)}, "shape [4] given for input 'x' does not fit its shape [1, 4]", "same number"),
     "given size": ((1, 4), {"x": (1, 5)}, "shape [1, 5] given for input 'x' does not fit", "open ones and the batch"),
     "given name": ((1, 4), {"z": (1, 4)}, "the model has no input 'z'", "its inputs are x"),
+    "given name of an open shape": ((1, None), {"z": (1, 4)}, "the model has no input 'z'", "its inputs are x"),
 }
 
 
@@ -472,6 +473,15 @@ def test_external_data(tmp_path: Path) -> None:
     error = refusal(tmp_path / "net.onnx")
     assert "external data of the model cannot be read" in error.what
     assert error.where == "net.onnx"
+
+
+def test_external_data_of_an_attribute(tmp_path: Path) -> None:
+    value = numpy_helper.from_array(W.astype(np.float32), "value")
+    proto = model([op("Constant", "", "w", value=value), op("MatMul", "x w")])
+    onnx.convert_model_to_external_data(proto, location="net.data", size_threshold=0, convert_attribute=True)
+    onnx.save_model(proto, tmp_path / "net.onnx")
+    assert (tmp_path / "net.data").exists()
+    import_onnx(tmp_path / "net.onnx")
 
 
 @pytest.mark.parametrize("relative", [True, False])
