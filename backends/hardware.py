@@ -22,8 +22,10 @@ from ..qdialect.dataflow import (
     RequantizeOp,
     SlidingWindowOp,
     SumPoolOp,
+    TableOp,
     ThresholdOp,
     UnitOp,
+    UpsampleOp,
     WidthConverterOp,
     check_lanes,
     hardware_function,
@@ -45,8 +47,10 @@ from .amaranth.pool import PoolUnit
 from .amaranth.requantize import RequantizeUnit
 from .amaranth.sliding_window import SlidingWindowUnit
 from .amaranth.stream_unit import Unit
+from .amaranth.table import TableUnit
 from .amaranth.threshold import ThresholdUnit
 from .amaranth.top import AxiStreamTop
+from .amaranth.upsample import UpsampleUnit
 from .amaranth.width_converter import WidthConverter
 
 
@@ -172,11 +176,33 @@ def _pool(op: PoolOp) -> Unit:
     )
 
 
+def _table(op: TableOp) -> Unit:
+    return TableUnit(
+        entries=op.entries,
+        input_format=op.input_type.format,
+        output_format=op.result_type.format,
+        lanes=op.input_lanes,
+        memory=_memory(op.memory),
+    )
+
+
+def _upsample(op: UpsampleOp) -> Unit:
+    return UpsampleUnit(
+        image=op.image,
+        factors=op.factors,
+        format=op.input_type.format,
+        lanes=op.input_lanes,
+        memory=_memory(op.memory),
+    )
+
+
 COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     MatrixVectorOp: _matrix_vector,
     DepthwiseOp: _depthwise,
     ThresholdOp: _threshold,
     RequantizeOp: _requantize,
+    TableOp: _table,
+    UpsampleOp: _upsample,
     WidthConverterOp: _width_converter,
     FifoOp: _fifo,
     ArgMaxOp: _arg_max,

@@ -25,11 +25,13 @@ from ..qdialect.dataflow import (
     RequantizeOp,
     SlidingWindowOp,
     SumPoolOp,
+    TableOp,
     ThresholdOp,
     ToStreamOp,
+    UpsampleOp,
     WidthConverterOp,
 )
-from ..qdialect.formats import FixedFormat, IntRange, Overflow
+from ..qdialect.formats import BipolarFormat, FixedFormat, IntRange, Overflow
 from ..qdialect.types import BipolarType, shape_of
 from . import interval
 from .interval import Array, Interval
@@ -52,6 +54,10 @@ def stream_interval(op: Operation, operands: Sequence[Interval]) -> Interval | N
             return operands[0]
         case SlidingWindowOp():
             return _sliding_window(op, operands[0])
+        case UpsampleOp():
+            return _upsample(op, operands[0])
+        case TableOp():
+            return _table(op, operands[0])
         case PoolOp():
             return _pool(op, operands[0])
         case MatrixVectorOp():
@@ -93,6 +99,29 @@ def _sliding_window(op: SlidingWindowOp, x: Interval) -> Interval:
         return gather(bound).reshape(-1)
 
     return Interval(windows(images.lo, np.minimum), windows(images.hi, np.maximum), x.scale)
+
+
+def _upsample(op: UpsampleOp, x: Interval) -> Interval:
+    rows, columns = op.factors
+
+    def move(bound: Array) -> Array:
+        return bound if bound.size == 1 else bound.repeat(rows, axis=0).repeat(columns, axis=1).reshape(-1)
+
+    return _spread(x, (op.input_type.elements,), op.image).map(move)
+
+
+def _table(op: TableOp, x: Interval) -> Interval:
+    """For each row of the table the entries between the bounds of all its elements."""
+    format_ = op.input_type.format
+    step = 2 if isinstance(format_, BipolarFormat) else 1
+    rows = _spread(x, (op.input_type.elements,), (-1, op.channels))
+    shape = (1, op.channels)
+    first = (np.broadcast_to(rows.lo.min(axis=0), shape)[0] - format_.code_range.lo) // step
+    last = (np.broadcast_to(rows.hi.max(axis=0), shape)[0] - format_.code_range.lo) // step
+    reached = [row[a : b + 1] for row, a, b in zip(op.entries, first, last, strict=True)]
+    lo, hi = (np.array([[int(end(row)) for row in reached]]) for end in (np.min, np.max))
+    found = Interval(lo, hi, Fraction(2) ** -op.result_type.format.fraction_bits)
+    return _spread(found, (op.input_type.elements // op.channels, op.channels), (-1,))
 
 
 def _pool(op: PoolOp, x: Interval) -> Interval:

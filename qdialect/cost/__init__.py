@@ -23,8 +23,10 @@ from ..dataflow import (
     RequantizeOp,
     SlidingWindowOp,
     SumPoolOp,
+    TableOp,
     ThresholdOp,
     UnitOp,
+    UpsampleOp,
     WidthConverterOp,
     sources,
 )
@@ -40,7 +42,9 @@ from . import (
     pool,
     requantize,
     sliding_window,
+    table,
     threshold,
+    upsample,
     width_converter,
 )
 from .timing import Deadlock, Network, Stage, Timing, Waiting, check_progress, simulate
@@ -51,6 +55,7 @@ UNITS: dict[type[UnitOp], tuple[Callable[[Any, int, int], UnitCost], Callable[[A
     DepthwiseOp: (depthwise.cost, depthwise.stages),
     ThresholdOp: (threshold.cost, threshold.stages),
     RequantizeOp: (requantize.cost, requantize.stages),
+    TableOp: (table.cost, table.stages),
     ArgMaxOp: (arg_max.cost, arg_max.stages),
     ForkOp: (fork.cost, fork.stages),
     AddOp: (add.cost, add.stages),
@@ -58,6 +63,7 @@ UNITS: dict[type[UnitOp], tuple[Callable[[Any, int, int], UnitCost], Callable[[A
     MaxPoolOp: (pool.cost, pool.stages),
     SumPoolOp: (pool.cost, pool.stages),
     SlidingWindowOp: (sliding_window.cost, sliding_window.stages),
+    UpsampleOp: (upsample.cost, upsample.stages),
     WidthConverterOp: (width_converter.cost, width_converter.stages),
     FifoOp: (fifo.cost, fifo.stages),
 }

@@ -19,7 +19,7 @@ def schedule(op: SlidingWindowOp, lanes: int) -> LineSchedule:
 def stages(op: SlidingWindowOp) -> tuple[Window | Schedule, ...]:
     """The memory, and the pipeline that reads it."""
     own = schedule(op, op.input_lanes)
-    return own.stage(own.memory_depth(op.input_type.width)), evenly(1, 1, line_buffer_latency())
+    return own.stage(own.memory_depth(op.result_type.width)), evenly(1, 1, line_buffer_latency())
 
 
 def cost(op: SlidingWindowOp, lanes: int, _: int) -> UnitCost:

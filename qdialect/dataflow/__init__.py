@@ -14,10 +14,12 @@ from .matrix_vector import MatrixVectorOp
 from .pool import MaxPoolOp, PoolOp, SumPoolOp
 from .requantize import RequantizeOp
 from .sliding_window import SlidingWindowOp
+from .table import TableOp
 from .threshold import ThresholdOp
 from .transfer import FromStreamOp, ToStreamOp
 from .types import StreamType, stream_type
 from .unit import FoldableOp, UnitOp
+from .upsample import UpsampleOp
 from .weighted_sums import Memory, MemoryAttr, WeightedSumsOp
 from .width_converter import WidthConverterOp
 
@@ -28,11 +30,13 @@ Dataflow = Dialect(
         DepthwiseOp,
         ThresholdOp,
         RequantizeOp,
+        TableOp,
         ArgMaxOp,
         ForkOp,
         AddOp,
         ConcatOp,
         SlidingWindowOp,
+        UpsampleOp,
         MaxPoolOp,
         SumPoolOp,
         WidthConverterOp,
@@ -64,9 +68,11 @@ __all__ = [
     "Source",
     "StreamType",
     "SumPoolOp",
+    "TableOp",
     "ThresholdOp",
     "ToStreamOp",
     "UnitOp",
+    "UpsampleOp",
     "WeightedSumsOp",
     "WidthConverterOp",
     "check_lanes",

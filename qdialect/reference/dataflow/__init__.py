@@ -12,7 +12,9 @@ from . import (
     pool,
     requantize,
     sliding_window,
+    table,
     threshold,
+    upsample,
 )
 
 __all__ = [
@@ -26,5 +28,7 @@ __all__ = [
     "pool",
     "requantize",
     "sliding_window",
+    "table",
     "threshold",
+    "upsample",
 ]
