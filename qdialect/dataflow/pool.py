@@ -102,9 +102,9 @@ class PoolOp(FoldableOp):
         return [(lanes, lanes) for lanes in possible]
 
     def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> PoolOp:
-        channels = None if self.channels_attr is None else self.channels
+        channels, lanes = (None, None) if self.follows_input else (self.channels, folding[1])
         type_ = self.result_type.element_type
-        return type(self)(inputs[0], type_, taps=self.taps, channels=channels, lanes=folding[1], range=self.range)
+        return type(self)(inputs[0], type_, taps=self.taps, channels=channels, lanes=lanes, range=self.range)
 
     @classmethod
     def parse(cls, parser: Parser) -> PoolOp:

@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import RandomGraph
+from images import RandomImages
 from networks import RandomNetwork, fold_at_random, run_passes
 
 
@@ -29,8 +30,8 @@ def random_module(seed: int, sizes: list[int]) -> ModuleOp:
     return run_passes(module, "q-insert-width-converters,q-insert-fifos")
 
 
-def random_graph(seed: int) -> ModuleOp:
-    graph = RandomGraph(random.Random(seed))
+def random_graph(seed: int, kind: type[RandomGraph | RandomImages] = RandomGraph) -> ModuleOp:
+    graph = kind(random.Random(seed))
     module = run_passes(graph.module(), "q-insert-forks")
     fold_at_random(module, graph.rnd)
     return run_passes(module, "q-insert-width-converters,q-insert-fifos")
@@ -43,7 +44,8 @@ def units(module: ModuleOp) -> list[UnitOp]:
 def test_latency_and_cycles_are_those_of_the_units() -> None:
     seen: set[type[UnitOp]] = set()
     modules = [random_module(seed, [12, 8, 6, 4]) for seed in range(400, 440)]
-    for seed, module in enumerate([*modules, *map(random_graph, range(10))]):
+    modules += [random_graph(seed, kind) for seed in range(10) for kind in (RandomGraph, RandomImages)]
+    for seed, module in enumerate(modules):
         for unit in units(module):
             seen.add(type(unit))
             cost = unit_cost(unit)
