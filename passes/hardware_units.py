@@ -17,7 +17,7 @@ from ..qdialect.attrs import Array, RangeAttr
 from ..qdialect.dataflow import AddOp as AddUnitOp
 from ..qdialect.dataflow import ArgMaxOp as ArgMaxUnitOp
 from ..qdialect.dataflow import ConcatOp as ConcatUnitOp
-from ..qdialect.dataflow import MatrixVectorOp, RequantizeOp, stream_type
+from ..qdialect.dataflow import DepthwiseOp, MatrixVectorOp, RequantizeOp, stream_type
 from ..qdialect.dataflow import SumPoolOp as SumPoolUnitOp
 from ..qdialect.dataflow import ThresholdOp as ThresholdUnitOp
 from ..qdialect.formats import FixedFormat, IntRange, Overflow, Rounding
@@ -47,7 +47,7 @@ class NotHardware(Exception):
         super().__init__(what)
 
 
-UnitT = TypeVar("UnitT", MatrixVectorOp, AddUnitOp, SumPoolUnitOp)
+UnitT = TypeVar("UnitT", MatrixVectorOp, DepthwiseOp, AddUnitOp, SumPoolUnitOp)
 
 
 class Blocked(Exception):
@@ -110,16 +110,19 @@ class UnitBuilder:
 
     def matrix_vector(self, op: Operation, stream: SSAValue, weights: Array, source: SSAValue) -> None:
         """A matrix [MH, MW] of codes of the constant `source`, with the bias behind `op`."""
-        result, bias = self.absorbed_bias(op, len(weights))
-        unit = MatrixVectorOp(
-            stream,
-            self.constant(weights, element_type(source), source.name_hint),
-            element_type(result),
-            bias=bias,
-        )
+        matrix = self.constant(weights, element_type(source), source.name_hint)
+        result, bias = self._absorbed_bias(op, len(weights))
+        unit = MatrixVectorOp(stream, matrix, element_type(result), bias=bias)
         self.emit(with_range(unit, result), op, result)
 
-    def absorbed_bias(self, op: Operation, rows: int) -> tuple[SSAValue, SSAValue | None]:
+    def depthwise(self, op: Operation, stream: SSAValue, weights: Array, source: SSAValue) -> None:
+        """Weights [C, taps] of the constant `source` for depthwise windows, with the bias behind `op`."""
+        matrix = self.constant(weights, element_type(source), source.name_hint)
+        result, bias = self._absorbed_bias(op, len(weights))
+        unit = DepthwiseOp(stream, matrix, element_type(result), bias=bias)
+        self.emit(with_range(unit, result), op, result)
+
+    def _absorbed_bias(self, op: Operation, rows: int) -> tuple[SSAValue, SSAValue | None]:
         """The result of the q.add of a constant behind a layer, and that constant for each row; or (result, None)."""
         result, bias = _bias_behind(op.results[0], rows)
         if bias is None:

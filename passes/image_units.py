@@ -31,12 +31,16 @@ LAYOUT = "run q-make-channels-last first"
 
 
 def conv(build: UnitBuilder, op: ConvOp) -> None:
-    """Windows times a matrix whose columns have their order."""
+    """Windows times a matrix whose columns have their order; other groups than depthwise get zeros as weights."""
     weights = constant_of(op.weights)
     if weights is None:
         mend = "hardware convolves with constant weights: export the layer with fixed weights"
         raise NotHardware("q.conv has computed weights", mend)
     _check_layout(op, op.channels_last)
+    if op.groups == op.in_channels == len(weights.array):
+        stream = _windows(build, op, op.window, 0, depthwise=True)
+        build.depthwise(op, stream, weights.array.reshape(op.groups, -1), op.weights)
+        return
     stream = _windows(build, op, op.window, 0, depthwise=False)
     build.matrix_vector(op, stream, _dense(weights.array, op.groups), op.weights)
 

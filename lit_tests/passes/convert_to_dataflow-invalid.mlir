@@ -49,13 +49,13 @@ func.func private @hardware(%x: tensor<2x2x!q.fixed<2, 0>>) -> tensor<2x2x!q.fix
 
 // -----
 
-// A sum of two branches.
-// CHECK: error: q.add of two computed tensors has no hardware unit
-// CHECK-NEXT: at: node 'Add_0', {{.*}}convert_to_dataflow-invalid.mlir:57:3
-// CHECK-NEXT: mend: hardware adds and multiplies with constants only; branches that join have no unit yet
-func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.fixed<4, 0>> {
-  %y = q.add %x, %x : tensor<2x!q.fixed<3, 0>>, tensor<2x!q.fixed<3, 0>> -> tensor<2x!q.fixed<4, 0>> loc("Add_0")
-  func.return %y : tensor<2x!q.fixed<4, 0>>
+// A product of two branches.
+// CHECK: error: q.mul of two computed tensors has no hardware unit
+// CHECK-NEXT: at: node 'Mul_0', {{.*}}convert_to_dataflow-invalid.mlir:57:3
+// CHECK-NEXT: mend: multiply with constants
+func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.fixed<6, 0>> {
+  %y = q.mul %x, %x : tensor<2x!q.fixed<3, 0>>, tensor<2x!q.fixed<3, 0>> -> tensor<2x!q.fixed<6, 0>> loc("Mul_0")
+  func.return %y : tensor<2x!q.fixed<6, 0>>
 }
 
 // -----
@@ -110,4 +110,37 @@ func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> (tensor<2x!q.fixed<
 // CHECK-NEXT: mend: quantise the input of the net
 func.func private @hardware(%x: tensor<2xf32>) -> tensor<2xf32> {
   func.return %x : tensor<2xf32>
+}
+
+// -----
+
+// Images with their channels first.
+// CHECK: error: q.max_pool has its channels first
+// CHECK: mend: run q-make-channels-last first
+func.func private @hardware(%x: tensor<1x2x4x4x!q.fixed<3, 0>>) -> tensor<1x2x2x2x!q.fixed<3, 0>> {
+  %y = q.max_pool %x kernel [2, 2] strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] : tensor<1x2x4x4x!q.fixed<3, 0>> -> tensor<1x2x2x2x!q.fixed<3, 0>>
+  func.return %y : tensor<1x2x2x2x!q.fixed<3, 0>>
+}
+
+// -----
+
+// A border of zeros around numbers that are -1 or +1.
+// CHECK: error: q.conv pads a !q.bipolar image with 0, which is no code of it
+// CHECK: mend: pad the input with -1 or +1 in front of the layer, which then has no pads
+func.func private @hardware(%x: tensor<1x2x2x1x!q.bipolar>) -> tensor<1x2x2x1x!q.fixed<5, 0>> {
+  %w = q.constant #q.dense<[[[[1, -1, 1], [1, 1, 1], [-1, -1, 1]]]] : tensor<1x1x3x3x!q.bipolar>>
+  %y = q.conv %x, %w strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 channels_last : tensor<1x2x2x1x!q.bipolar>, tensor<1x1x3x3x!q.bipolar> -> tensor<1x2x2x1x!q.fixed<5, 0>>
+  func.return %y : tensor<1x2x2x1x!q.fixed<5, 0>>
+}
+
+// -----
+
+// A sum that repeats the elements of one stream.
+// CHECK: error: q.add of shapes [1, 2] and [1, 1] repeats elements of a stream
+// CHECK: mend: make both shapes equal
+func.func private @hardware(%x: tensor<1x2x!q.fixed<3, 0>>) -> tensor<1x2x!q.fixed<5, 0>> {
+  %w = q.constant #q.dense<[[1], [-1]] : tensor<2x1x!q.fixed<2, 0>>>
+  %a = q.matmul %x, %w : tensor<1x2x!q.fixed<3, 0>>, tensor<2x1x!q.fixed<2, 0>> -> tensor<1x1x!q.fixed<4, 0>>
+  %y = q.add %x, %a : tensor<1x2x!q.fixed<3, 0>>, tensor<1x1x!q.fixed<4, 0>> -> tensor<1x2x!q.fixed<5, 0>>
+  func.return %y : tensor<1x2x!q.fixed<5, 0>>
 }

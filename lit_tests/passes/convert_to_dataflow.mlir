@@ -95,3 +95,43 @@ func.func private @hardware(%x: !dataflow.stream<!q.bipolar, lanes = 1, beats = 
 }
 // CHECK:      func.func private @hardware(%x: !dataflow.stream<!q.bipolar, lanes = 1, beats = 4>)
 // CHECK-NEXT: dataflow.fifo %x depth 2
+
+// -----
+// A border is made by the windows of the layer behind it; windows of a depthwise layer come channel by channel; a bias
+// goes along; a pool of the whole image needs no windows.
+func.func private @hardware(%x: tensor<1x3x4x2x!q.fixed<3, 0>>) -> tensor<1x1x1x2x!q.fixed<3, 0>> {
+  %one = q.constant #q.dense<1 : tensor<!q.fixed<3, 0>>>
+  %w = q.constant #q.dense<[[[[1, 2]], [[3, -1]]], [[[0, 1]], [[1, 1]]]] : tensor<2x2x1x2x!q.fixed<3, 0>>>
+  %b = q.constant #q.dense<[5, -5] : tensor<2x!q.fixed<4, 0>>>
+  %d = q.constant #q.dense<[[[[1], [2]]], [[[-1], [1]]]] : tensor<2x1x2x1x!q.fixed<3, 0>>>
+  %p = q.pad %x, %one low [0, 0, 1, 0] high [0, 0, 0, 0] : tensor<1x3x4x2x!q.fixed<3, 0>>, tensor<!q.fixed<3, 0>> -> tensor<1x3x5x2x!q.fixed<3, 0>>
+  %c = q.conv %p, %w strides [2, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 channels_last : tensor<1x3x5x2x!q.fixed<3, 0>>, tensor<2x2x1x2x!q.fixed<3, 0>> -> tensor<1x2x4x2x!q.fixed<6, 0>>
+  %s = q.add %c, %b : tensor<1x2x4x2x!q.fixed<6, 0>>, tensor<2x!q.fixed<4, 0>> -> tensor<1x2x4x2x!q.fixed<7, 0>>
+  %q = q.quantize %s floor saturate : tensor<1x2x4x2x!q.fixed<7, 0>> -> tensor<1x2x4x2x!q.fixed<3, 0>>
+  %e = q.conv %q, %d strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 2 channels_last : tensor<1x2x4x2x!q.fixed<3, 0>>, tensor<2x1x2x1x!q.fixed<3, 0>> -> tensor<1x1x4x2x!q.fixed<5, 0>>
+  %f = q.quantize %e floor saturate : tensor<1x1x4x2x!q.fixed<5, 0>> -> tensor<1x1x4x2x!q.fixed<3, 0>>
+  %m = q.max_pool %f kernel [1, 4] strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] channels_last : tensor<1x1x4x2x!q.fixed<3, 0>> -> tensor<1x1x1x2x!q.fixed<3, 0>>
+  func.return %m : tensor<1x1x1x2x!q.fixed<3, 0>>
+}
+// CHECK:      %[[W:.*]] = dataflow.sliding_window %x image [3, 4, 2] kernel [1, 2] strides [2, 1] pads [0, 1, 0, 0] pad_value 1
+// CHECK-NEXT: %w = q.constant #q.dense<{{\[\[}}1, 3, 2, -1], [0, 1, 1, 1]] : tensor<2x4x!q.fixed<3, 0>>>
+// CHECK:      dataflow.matrix_vector %[[W]], %w bias %bias pe 1 simd 1 -> !q.fixed<7, 0>
+// CHECK:      dataflow.requantize
+// CHECK-NEXT: %[[D:.*]] = dataflow.sliding_window {{.*}} image [2, 4, 2] kernel [2, 1] depthwise
+// CHECK-NEXT: %d = q.constant #q.dense<{{\[\[}}1, 2], [-1, 1]] : tensor<2x2x!q.fixed<3, 0>>>
+// CHECK-NEXT: dataflow.depthwise %[[D]], %d -> !q.fixed<5, 0>
+// CHECK:      %m = dataflow.max_pool %f taps 4 channels 2
+
+// -----
+// Branches join in one unit; groups that are not depthwise get zeros as weights; a kernel of one needs no windows.
+func.func private @hardware(%x: tensor<1x2x2x4x!q.fixed<2, 0>>) -> tensor<1x2x2x4x!q.fixed<5, 0>> {
+  %w = q.constant #q.dense<[[[[1]], [[-1]]], [[[1]], [[1]]]] : tensor<2x2x1x1x!q.fixed<2, 0>>>
+  %c = q.conv %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 2 channels_last : tensor<1x2x2x4x!q.fixed<2, 0>>, tensor<2x2x1x1x!q.fixed<2, 0>> -> tensor<1x2x2x2x!q.fixed<4, 0>>
+  %j = q.concat %c, %c axis 3 : tensor<1x2x2x2x!q.fixed<4, 0>>, tensor<1x2x2x2x!q.fixed<4, 0>> -> tensor<1x2x2x4x!q.fixed<4, 0>>
+  %y = q.add %j, %x : tensor<1x2x2x4x!q.fixed<4, 0>>, tensor<1x2x2x4x!q.fixed<2, 0>> -> tensor<1x2x2x4x!q.fixed<5, 0>>
+  func.return %y : tensor<1x2x2x4x!q.fixed<5, 0>>
+}
+// CHECK:      %w = q.constant #q.dense<{{\[\[}}1, -1, 0, 0], [0, 0, 1, 1]] : tensor<2x4x!q.fixed<2, 0>>>
+// CHECK-NEXT: %c = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<4, 0>
+// CHECK-NEXT: %j = dataflow.concat %c, %c channels [2, 2] -> !q.fixed<4, 0>
+// CHECK-NEXT: %y = dataflow.add %j, %x -> !q.fixed<5, 0>
