@@ -69,7 +69,7 @@ from ..qdialect.types import element_type, is_integer_type, shape_of, tensor_typ
 from .hardware_calls import update_signature
 from .hardware_support import Refusal, refuse
 from .hardware_units import Blocked, NotHardware, Rule, UnitBuilder
-from .image_units import conv, pad, pool, reduction
+from .image_units import concat, conv, pad, pool, reduction
 
 RULES: dict[type[Operation], Rule] = {
     MatMulOp: UnitBuilder.matmul,
@@ -83,7 +83,7 @@ RULES: dict[type[Operation], Rule] = {
     QuantizeOp: UnitBuilder.tail,
     AddOp: UnitBuilder.sum,
     MulOp: UnitBuilder.sum,
-    ConcatOp: UnitBuilder.concat,
+    ConcatOp: concat,
     ArgMaxOp: UnitBuilder.arg_max,
     ReshapeOp: UnitBuilder.view,
     TransposeOp: UnitBuilder.transpose,

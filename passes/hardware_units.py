@@ -16,7 +16,6 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from ..qdialect.attrs import Array, RangeAttr
 from ..qdialect.dataflow import AddOp as AddUnitOp
 from ..qdialect.dataflow import ArgMaxOp as ArgMaxUnitOp
-from ..qdialect.dataflow import ConcatOp as ConcatUnitOp
 from ..qdialect.dataflow import DepthwiseOp, MatrixVectorOp, RequantizeOp, stream_type
 from ..qdialect.dataflow import SumPoolOp as SumPoolUnitOp
 from ..qdialect.dataflow import ThresholdOp as ThresholdUnitOp
@@ -24,7 +23,6 @@ from ..qdialect.formats import FixedFormat, IntRange, Overflow, Rounding
 from ..qdialect.q import (
     AddOp,
     ArgMaxOp,
-    ConcatOp,
     ConstantOp,
     MatMulOp,
     MulOp,
@@ -142,15 +140,6 @@ class UnitBuilder:
             raise NotHardware(f"q.add of shapes {shapes} repeats elements of a stream", "make both shapes equal")
         unit = AddUnitOp(self.stream(op.lhs), self.stream(op.rhs), element_type(op.result))
         self.emit(with_range(unit, op.result), op, op.result)
-
-    def concat(self, op: ConcatOp) -> None:
-        shape = shape_of(op.result)
-        if prod(shape[op.axis + 1 :]) != 1:
-            mend = "join channels, and run q-make-channels-last"
-            raise NotHardware(f"q.concat along axis {op.axis} of {list(shape)} does not join channels", mend)
-        channels = [shape_of(value)[op.axis] for value in op.inputs]
-        streams = [self.stream(value) for value in op.inputs]
-        self.emit(ConcatUnitOp(streams, channels, element_type(op.result)), op, op.result)
 
     def retyped(self, stream: SSAValue, type_: Attribute) -> SSAValue:
         """The stream in another type, which holds all its numbers."""

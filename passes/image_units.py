@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from ..qdialect.attrs import Array
+from ..qdialect.dataflow import ConcatOp as ConcatUnitOp
 from ..qdialect.dataflow import MaxPoolOp as MaxPoolUnitOp
 from ..qdialect.dataflow import SlidingWindowOp, stream_type
 from ..qdialect.dataflow import SumPoolOp as SumPoolUnitOp
 from ..qdialect.formats import BipolarFormat
 from ..qdialect.q import (
+    ConcatOp,
     ConvOp,
     MaxPoolOp,
     PadOp,
@@ -90,6 +94,17 @@ def pad(build: UnitBuilder, op: PadOp) -> None:
     window = Window((1,) * (last - 1), (1,) * (last - 1), (*op.low[1:-1], *op.high[1:-1]), (1,) * (last - 1))
     unit = SlidingWindowOp(stream, _image(shape), _plane(window), pad_value=_pad_code(op))
     build.emit(unit, op, op.result)
+
+
+def concat(build: UnitBuilder, op: ConcatOp) -> None:
+    """Streams of channels side by side."""
+    shape = shape_of(op.result)
+    if prod(shape[op.axis + 1 :]) != 1:
+        mend = "join channels, and run q-make-channels-last"
+        raise NotHardware(f"q.concat along axis {op.axis} of {list(shape)} does not join channels", mend)
+    channels = [shape_of(value)[op.axis] for value in op.inputs]
+    streams = [build.stream(value) for value in op.inputs]
+    build.emit(ConcatUnitOp(streams, channels, element_type(op.result)), op, op.result)
 
 
 def _pad_code(op: PadOp) -> int:
