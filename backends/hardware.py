@@ -223,10 +223,13 @@ def component(op: UnitOp) -> Unit:
         raise QoptError(fault.what, op, fault.mend) from None
 
 
+LONGEST_NAME = 64  # of a node; some tools join the names of all nodes that became one, and files have limits
+
+
 def unit_names(units: list[UnitOp]) -> list[str]:
     """Instance names: ONNX node (or the value's name) and kind of unit, as Verilog identifiers, all different."""
     kinds = [unit.name.removeprefix("dataflow.") for unit in units]
-    owners = [node_name(unit) or unit.results[0].name_hint or "unit" for unit in units]
+    owners = [(node_name(unit) or unit.results[0].name_hint or "unit")[-LONGEST_NAME:] for unit in units]
     return unique_names([f"{owner}_{kind}" for owner, kind in zip(owners, kinds, strict=True)])
 
 
