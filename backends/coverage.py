@@ -32,7 +32,7 @@ from ..passes.hardware_support import LINEAR, Reason, grouped, number_refusal
 from ..passes.pipelines import to_dataflow, to_typed
 from ..passes.runner import parse_passes, run_passes
 from ..qdialect.attrs import Array
-from ..qdialect.errors import QoptError
+from ..qdialect.errors import user_error
 from ..qdialect.formats import BipolarFormat
 from ..qdialect.q import ConstantOp
 from ..qdialect.reference.boundary import argument_names
@@ -111,10 +111,11 @@ def _step(name: str, attempt: Callable[[], list[Reason]]) -> Step:
 
 def _reason(fault: Exception) -> Reason:
     """An error as a reason; a fault of the program is called one."""
-    if not isinstance(fault, QoptError):
+    error = user_error(fault)
+    if error is None:
         return Reason(f"{type(fault).__name__}: {fault}", "a fault of qopt: please report it with the model")
-    place = (fault.where or "").partition("\n")[0]  # without the line of text that is shown behind it
-    return Reason(fault.what, fault.mend or "", (place,) if place else ())
+    place = (error.where or "").partition("\n")[0]  # without the line of text that is shown behind it
+    return Reason(error.what, error.mend or "", (place,) if place else ())
 
 
 # --- the steps, each giving its obstacles ------------------------------------------------------------------------

@@ -45,11 +45,12 @@ def _guarded(command: Callable[[list[str]], int], arguments: list[str]) -> int:
     try:
         return command(arguments)
     except Exception as fault:
-        from ..qdialect.errors import QoptError
+        from ..qdialect.errors import user_error
 
-        if not isinstance(fault, QoptError):
+        error = user_error(fault)
+        if error is None:
             raise
-        print(fault, file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
 
 

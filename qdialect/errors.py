@@ -35,10 +35,20 @@ class QoptError(DiagnosticException):
         return "\n".join(lines)
 
 
+def user_error(fault: Exception) -> QoptError | None:
+    """The fault as an error of the user's input, tensors beyond the memory of the machine included; else None."""
+    if isinstance(fault, MemoryError):
+        what = f"the network needs more memory than there is: {fault}" if str(fault) else "there is not enough memory"
+        return QoptError(what, mend="use smaller tensors, or run fewer frames at once")
+    return fault if isinstance(fault, QoptError) else None
+
+
 def _screenful(text: str) -> str:
-    """A part of a message, without its middle if names of the model make it longer than a screen."""
+    """A part of a message, each line without its middle if names of the model make it longer than a screen."""
     if len(text) <= LONGEST_PART:
         return text
+    if "\n" in text:
+        return "\n".join(map(_screenful, text.split("\n")))
     half = LONGEST_PART // 2
     return f"{text[:half]} ... {text[-half:]}"
 

@@ -26,10 +26,8 @@ from . import ops as ops  # fills the registry
 from .datatypes import finn_type, input_type
 from .loader import load
 from .model import STANDARD_DOMAIN, Dimension, Model, NodeDefinition, TensorInfo
-from .node import INT64, GraphBuilder, Node, remove_views, source_of, value_name
+from .node import INT64, LARGEST_TENSOR, GraphBuilder, Node, remove_views, source_of, value_name
 from .walk import import_nodes
-
-LARGEST_FRAME = 1 << 31  # elements of one input
 
 
 def import_onnx(
@@ -91,7 +89,7 @@ def _input_type(info: TensorInfo, model: Model, shapes: Mapping[str, tuple[int, 
     if is_f32(type_):
         type_ = finn_type(model.datatypes.get(info.name)) or type_
     shape = _input_shape(info, model.file, shapes.get(info.name))
-    if prod(shape) > LARGEST_FRAME:
+    if prod(shape) > LARGEST_TENSOR:
         raise QoptError(f"input '{info.name}' of shape {list(shape)} is too large", model.file, "correct the shape")
     return TensorType(type_, shape)
 

@@ -7,6 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, MutableMapping, Sequence
 from copy import copy
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,6 +27,7 @@ from .model import Array, AttributeValue, Model, NodeDefinition, TensorInfo, pla
 
 ONNX_INTEGERS = (*(type_(bits) for type_ in (FixedType, UFixedType) for bits in (8, 16, 32, 64)),)
 INT64 = FixedType(64)
+LARGEST_TENSOR = 1 << 31  # elements of an input or a result
 _MAX_DEPTH = 16  # ops between a weight and its transposition; deeper ones keep a q.transpose
 
 
@@ -275,8 +277,15 @@ class Node:
             raise self.verify_error(fault) from None
         self.builder.block.add_op(op)
         for result in op.results:
+            self.check_size(shape_of(result))
             result.name_hint = value_name(self.name)
         return op
+
+    def check_size(self, shape: Sequence[int]) -> None:
+        """Raise a QoptError for the shape of a result that only a damaged model has."""
+        if prod(shape) > LARGEST_TENSOR:
+            what = f"the result of shape {list(shape)} is too large"
+            raise self.error(what, f"correct the shapes and sizes: a tensor has at most {LARGEST_TENSOR} elements")
 
     def emit(self, op: Operation) -> SSAValue:
         """Append an op with one result and give that."""

@@ -64,6 +64,23 @@ def test_fault_of_the_program_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "executes  no        KeyError: 'lost'; a fault of qopt: please report it" in coverage_text(steps)
 
 
+def test_network_beyond_the_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """2^58 numbers: no machine holds them, and no traceback says so."""
+    huge = f"tensor<{1 << 29}x{1 << 29}xf32>"
+    text = f"""\
+func.func @main(%x: tensor<1x1xf32>) -> {huge} {{
+  %y = q.expand %x : tensor<1x1xf32> -> {huge}
+  func.return %y : {huge}
+}}
+"""
+    (tmp_path / "huge.mlir").write_text(text)
+    np.save(tmp_path / "x.npy", np.ones((1, 1), np.float32))
+    assert main(["run", str(tmp_path / "huge.mlir"), "--inputs", str(tmp_path / "x.npy")]) == 1
+    assert "error: the network needs more memory than there is: " in capsys.readouterr().err
+    assert main([str(tmp_path / "huge.mlir"), "-t", "coverage"]) == 0
+    assert "executes  no        the network needs more memory than there is: " in capsys.readouterr().out
+
+
 def test_large_network_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module_under_test, "MAX_CONSTANT_BITS", 3)
     steps = list(coverage(new_context(), parse_module(DENSE, "dense")))

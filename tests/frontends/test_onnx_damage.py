@@ -2,6 +2,7 @@
 """Damaged files: whatever the bytes are, the importer gives a module that verifies, or a QoptError."""
 
 import random
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -179,3 +180,22 @@ def calling(calls: dict[str, list[str]]) -> onnx.ModelProto:
 def test_functions_without_end(calls: dict[str, list[str]], message: str) -> None:
     with pytest.raises(QoptError, match=message):
         import_onnx(calling(calls).SerializeToString())
+
+
+HUGE = {
+    "Expand": ([op("Expand", "x n")], {"n": np.array([1 << 20, 1 << 20, 4])}, "[1048576, 1048576, 4]"),
+    "Tile": ([op("Tile", "x n")], {"n": np.array([1 << 40, 1])}, "[1099511627776, 1, 1, 4]"),
+    "Pad": ([op("Pad", "x n")], {"n": np.array([0, 0, 0, 1 << 40])}, "[1, 1099511627780]"),
+    "OneHot": (
+        [op("Cast", "x", "i", to=7), op("OneHot", "i n v")],
+        {"n": 1 << 40, "v": [0, 1]},
+        "[1, 4, 1099511627776]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HUGE)
+def test_huge_results(case: str) -> None:
+    nodes, constants, shape = HUGE[case]
+    with pytest.raises(QoptError, match=re.escape(f"the result of shape {shape} is too large")):
+        import_onnx(model(nodes, constants).SerializeToString())

@@ -40,6 +40,7 @@ def import_one_hot(node: Node) -> SSAValue:
     rank = len(node.shape(0)) + 1
     axis = node.axis(node.integer("axis", -1), rank)
     indices = node.operand(0)
+    node.check_size((*shape_of(indices), depth))
     count, zero = (node.add_constant(np.asarray(number, np.int64)) for number in (depth, 0))
     below = node.emit(CompareOp(Predicate.LESS, indices, zero))
     places = node.emit(SelectOp(below, node.emit(AddOp(indices, count)), indices))
