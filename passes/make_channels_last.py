@@ -200,9 +200,9 @@ class _Rewriting:
             return value
         if kept == sorted(kept):
             source = value.owner.input if isinstance(value.owner, ReshapeOp) else value
-            new: Operation = ReshapeOp(source, shape)
             if list(shape_of(source)) == shape:
                 return source
+            new: Operation = ReshapeOp(source, shape)
         else:
             new = TransposeOp(value, permutation)
         Rewriter.insert_op(at(new, user), InsertPoint.before(user))

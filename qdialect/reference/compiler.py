@@ -170,7 +170,8 @@ def _compile(op: Operation, operands: Sequence[Numbers]) -> Compiled:
     if meaning is None:
         raise QoptError(f"the reference cannot execute {op.name}", op, "lower it to ops of the q or dataflow dialect")
     try:
-        results, kernel = meaning.build(op, operands)
+        with np.errstate(all="ignore"):  # what a constant parameter makes is what it makes at run time
+            results, kernel = meaning.build(op, operands)
     except NoCodeError as reason:
         raise QoptError(f"{op.name}: {reason}", op, FINITE) from None
     if len(results) != 1 or not is_integer_type(results[0].element_type):

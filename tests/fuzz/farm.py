@@ -19,8 +19,8 @@ from . import corpus
 from .case import Case, make_case, run_case
 from .reduction import reduced
 
-TIME_LIMIT = 10  # seconds of a case
-GRACE = 10  # seconds more until a process that does not listen is ended
+TIME_LIMIT = 10  # seconds of a case that the processor works
+PATIENCE = 150  # seconds by the clock until a process is ended: for the corpus at first, a case, other work beside it
 MEMORY_LIMIT = 4 << 30  # bytes
 REDUCTION_TIME = 20  # seconds
 
@@ -50,15 +50,15 @@ def fault_of(attempt: Callable[[], str]) -> tuple[str, str]:
     def stop(*_: object) -> None:
         raise TimeoutError(f"more than {TIME_LIMIT} s")
 
-    signal.signal(signal.SIGALRM, stop)
-    signal.alarm(TIME_LIMIT)
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, TIME_LIMIT)
     try:
         return attempt(), ""
     except Exception as fault:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         return f"! {type(fault).__name__} at {_place(fault)}", f"{fault}"[:2000]
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _place(fault: BaseException) -> str:
@@ -123,7 +123,7 @@ class _Worker:
         self.until = 0.0
 
     def begin(self, case: tuple[str, int]) -> None:
-        self.case, self.until = case, time.monotonic() + TIME_LIMIT + GRACE + 30  # the first builds the corpus
+        self.case, self.until = case, time.monotonic() + PATIENCE
         self.pipe.send(case)
 
     def end(self) -> None:
@@ -147,7 +147,7 @@ def fuzz(cases: Iterable[tuple[str, int]], num_workers: int) -> tuple[Counter[st
             else:
                 continue
             if answer == "reducing":
-                worker.until = time.monotonic() + REDUCTION_TIME + TIME_LIMIT + GRACE
+                worker.until = time.monotonic() + PATIENCE
                 continue
             _note(worker, answer, outcomes, found)
             if answer[0] in ("! does not end", "! process died"):

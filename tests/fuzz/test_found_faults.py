@@ -15,7 +15,7 @@ from qopt_mlir.passes.rewriting import matmul_with, moved_through
 from qopt_mlir.passes.runner import parse_passes, run_passes
 from qopt_mlir.qdialect.attrs import DenseAttr
 from qopt_mlir.qdialect.errors import QoptError
-from qopt_mlir.qdialect.q import ExpandOp
+from qopt_mlir.qdialect.q import ExpandOp, MaxPoolOp
 from qopt_mlir.qdialect.text import module_text, new_context, parse_module, verify_module
 from qopt_mlir.qdialect.types import FixedType
 from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType
@@ -119,3 +119,31 @@ def test_logic_on_numbers() -> None:
     with pytest.raises(QoptError, match="'x' is no truth value") as fault:
         imported([node], {}, [1, 2])
     assert fault.value.mend == "cast it to bool in the model"
+
+
+def test_pool_of_one_channel_and_one_result() -> None:
+    """No reshape is left behind that would use the result outside of any function."""
+    text = """
+func.func @main(%x: tensor<1x1x2x2x!q.ufixed<8, 0>>) -> tensor<1x1x1x1x!q.ufixed<8, 0>> {
+  %y = q.max_pool %x kernel [1, 1] strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1]
+    : tensor<1x1x2x2x!q.ufixed<8, 0>> -> tensor<1x1x1x1x!q.ufixed<8, 0>>
+  func.return %y : tensor<1x1x1x1x!q.ufixed<8, 0>>
+}
+"""
+    last = passed(text, "q-make-channels-last")
+    pools = [op for op in last.walk() if isinstance(op, MaxPoolOp)]
+    assert [use.operation.parent for use in pools[0].result.uses] != [None]
+    run_passes(new_context(), last, parse_passes("q-partition"))
+
+
+def test_negative_variance() -> None:
+    """NaN as in ONNX, without a warning."""
+    text = """
+func.func @main(%x: tensor<1x1xf32>) -> tensor<1x1xf32> {
+  %c = q.constant #q.dense<[-1.0] : tensor<1xf32>>
+  %y = q.batch_norm %x, %c, %c, %c, %c axis 1 epsilon 0.0 : f32
+    : tensor<1x1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32> -> tensor<1x1xf32>
+  func.return %y : tensor<1x1xf32>
+}
+"""
+    assert np.isnan(run_module(module(text), {"": np.ones((1, 1, 1), np.float32)}).outputs[0]).all()
