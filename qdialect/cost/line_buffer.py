@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..q.window import Window as KernelWindow
 from .latency import line_buffer_latency
 from .stages import Window
-from .unit import UnitCost, buffer_cost, ceil_log2, counter_lut
+from .unit import UnitCost, buffer_cost, ceil_log2
 
 Numbers = NDArray[np.int64]
 Span = tuple[int, int] | None  # first and last index that is needed; None: none at all
@@ -156,27 +156,24 @@ def upsample_schedule(height: int, width: int, groups: int, row_factor: int, col
 
 
 def line_buffer_cost(
-    schedule: LineSchedule, width: int, bounds: Sequence[int], *, padded: int = 0, block: bool | None = None
+    schedule: LineSchedule, width: int, bounds: Sequence[int], *, padded: Sequence[int] = (), block: bool | None = None
 ) -> UnitCost:
-    """Cost of the unit with beats of `width` bits.
+    """Cost of the unit with beats of `width` bits; the factors are fitted to what Yosys counts.
 
     Args:
-        bounds: of the counters over which the output runs. padded: axes with padding. block: where the memory is kept;
-            None leaves it to synthesis.
+        bounds: of the counters over which the output runs. padded: sizes of the axes with padding, padding included.
+        block: where the memory is kept; None leaves it to synthesis.
     """
     depth = schedule.memory_depth(width)
     memory = buffer_cost(depth, width, block)
+    counters, places = (sum(ceil_log2(bound) for bound in numbers) for numbers in (bounds, padded))
     address = ceil_log2(depth)
-    counters = sum(counter_lut(bound) for bound in bounds)
-    amounts = sum(
-        len(np.unique(amount)) * int(amount.max()).bit_length() // 2 for amount in (schedule.asks, schedule.frees)
-    )
-    places = padded * 3 * ceil_log2(max(bounds))
+    adders = address if depth & (depth - 1) == 0 else 2 * address
     return UnitCost(
         cycles=schedule.interval,
         latency=line_buffer_latency(),
-        lut=memory.lut + counters + 6 * address + amounts + places + 4,
-        ff=memory.ff + 2 * width + counters // 2 + 4 * address + places // 2 + 4,
+        lut=memory.lut + (14 * counters + 37 * adders + 28 * places) // 10 + (width if padded else 0) + 6,
+        ff=width * (1 if memory.bram18 else 2) + counters + 4 * depth.bit_length() + 14 * places // 10,
         bram18=memory.bram18,
         memory_bits=memory.bits,
     )

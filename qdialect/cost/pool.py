@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..dataflow.pool import PoolOp, SumPoolOp
 from .latency import pool_latency
 from .stages import Schedule
-from .unit import UnitCost, counter_lut, delay_cost
+from .unit import UnitCost, ceil_log2, delay_cost
 
 
 def stages(op: PoolOp) -> tuple[Schedule, ...]:
@@ -19,13 +19,13 @@ def cost(op: PoolOp, lanes: int, _: int) -> UnitCost:
     """Cost with these lanes instead of the op's own."""
     groups = 1 if op.follows_input else op.channels // lanes
     width = lanes * op.result_type.format.word_length
-    kept, counters = delay_cost(groups - 1, width), counter_lut(groups) + counter_lut(op.taps)
-    work = width if isinstance(op, SumPoolOp) else width + width // 2
+    kept, counters = delay_cost(groups - 1, width), ceil_log2(groups) + ceil_log2(op.taps)
+    work = width if groups == 1 or isinstance(op, SumPoolOp) else width + width // 2
     return UnitCost(
         cycles=op.input_type.elements // lanes,
         latency=pool_latency(),
-        lut=work + kept.lut + counters + 4,
-        ff=width + kept.ff + counters // 2 + 2,
+        lut=work + kept.lut + counters // 2 + 1,
+        ff=width + kept.ff + counters + 1,
         bram18=kept.bram18,
         memory_bits=kept.bits,
     )

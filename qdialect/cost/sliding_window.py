@@ -26,6 +26,7 @@ def cost(op: SlidingWindowOp, lanes: int, _: int) -> UnitCost:
     """Cost with these lanes instead of the op's own."""
     block = None if op.memory is None else op.memory is Memory.BLOCK
     bounds = (op.image[2] // lanes, *op.window.kernel, *op.positions)
-    padded = sum(any(op.window.pads[axis::2]) for axis in (0, 1))
+    pads = [op.window.low[axis] + op.window.high[axis] for axis in (0, 1)]
+    padded = [size + pad for size, pad in zip(op.image, pads, strict=False) if pad]
     width = lanes * op.input_type.format.word_length
     return line_buffer_cost(schedule(op, lanes), width, bounds, padded=padded, block=block)

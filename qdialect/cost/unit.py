@@ -92,7 +92,9 @@ def table_cost(depth: int, width: int, block: bool | None = None) -> MemoryCost:
         block = _fills_blocks(depth, width)
     if block:
         return MemoryCost(bram18=bram18(depth, width), bits=depth * width)
-    return MemoryCost(lut=width * ceil_div(depth, 64), ff=width, bits=depth * width)
+    columns = min(width, (1 << depth) - 2) if depth < 8 else width  # of few rows, as many differ
+    tables = ceil_div(depth, 64)
+    return MemoryCost(lut=columns * (tables if tables == 1 else 3 * tables // 2), ff=columns, bits=depth * width)
 
 
 def buffer_cost(depth: int, width: int, block: bool | None = None) -> MemoryCost:
@@ -101,7 +103,7 @@ def buffer_cost(depth: int, width: int, block: bool | None = None) -> MemoryCost
     `block` None leaves the choice to synthesis.
     """
     if block is None:
-        block = _fills_blocks(depth, width)
+        block = _prefers_blocks(depth, width)
     if block:
         return MemoryCost(bram18=bram18(depth, width), bits=depth * width)
     return MemoryCost(lut=ceil_div(depth, 32) * ceil_div(width, 2) + 2 * ceil_log2(max(depth, 2)), bits=depth * width)
@@ -109,6 +111,12 @@ def buffer_cost(depth: int, width: int, block: bool | None = None) -> MemoryCost
 
 def _fills_blocks(depth: int, width: int) -> bool:
     return 2 * depth * width >= bram18(depth, width) * BRAM18_BITS
+
+
+def _prefers_blocks(depth: int, width: int) -> bool:
+    """What Yosys chooses for a buffer: a block weighs 16 times as much as 4 look-up tables of 64 x 3 or 32 x 6 bits."""
+    sixths = min(2 * ceil_div(depth, 64), ceil_div(depth, 32)) * width
+    return sixths > 6 * 16 * bram18(depth, width)
 
 
 def counter_lut(bound: int) -> int:
@@ -144,5 +152,9 @@ def delay_cost(steps: int, width: int) -> MemoryCost:
     """A number of `width` bits kept for some steps: plain registers for one, else a memory that is walked through."""
     if steps <= 1:
         return MemoryCost(ff=steps * width)
+    place = ceil_log2(steps)
     memory = buffer_cost(steps, width, False if steps <= DISTRIBUTED_DELAY else None)
-    return MemoryCost(memory.lut + counter_lut(steps), counter_lut(steps) // 2, memory.bram18, memory.bits)
+    if memory.bram18:
+        return MemoryCost(2 * place, place, memory.bram18, memory.bits)
+    quads = min(ceil_div(steps, 64) * ceil_div(width, 3), ceil_div(steps, 32) * ceil_div(width, 6))
+    return MemoryCost(4 * quads + place // 2, place, 0, memory.bits)
