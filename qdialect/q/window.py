@@ -27,6 +27,9 @@ def arranged(frames: int, channels: int, sizes: Sequence[int], channels_last: bo
     return (frames, *sizes, channels) if channels_last else (frames, channels, *sizes)
 
 
+LARGEST_AXIS = 1 << 24  # elements, pads included; what is longer is a damaged model
+
+
 @dataclass(frozen=True)
 class Window:
     """A window that slides over spatial axes. One number an axis; `pads`: before each axis, then behind each."""
@@ -75,6 +78,8 @@ class Window:
     def positions(self, name: str, sizes: Sequence[int]) -> tuple[int, ...]:
         """How often the window fits on axes of these sizes; VerifyException of the op `name` where it does not."""
         padded = [size + low + high for size, low, high in zip(sizes, self.low, self.high, strict=True)]
+        if max(padded, default=0) > LARGEST_AXIS:
+            raise VerifyException(f"{name} has a padded input of {padded}; mend: at most {LARGEST_AXIS} along an axis")
         for size, extent in zip(padded, self.extents, strict=True):
             if extent > size:
                 raise VerifyException(

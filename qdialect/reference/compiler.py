@@ -142,7 +142,7 @@ class _Builder:
             raise QoptError(f"{call.op.name}: {reason}", call.op, FINITE) from None
         for slot, numbers, array in zip(call.results, results, (stored,) if len(results) == 1 else stored, strict=True):
             range_ = None if numbers.range is None else range_of(array)
-            self.numbers[slot] = replace(numbers, constant=array[0], range=range_, reusable=False)
+            self.numbers[slot] = replace(numbers, constant=array[0, ...], range=range_, reusable=False)
 
     def _operand(self, index: int, call: Call, slot: int) -> Numbers:
         """What is known of an operand, and whether its memory is free after this op."""

@@ -147,3 +147,26 @@ func.func @main(%x: tensor<1x1xf32>) -> tensor<1x1xf32> {
 }
 """
     assert np.isnan(run_module(module(text), {"": np.ones((1, 1, 1), np.float32)}).outputs[0]).all()
+
+
+def test_pads_beyond_any_memory() -> None:
+    with pytest.raises(QoptError, match="at most 16777216 along an axis"):
+        imported(
+            [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[1 << 61], pads=[(1 << 60), 1 << 61])],
+            {},
+            [1, 1, 4],
+        )
+
+
+def test_wide_scalars_computed_from_constants() -> None:
+    """An element of numpy's arrays of objects is a bare Python integer."""
+    text = """
+func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {
+  %c = q.constant #q.dense<0.5 : tensor<f32>>
+  %0 = q.quantize %c half_even saturate : tensor<f32> -> tensor<!q.fixed<70, 3>>
+  %1 = q.add %x, %0 : tensor<2xf32>, tensor<!q.fixed<70, 3>> -> tensor<2xf32>
+  func.return %1 : tensor<2xf32>
+}
+"""
+    (output,) = run_module(module(text), {"": np.ones((1, 2), np.float32)}).outputs
+    assert output.tolist() == [[1.5, 1.5]]
