@@ -6,12 +6,15 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cache
+from math import prod
 from pathlib import Path
 
+from qopt_mlir.backends.interface import function
 from qopt_mlir.frontends.onnx import import_onnx
 from qopt_mlir.passes.runner import parse_passes, run_passes
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.text import module_text, new_context, parse_module, verify_module
+from qopt_mlir.qdialect.types import shape_of
 
 from .generator import Generator
 
@@ -20,6 +23,7 @@ MODELS = ROOT.parent / "shared" / "data"
 LEVELS = {"graph": "", "typed": "q-to-typed", "dataflow": "q-to-typed,q-to-dataflow"}
 SEPARATOR = "// -----\n"
 MAX_TEXT = 60_000  # characters of IR that is mutated: few of the characters of more are anything but weights
+MAX_FRAME = 20_000  # elements of a frame of such networks: FIFOs of large images take long to size
 NUM_NETWORKS = 60  # random ones
 
 
@@ -78,6 +82,8 @@ def level_text(source: int | Path, level: str) -> str | None:
     """IR of a random network (by number) or of a model (by path); None if it has no such level, or is long."""
     try:
         module = import_onnx(network(source) if isinstance(source, int) else source)
+        if sum(prod(shape_of(argument)) for argument in function(module, "main").args) > MAX_FRAME:
+            return None
         run_passes(new_context(), module, parse_passes(LEVELS[level]))
     except QoptError:
         return None

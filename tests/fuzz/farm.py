@@ -20,6 +20,7 @@ from .case import Case, make_case, run_case
 from .reduction import reduced
 
 TIME_LIMIT = 10  # seconds of a case that the processor works
+MAKING_LIMIT = 60  # of making one: passes up to its level among it
 PATIENCE = 150  # seconds by the clock until a process is ended: for the corpus at first, a case, other work beside it
 MEMORY_LIMIT = 4 << 30  # bytes
 REDUCTION_TIME = 20  # seconds
@@ -44,14 +45,14 @@ def cases_of(seed: int, count: int, kinds: list[str]) -> Iterator[tuple[str, int
         yield (first if index % 2 == 0 else rest[index // 2 % len(rest)], number)
 
 
-def fault_of(attempt: Callable[[], str]) -> tuple[str, str]:
+def fault_of(attempt: Callable[[], str], limit: int = TIME_LIMIT) -> tuple[str, str]:
     """(outcome, message); the outcome of a fault is `! exception at file:line`."""
 
     def stop(*_: object) -> None:
-        raise TimeoutError(f"more than {TIME_LIMIT} s")
+        raise TimeoutError(f"more than {limit} s")
 
     signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, TIME_LIMIT)
+    signal.setitimer(signal.ITIMER_PROF, limit)
     try:
         return attempt(), ""
     except Exception as fault:
@@ -87,20 +88,19 @@ def _work(pipe: Connection) -> None:
         if task is None:
             return
         kind, number = task
-        outcome, message = fault_of(lambda: run_case(make_case(number, kind)))
+        made = list[Case]()
+        outcome, message = fault_of(lambda: made.append(make_case(number, kind)) or "made", MAKING_LIMIT)
+        if made:
+            outcome, message = fault_of(lambda: run_case(made[0]))
         data: bytes | str = ""
         if outcome.startswith("!") and outcome not in seen:
             seen.add(outcome)
             pipe.send("reducing")
-            data = _small(kind, number, outcome)
+            data = _small(made[0], outcome) if made else ""
         pipe.send((outcome, message, data))
 
 
-def _small(kind: str, number: int, outcome: str) -> bytes | str:
-    try:
-        case = make_case(number, kind)
-    except Exception:  # the fault is one of the undamaged model
-        return ""
+def _small(case: Case, outcome: str) -> bytes | str:
     if outcome.startswith(("! TimeoutError", "! MemoryError")):
         return case.data
 
