@@ -22,6 +22,7 @@ _TO_HARDWARE = [
     "q-infer-ranges",
     "q-remove-idle-quantizers",
     "q-lower-quantizers",
+    "q-lower-joins",
     "q-infer-ranges",
     "q-make-channels-last",
     "q-partition",

@@ -64,7 +64,7 @@ class QuantizerTail(TailSource):
 
 
 @dataclass(frozen=True)
-class _Step:
+class Step:
     """`clip(factor * x + term, minimum, maximum)`: what one op does; object arrays of Fractions.
 
     They broadcast to the tensor, and differ along one axis at most.
@@ -82,10 +82,10 @@ class _Step:
         return {-array.ndim for array in given if array is not None and array.size > 1}
 
     @property
-    def by_channel(self) -> _Step:
+    def by_channel(self) -> Step:
         """The same constants as arrays [1 or C]."""
         given = (self.factor, self.term, self.minimum, self.maximum)
-        return _Step(*(None if array is None else array.reshape(-1) for array in given))
+        return Step(*(None if array is None else array.reshape(-1) for array in given))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Clipped:
     low: Array
     high: Array
 
-    def then(self, step: _Step) -> Clipped:
+    def then(self, step: Step) -> Clipped:
         slope, offset, low, high = self.slope, self.offset, self.low, self.high
         if step.factor is not None:
             slope, offset = slope * step.factor, offset * step.factor
@@ -119,7 +119,7 @@ def recognise(op: QuantizeOp, ranges: Ranges) -> QuantizerTail:
     if op.overflow is Overflow.WRAP:
         raise NoTail("it wraps, and no count of thresholds does")
     source, function = compose(op.input, ranges)
-    tail = QuantizerTail(**vars(source), function=_quantized(op, function))
+    tail = QuantizerTail(**vars(source), function=quantized(op, function))
     start = _whole_offset(tail)
     before = tail.source.owner
     if start is not None and isinstance(before, QuantizeOp) and tail.source.has_one_use():
@@ -171,15 +171,15 @@ def _joined(inner: QuantizerTail, outer: Tail, start: int) -> QuantizerTail:
     return replace(inner, function=replace(tail, lo=lo, hi=hi, start=start))
 
 
-def _chain(value: SSAValue) -> tuple[SSAValue, list[_Step]]:
+def _chain(value: SSAValue) -> tuple[SSAValue, list[Step]]:
     """The integer value furthest up, and the steps from it down to `value`."""
     found: tuple[SSAValue, int] | None = None
-    steps, shape, axes = list[_Step](), shape_of(value), set[int]()
+    steps, shape, axes = list[Step](), shape_of(value), set[int]()
     while True:
         if is_integer_type(element_type(value)):
             found = value, len(steps)
         try:
-            before, step = _step_of(value)
+            before, step = step_of(value)
             if shape_of(before) != shape:
                 raise NoTail("a constant broadcasts its input to a larger shape")
             axes |= step.axes
@@ -193,7 +193,7 @@ def _chain(value: SSAValue) -> tuple[SSAValue, list[_Step]]:
         steps.append(step)
 
 
-def _step_of(value: SSAValue) -> tuple[SSAValue, _Step]:
+def step_of(value: SSAValue) -> tuple[SSAValue, Step]:
     """The operand that `value` is computed from, and how."""
     op, shape = value.owner, shape_of(value)
     if not isinstance(op, Operation):
@@ -204,19 +204,19 @@ def _step_of(value: SSAValue) -> tuple[SSAValue, _Step]:
         case AddOp() | SubOp() | MulOp() | DivOp():
             return _arithmetic_step(op, shape)
         case ReluOp():
-            return op.input, _Step(minimum=np.array([Fraction(0)], dtype=object))
+            return op.input, Step(minimum=np.array([Fraction(0)], dtype=object))
         case ClipOp() if is_constant(op.minimum) and is_constant(op.maximum):
-            return op.input, _Step(minimum=_per_channel(op.minimum, shape), maximum=_per_channel(op.maximum, shape))
+            return op.input, Step(minimum=_per_channel(op.minimum, shape), maximum=_per_channel(op.maximum, shape))
         case BatchNormOp() if all(is_constant(parameter) for parameter in op.operands[1:]):
             scale, bias, mean, variance = (exact_values(parameter) for parameter in op.operands[1:])
             affine = batch_norm_affine(scale, bias, mean, variance, op.epsilon)
             trailing = (1,) * (len(shape) - 1 - op.axis)
-            return op.input, _Step(*(values.reshape(-1, *trailing) for values in affine))
+            return op.input, Step(*(values.reshape(-1, *trailing) for values in affine))
         case _:
             raise NoTail(f"{op.name} is not an elementwise op with constants")
 
 
-def _arithmetic_step(op: AddOp | SubOp | MulOp | DivOp, shape: tuple[int, ...]) -> tuple[SSAValue, _Step]:
+def _arithmetic_step(op: AddOp | SubOp | MulOp | DivOp, shape: tuple[int, ...]) -> tuple[SSAValue, Step]:
     swapped = is_constant(op.lhs)
     x, constant = (op.rhs, op.lhs) if swapped else (op.lhs, op.rhs)
     if is_constant(x) or not is_constant(constant):
@@ -224,15 +224,15 @@ def _arithmetic_step(op: AddOp | SubOp | MulOp | DivOp, shape: tuple[int, ...]) 
     values = _per_channel(constant, shape)
     match op:
         case MulOp():
-            return x, _Step(factor=values)
+            return x, Step(factor=values)
         case DivOp():
-            return x, _Step(factor=1 / values)
+            return x, Step(factor=1 / values)
         case SubOp() if swapped:
-            return x, _Step(factor=np.array([Fraction(-1)], dtype=object), term=values)
+            return x, Step(factor=np.array([Fraction(-1)], dtype=object), term=values)
         case SubOp():
-            return x, _Step(term=-values)
+            return x, Step(term=-values)
         case _:
-            return x, _Step(term=values)
+            return x, Step(term=values)
 
 
 def _per_channel(constant: SSAValue, shape: tuple[int, ...]) -> Array:
@@ -253,7 +253,7 @@ def _channel_codes(codes: Interval, shape: tuple[int, ...], axis: int | None) ->
     return as_objects(np.broadcast_to(least, shape[axis])), as_objects(np.broadcast_to(most, shape[axis]))
 
 
-def _quantized(op: QuantizeOp, function: Clipped) -> Tail:
+def quantized(op: QuantizeOp, function: Clipped) -> Tail:
     format_ = integer_format(element_type(op.result))
     if isinstance(format_, BipolarFormat):
         lo, hi = (_integers([-1 if end < 0 else 0 for end in ends]) for ends in (function.low, function.high))

@@ -1,0 +1,42 @@
+// RUN: qopt %s -p q-lower-joins --split-input-file | filecheck %s
+// RUN: qopt %s -v -p q-lower-joins --split-input-file 2>&1 >/dev/null | filecheck %s --check-prefix REMARK
+
+// Two scaled branches, ReLU and quantiser: two products, two sums, a shift.
+func.func @main(%a: tensor<1x4x!q.ufixed<2, 0>>, %b: tensor<1x4x!q.fixed<2, 0>>) -> tensor<1x4x!q.ufixed<2, 0>> {
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %t = q.constant #q.dense<"3/5" : tensor<!q.real>>
+  %0 = q.mul %a, %s : tensor<1x4x!q.ufixed<2, 0>>, tensor<!q.real> -> tensor<1x4x!q.real>
+  %1 = q.mul %b, %t : tensor<1x4x!q.fixed<2, 0>>, tensor<!q.real> -> tensor<1x4x!q.real>
+  %2 = q.add %0, %1 : tensor<1x4x!q.real>, tensor<1x4x!q.real> -> tensor<1x4x!q.real>
+  %3 = q.relu %2 : tensor<1x4x!q.real> -> tensor<1x4x!q.real>
+  %y = q.quantize %3 half_even saturate : tensor<1x4x!q.real> -> tensor<1x4x!q.ufixed<2, 0>>
+  func.return %y : tensor<1x4x!q.ufixed<2, 0>>
+}
+// CHECK:      %[[A:.*]] = q.mul %a, %multiplier
+// CHECK:      %[[B:.*]] = q.mul %b, %multiplier_1
+// CHECK-NEXT: %[[S:.*]] = q.add %[[A]], %[[B]]
+// CHECK:      q.quantize {{.*}} floor saturate : {{.*}} -> tensor<1x4x!q.ufixed<2, 0>>
+// CHECK-NOT:  q.real
+
+// -----
+// A scale that differs between channels is left.
+// REMARK: remark: sum of two branches is left as it is: a scale in front of the sum differs between channels
+func.func @main(%a: tensor<1x2x!q.ufixed<2, 0>>, %b: tensor<1x2x!q.fixed<2, 0>>) -> tensor<1x2x!q.ufixed<2, 0>> {
+  %s = q.constant #q.dense<["1/3", "1/5"] : tensor<2x!q.real>>
+  %0 = q.mul %a, %s : tensor<1x2x!q.ufixed<2, 0>>, tensor<2x!q.real> -> tensor<1x2x!q.real>
+  %2 = q.add %0, %b : tensor<1x2x!q.real>, tensor<1x2x!q.fixed<2, 0>> -> tensor<1x2x!q.real>
+  %y = q.quantize %2 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.ufixed<2, 0>>
+  func.return %y : tensor<1x2x!q.ufixed<2, 0>>
+}
+
+// -----
+// Ties that no shift rounds as half to even does are left.
+// REMARK: remark: sum of two branches is left as it is: no integers give the same codes from 0 to 7 for all pairs of codes
+func.func @main(%a: tensor<1x2x!q.ufixed<3, 0>>, %b: tensor<1x2x!q.ufixed<3, 0>>) -> tensor<1x2x!q.ufixed<3, 0>> {
+  %s = q.constant #q.dense<"1/2" : tensor<!q.real>>
+  %0 = q.mul %a, %s : tensor<1x2x!q.ufixed<3, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %1 = q.mul %b, %s : tensor<1x2x!q.ufixed<3, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %2 = q.add %0, %1 : tensor<1x2x!q.real>, tensor<1x2x!q.real> -> tensor<1x2x!q.real>
+  %y = q.quantize %2 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.ufixed<3, 0>>
+  func.return %y : tensor<1x2x!q.ufixed<3, 0>>
+}
