@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,14 +54,12 @@ class LineSchedule:
         """Least beats of memory with which a frame takes `interval` cycles.
 
         The busier side moves a beat in every cycle, and the other in time: as late as it may if it is the input, as
-        soon as it can if it is the output. The memory holds what was taken and not released in every cycle.
+        soon as it can if it is the output. The memory holds what was taken and not released at the end of each pixel.
         """
-        written, starts = (_late_input if self.output_beats >= self.beats else _early_output)(self)
-        ends = starts + self.pixel_beats
-        frames, within = np.divmod(written - ends[0], self.interval)
-        pixels = np.searchsorted(ends, within + ends[0], side="right") - 1
-        released = frames * self.beats + self.release.reshape(-1)[pixels]
-        return max(_LEAST_DEPTH, int((np.arange(1, self.beats + 1) - released).max()))
+        taken, starts = (_late_input if self.output_beats >= self.beats else _early_output)(self)
+        released = np.concatenate([[0], self.release.reshape(-1)[:-1]])
+        held = taken.before(starts + self.pixel_beats, self.interval, self.beats) - released
+        return max(_LEAST_DEPTH, int(held.max()))
 
     def memory_depth(self, width: int) -> int:
         """Rows of a memory of this width: a power of two, whose addresses wrap by themselves, if that costs no more."""
@@ -88,26 +87,40 @@ class LineSchedule:
         return Window(np.repeat(self.need.reshape(-1) - 1, self.pixel_beats), free, 1)
 
 
-def _late_input(schedule: LineSchedule) -> tuple[Numbers, Numbers]:
-    """(last cycle in which each input beat may be taken, first cycle of each pixel) if the output never pauses."""
+class _Taken(NamedTuple):
+    """When input beats are taken: beat i in cycle i + shift. A run of beats, up to beat `ends`, has the same shift."""
+
+    ends: Numbers
+    shifts: Numbers
+
+    def before(self, cycles: Numbers, interval: int, beats: int) -> Numbers:
+        """How many beats are taken before each of the cycles; frames of so many beats come with each interval."""
+        starts = np.concatenate([[0], self.ends[:-1]])
+        first = starts + self.shifts
+        frames, within = np.divmod(cycles - 1 - first[0], interval)
+        runs = np.searchsorted(first, within + first[0], side="right") - 1
+        return np.minimum(self.ends[runs], within + first[0] - self.shifts[runs] + 1) + frames * beats
+
+
+def _late_input(schedule: LineSchedule) -> tuple[_Taken, Numbers]:
+    """(last cycles in which the input may be taken, first cycle of each pixel) if the output never pauses."""
     need = schedule.need.reshape(-1)
     starts = np.arange(need.size) * schedule.pixel_beats
     slack = starts - need  # a pixel's last input beat is taken before it starts, the others a cycle each before
     spare = schedule.output_beats - schedule.beats
     slack = np.minimum.accumulate(np.concatenate([slack, slack + spare])[::-1])[::-1]
-    beats = np.arange(schedule.beats)
-    pixels = np.searchsorted(np.concatenate([need, need + schedule.beats]), beats, side="right")
-    return beats + slack[pixels], starts
+    ends = np.minimum(np.concatenate([need, need + schedule.beats]), schedule.beats)
+    return _Taken(ends, slack), starts
 
 
-def _early_output(schedule: LineSchedule) -> tuple[Numbers, Numbers]:
-    """(cycle in which each input beat is taken, first cycle of each pixel) if the input never pauses."""
+def _early_output(schedule: LineSchedule) -> tuple[_Taken, Numbers]:
+    """(cycles in which the input is taken, first cycle of each pixel) if the input never pauses."""
     need = schedule.need.reshape(-1)
     starts = np.arange(need.size) * schedule.pixel_beats
     lag = need - starts
     spare = schedule.beats - schedule.output_beats
     lag = np.maximum.accumulate(np.concatenate([lag - spare, lag]))[need.size :]
-    return np.arange(schedule.beats), starts + lag
+    return _Taken(np.array([schedule.beats]), np.array([0])), starts + lag
 
 
 def _schedule(
