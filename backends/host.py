@@ -38,7 +38,8 @@ operands are brought to, so float32 steps round as ONNX does.
      "fraction_bits": int, "bipolar": bool}    value -> code in [lo, hi]; bipolar: x >= 0 -> +1, else -1
     {"op": "dequantize", "fraction_bits": int}                        code -> float64 value, exact below 2**53
     {"op": "reshape", "shape": [...]}    {"op": "transpose", "perm": [...]}    {"op": "cast", "dtype": ...}
-    {"op": "relu"}    {"op": "softmax", "axis": int}    {"op": "arg_max", "axis": int, "keep_dims": bool}
+    {"op": "relu"}    {"op": "sigmoid"}    {"op": "softmax", "axis": int}
+    {"op": "arg_max", "axis": int, "keep_dims": bool}
 """
 
 from __future__ import annotations
@@ -297,6 +298,7 @@ STEPS: dict[str, Callable[[Array, Mapping[str, Any]], Array]] = {
     "transpose": lambda x, step: np.transpose(x, (0, *(_axis(axis) for axis in step["perm"]))),
     "cast": lambda x, step: x.astype(step["dtype"]),
     "relu": lambda x, step: np.maximum(x, 0),
+    "sigmoid": lambda x, step: 1 / (1 + np.exp(-x)),
     "softmax": _softmax,
     "arg_max": lambda x, step: np.argmax(x, axis=_axis(step["axis"]), keepdims=bool(step.get("keep_dims", False))),
 }
