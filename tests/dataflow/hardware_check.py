@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from qopt_mlir.backends.amaranth.top import element_bytes
 from qopt_mlir.backends.hardware import hardware_top
+from qopt_mlir.backends.simulators import missing_engine, simulate
 from qopt_mlir.backends.simulators.amaranth import simulate_amaranth
 from qopt_mlir.backends.simulators.common import Stimulus
+from qopt_mlir.backends.verilog import verilog_files
 from qopt_mlir.qdialect.cost import predict_timing
 from qopt_mlir.qdialect.dataflow import hardware_function, unit_graph
 from qopt_mlir.qdialect.formats import BipolarFormat
@@ -28,6 +33,28 @@ def check_hardware(module: ModuleOp, x: np.ndarray, expected: np.ndarray) -> Non
         start = timing.frame_ends[0] - timing.latency
         assert [int(end) for end in ends] == [timing.frame_end(frame) - start for frame in range(len(x))]
         assert int(ends[0]) == timing.latency
+
+
+def check_verilog(module: ModuleOp, x: np.ndarray, expected: np.ndarray, folder: Path) -> None:
+    """Frames `x` through the Verilog, which goes to `folder`, with pauses; skips the test without Verilator."""
+    if missing := missing_engine("verilator"):
+        pytest.skip(missing)
+    files = verilog_files(module, "net")
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    stimulus = stimulus_for(module, x, 0.3)
+    result = simulate(
+        sources=[folder / name for name in files],
+        top="net",
+        beats=stimulus.beats,
+        num_output_beats=stimulus.num_output_beats,
+        output_bytes=stimulus.output_bytes,
+        output_frame_beats=stimulus.output_frame_beats,
+        engine="verilator",
+        stall=0.3,
+        timeout_cycles=5000,
+    )
+    assert np.array_equal(codes_of(module, result.beats), expected.reshape(-1))
 
 
 def stimulus_for(module: ModuleOp, x: np.ndarray, stall: float) -> Stimulus:

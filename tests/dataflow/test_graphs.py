@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qopt_mlir.backends.simulators import missing_engine, simulate
-from qopt_mlir.backends.verilog import verilog_files
 from qopt_mlir.passes.fifo_sizing import LEAST_DEPTH
 from qopt_mlir.passes.range_analysis import analyse
 from qopt_mlir.qdialect.cost import predict_timing, total_cost, unit_network
@@ -22,7 +20,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import RandomGraph
-from hardware_check import check_hardware, codes_of, stimulus_for
+from hardware_check import check_hardware, check_verilog
 from networks import fold_at_random, run_passes
 
 FINISH = "q-insert-width-converters,q-insert-fifos"
@@ -65,25 +63,7 @@ def test_hardware_computes_and_keeps_time_as_predicted(seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [200, 201])
 def test_verilog_computes_the_same(seed: int, tmp_path: Path) -> None:
-    if missing := missing_engine("verilator"):
-        pytest.skip(missing)
-    module, x, expected = finished(seed)
-    files = verilog_files(module, "net")
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    stimulus = stimulus_for(module, x, 0.3)
-    result = simulate(
-        sources=[tmp_path / name for name in files],
-        top="net",
-        beats=stimulus.beats,
-        num_output_beats=stimulus.num_output_beats,
-        output_bytes=stimulus.output_bytes,
-        output_frame_beats=stimulus.output_frame_beats,
-        engine="verilator",
-        stall=0.3,
-        timeout_cycles=5000,
-    )
-    assert np.array_equal(codes_of(module, result.beats), expected.reshape(-1))
+    check_verilog(*finished(seed), tmp_path)
 
 
 def test_fifos_keep_the_pace_of_the_busiest_unit() -> None:

@@ -15,7 +15,7 @@ from qopt_mlir.qdialect.reference import compile_function
 from xdsl.dialects.builtin import ModuleOp
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hardware_check import check_hardware
+from hardware_check import check_hardware, check_verilog
 from images import RandomImages
 from networks import fold_at_random, run_passes
 from units import check_range
@@ -48,3 +48,9 @@ def test_passes_keep_every_bit(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(100, 112))
 def test_hardware_computes_and_keeps_time_as_predicted(seed: int) -> None:
     check_hardware(*finished(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [200, 203])
+def test_verilog_computes_the_same(seed: int, tmp_path: Path) -> None:
+    check_verilog(*finished(seed), tmp_path)
