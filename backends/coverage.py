@@ -32,6 +32,7 @@ from ..passes.hardware_support import LINEAR, Reason, grouped, number_refusal
 from ..passes.pipelines import to_dataflow, to_typed
 from ..passes.runner import parse_passes, run_passes
 from ..qdialect.attrs import Array
+from ..qdialect.dataflow import FifoOp, UnitOp, WidthConverterOp, stream_type
 from ..qdialect.errors import user_error
 from ..qdialect.formats import BipolarFormat
 from ..qdialect.q import ConstantOp
@@ -47,6 +48,7 @@ Verdict = Literal["yes", "no", "not tried"]
 
 STEPS = ("import", "executes", "typed", "dataflow", "Verilog")
 MAX_CONSTANT_BITS = 1 << 24  # weights, thresholds of a network whose Verilog is written
+MAX_ELEMENTS = 1 << 21  # that pass the streams of a network in a frame whose Verilog is written
 CLOCK = 200e6  # hertz
 RANDOM_SEED = 1
 RANDOM_LIMIT = 1 << 15  # size of random codes at most
@@ -77,7 +79,7 @@ def coverage(context: Context, module: ModuleOp, inputs: dict[str, Array] | None
     module = module.clone()
     yield (typed := typed_step(context, module))
     yield (dataflow := dataflow_step(context, module, typed))
-    yield verilog_step(module, dataflow)
+    yield verilog_step(context, module, dataflow)
 
 
 def refused_import(fault: Exception) -> list[Step]:
@@ -156,9 +158,9 @@ def dataflow_step(context: Context, module: ModuleOp, typed: Step) -> Step:
     return _step("dataflow", lambda: _lower_to_dataflow(context, module, typed))
 
 
-def verilog_step(module: ModuleOp, dataflow: Step) -> Step:
-    """Try the Verilog of `module`, which `dataflow` is about."""
-    return _step("Verilog", lambda: _write_verilog(module, dataflow))
+def verilog_step(context: Context, module: ModuleOp, dataflow: Step) -> Step:
+    """Fold `module`, which `dataflow` is about, in place, and try its Verilog."""
+    return _step("Verilog", lambda: _write_verilog(context, module, dataflow))
 
 
 def _lower_to_typed(context: Context, module: ModuleOp) -> list[Reason]:
@@ -184,7 +186,7 @@ def _lower_to_dataflow(context: Context, module: ModuleOp, typed: Step) -> list[
     if level == "graph" and (reasons := grouped(obstacles(function(module, "main")))):
         return reasons
     if level != "dataflow":
-        run_passes(context, module, parse_passes(",".join(["q-partition", to_dataflow(CLOCK)])))
+        run_passes(context, module, parse_passes("q-partition,q-convert-to-dataflow"))
     return []
 
 
@@ -193,12 +195,25 @@ def _bits(value: SSAValue) -> int:
     return prod(shape_of(value)) * integer_format(type_).word_length if is_integer_type(type_) else 0
 
 
-def _write_verilog(module: ModuleOp, dataflow: Step) -> list[Reason]:
+def _fold(context: Context, module: ModuleOp) -> None:
+    """Foldings, converters and FIFOs of units that have none yet."""
+    units = [op for op in module.walk() if isinstance(op, UnitOp)]
+    if any(isinstance(unit, FifoOp | WidthConverterOp) for unit in units):
+        return
+    elements = sum(stream_type(value).elements for unit in units for value in unit.streams_out)
+    if elements > MAX_ELEMENTS:
+        raise _NotTried(f"{elements} elements a frame pass its streams, more than {MAX_ELEMENTS}; `qopt build` tries")
+    _, *rest = to_dataflow(CLOCK).split(",", 1)
+    run_passes(context, module, parse_passes(",".join(rest)))
+
+
+def _write_verilog(context: Context, module: ModuleOp, dataflow: Step) -> list[Reason]:
     if dataflow.verdict != "yes":
         raise _NotTried("it has no dataflow level")
     bits = sum(_bits(op.result) for op in module.walk() if isinstance(op, ConstantOp))
     if bits > MAX_CONSTANT_BITS:
         raise _NotTried(f"its constants have {bits} bits, more than {MAX_CONSTANT_BITS}; `qopt build` tries")
+    _fold(context, module)
     describe(module, "network", "top")
     verilog_files(module, "top")
     return []

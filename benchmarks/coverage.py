@@ -228,7 +228,7 @@ def _steps(module: Any) -> dict[str, Any]:
     context = new_context()
     typed = typed_step(context, module)
     dataflow = dataflow_step(context, module, typed)
-    return {"typed": typed, "dataflow": dataflow, "Verilog": verilog_step(module, dataflow)}
+    return {"typed": typed, "dataflow": dataflow, "Verilog": verilog_step(context, module, dataflow)}
 
 
 def _with_input_formats(module: Any, frames: dict[str, Array]) -> Any:
