@@ -36,6 +36,9 @@ def constant_of(value: SSAValue) -> DenseAttr | None:
     return None
 
 
+_REARRANGED = ("q.reshape", "q.transpose")  # the same codes in other places
+
+
 def code_range(value: SSAValue) -> IntRange:
     """Codes that an integer-typed value can take, as far as it shows at the value itself."""
     constant = constant_of(value)
@@ -49,6 +52,8 @@ def code_range(value: SSAValue) -> IntRange:
             return narrow_range(element_type(value))
         if value.op.name == "q.threshold":
             return threshold_range(value.op)
+        if value.op.name in _REARRANGED:
+            return code_range(value.op.operands[0])
     return integer_format(element_type(value)).code_range
 
 

@@ -12,6 +12,7 @@ from qopt_mlir.qdialect.attrs import RangeAttr
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import IntRange
 from qopt_mlir.qdialect.q import BinaryOp, MatMulOp, ReluOp
+from qopt_mlir.qdialect.text import parse_module, verify_module
 from qopt_mlir.qdialect.types import element_type, integer_format, is_integer_type
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import ReturnOp
@@ -74,3 +75,22 @@ def test_ranges_of_the_typed_level_follow_at_the_dataflow_level(
         stated += sum("range" in op.properties for op in module.walk())
         check_ranges(module)
     assert stated >= 10
+
+
+@pytest.mark.parametrize(
+    "move", ["q.reshape %t : {0} -> {1}", "q.transpose %t perm [1, 0] : {0} -> {1}"], ids=["reshape", "transpose"]
+)
+def test_moved_codes_keep_their_range(move: str) -> None:
+    """What a pass puts between a threshold and a product takes nothing from the proof of the product's type."""
+    given, moved = "tensor<4x1x!q.fixed<9, 0>>", "tensor<1x4x!q.fixed<9, 0>>"
+    text = f"""
+func.func @main(%x: tensor<4x1x!q.fixed<5, 0>>) -> tensor<1x1x!q.fixed<8, 0>> {{
+  %thresholds = q.constant #q.dense<[[-3, 0, 3]] : tensor<1x3x!q.fixed<5, 0>>>
+  %t = q.threshold %x, %thresholds base -2 : tensor<4x1x!q.fixed<5, 0>>, tensor<1x3x!q.fixed<5, 0>> -> {given}
+  %m = {move.format(given, moved)}
+  %w = q.constant #q.dense<[[7], [-7], [7], [7]] : tensor<4x1x!q.fixed<4, 0>>>
+  %y = q.matmul %m, %w : {moved}, tensor<4x1x!q.fixed<4, 0>> -> tensor<1x1x!q.fixed<8, 0>>
+  func.return %y : tensor<1x1x!q.fixed<8, 0>>
+}}
+"""
+    verify_module(parse_module(text, "moved"))
