@@ -50,12 +50,13 @@ def _lower(
 
 
 def replace_tail(op: Operation, new: Sequence[Operation]) -> None:
-    rewriter, type_ = Rewriter(), element_type(op.result)
+    (old,), rewriter = op.results, Rewriter()
+    type_ = element_type(old)
     for item in new:
         rewriter.insert_op(at(item, op), InsertPoint.before(op))
     result = new[-1].results[0]
-    result.name_hint = op.result.name_hint
-    op.result.replace_all_uses_with(result)
+    result.name_hint = old.name_hint
+    old.replace_all_uses_with(result)
     if element_type(result) != type_:
         retype(result, element_type(result))  # for its views
     _erase_unused(op)
