@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ..qdialect.attrs import Array
@@ -23,6 +23,7 @@ from ..qdialect.q import (
     ReduceSumOp,
     SumPoolOp,
 )
+from ..qdialect.q.base import common_type
 from ..qdialect.types import RealType, element_type, integer_format, is_integer_type, shape_of
 from .remarks import remark
 from .rewriting import (
@@ -119,9 +120,21 @@ class MoveAffinePastConcat(RewritePattern):
             remark(op, "constants not moved behind the concatenation: an operand is neither scaled nor an integer")
             return
         operands = [value if match is None else match.x for value, match in zip(op.inputs, moving, strict=True)]
+        constants = _joined(op, moving)
+        if class_ is MulOp and not _is_fixed(constants, op.result, common_type(operands)):
+            remark(op, "scales not moved behind the concatenation: an operand without has more fraction bits")
+            return
         joined = op.on(operands)
         like = next(match.op for match in moving if match is not None)
-        replace(rewriter, op, [joined, *with_constant(class_, joined.results[0], _joined(op, moving), op.result, like)])
+        replace(rewriter, op, [joined, *with_constant(class_, joined.results[0], constants, op.result, like)])
+
+
+def _is_fixed(scales: Array, result: SSAValue, joined: Attribute) -> bool:
+    """Whether the scales have a type that, times the type of what is joined, gives the type of the result."""
+    if not is_integer_type(element_type(result)):
+        return True
+    bits = integer_format(element_type(result)).fraction_bits - integer_format(joined).fraction_bits
+    return all((scale * Fraction(2) ** bits).denominator == 1 for scale in scales.reshape(-1))
 
 
 def _joined(op: ConcatOp, moving: Sequence[Affine | None]) -> Array:

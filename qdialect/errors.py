@@ -7,7 +7,8 @@ from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, NameLoc
 from xdsl.ir import Attribute, Operation
 from xdsl.utils.exceptions import DiagnosticException
 
-LONGEST_PART = 1200  # characters of what is wrong, of where, and of how to mend it
+LONGEST_WHAT = 2200  # characters of what is wrong
+LONGEST_PART = 800  # of where, and of how to mend it
 
 
 class QoptError(DiagnosticException):
@@ -20,10 +21,10 @@ class QoptError(DiagnosticException):
     """
 
     def __init__(self, what: str, where: str | Operation | None = None, mend: str | None = None):
-        self.what = _screenful(what)
+        self.what = _screenful(what, LONGEST_WHAT)
         place = describe_location(where) if isinstance(where, Operation) else where
-        self.where = _screenful(place or "") or None
-        self.mend = _screenful(mend or "") or None
+        self.where = _screenful(place or "", LONGEST_PART) or None
+        self.mend = _screenful(mend or "", LONGEST_PART) or None
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -43,14 +44,13 @@ def user_error(fault: Exception) -> QoptError | None:
     return fault if isinstance(fault, QoptError) else None
 
 
-def _screenful(text: str) -> str:
+def _screenful(text: str, longest: int) -> str:
     """A part of a message, each line without its middle if names of the model make it longer than a screen."""
-    if len(text) <= LONGEST_PART:
+    if len(text) <= longest:
         return text
-    if "\n" in text:
-        return "\n".join(map(_screenful, text.split("\n")))
-    half = LONGEST_PART // 2
-    return f"{text[:half]} ... {text[-half:]}"
+    lines = text.split("\n")
+    half = max(longest // len(lines) // 2, 20)
+    return "\n".join(line if len(line) <= 2 * half else f"{line[:half]} ... {line[-half:]}" for line in lines)
 
 
 def describe_location(op: Operation) -> str | None:

@@ -8,6 +8,7 @@ node with `loc("node")`. Printing writes node names only, so that text read and 
 from __future__ import annotations
 
 import re
+import struct
 from bisect import bisect_right
 from difflib import get_close_matches
 from io import StringIO
@@ -113,6 +114,8 @@ class PositionParser(Parser):
             if match is None:
                 raise
             raise ParseError(span, self._unknown_op(match[1])) from None  # xDSL points behind the op
+        except struct.error:  # of xDSL's arrays of numbers
+            raise ParseError(span, "a number is beyond the 64 bits that it has here") from None
         if isinstance(op.location, UnknownLoc):
             op.location = here
         elif isinstance(op.location, NameLoc):

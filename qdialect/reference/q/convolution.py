@@ -98,6 +98,12 @@ def _conv(op: Convolution) -> Convolve:
     return convolve
 
 
+def _apart(steps: Sequence[int], factors: Sequence[int], counts: Sequence[int]) -> list[int]:
+    """Bytes from one to the next of `counts` places along each axis; where there is one, any: factors may be huge."""
+    parts = zip(steps, factors, counts, strict=True)
+    return [step * factor if count > 1 else step for step, factor, count in parts]
+
+
 def _under_taps(
     x: Array, window: Window, positions: tuple[int, ...], most_waste: float
 ) -> tuple[Array, tuple[int, ...]]:
@@ -107,13 +113,13 @@ def _under_taps(
     quicker to copy. Then there are useless ones, across the ends of rows: the result is to be cropped to `positions`.
     """
     steps = x.strides[2:]
-    taps = [step * dilation for step, dilation in zip(steps, window.dilations, strict=True)]
+    taps = _apart(steps, window.dilations, window.kernel)
     whole = (positions[0], *x.shape[3:])
     count = sum((size - 1) * step for size, step in zip(positions, steps, strict=True)) // x.itemsize + 1
     grid, places = (count,), steps[-1:]
     if max(window.strides) > 1 or count > most_waste * prod(positions):
         whole = grid = positions
-        places = [step * stride for step, stride in zip(steps, window.strides, strict=True)]
+        places = _apart(steps, window.strides, positions)
     shape, strides = (*x.shape[:2], *window.kernel, *grid), (*x.strides[:2], *taps, *places)
     return as_strided(x, shape, strides, writeable=False), whole
 
