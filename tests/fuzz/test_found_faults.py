@@ -170,3 +170,58 @@ func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {
 """
     (output,) = run_module(module(text), {"": np.ones((1, 2), np.float32)}).outputs
     assert output.tolist() == [[1.5, 1.5]]
+
+
+def test_scales_that_no_type_has_behind_a_concatenation() -> None:
+    """1/4 of a value with one fraction bit beside a value with three: 3 = 3 + 0 leaves no fraction bits for 1/4."""
+    text = """
+func.func @main(%x: tensor<1x2x!q.fixed<9, 1>>, %y: tensor<1x2x!q.ufixed<9, 3>>) -> tensor<1x4x!q.fixed<11, 3>> {
+  %c = q.constant #q.dense<[1, 4]> : tensor<2x!q.ufixed<3, 2>>>
+  %a = q.mul %x, %c : tensor<1x2x!q.fixed<9, 1>>, tensor<2x!q.ufixed<3, 2>> -> tensor<1x2x!q.fixed<11, 3>>
+  %b = q.concat %a, %y axis 1 : tensor<1x2x!q.fixed<11, 3>>, tensor<1x2x!q.ufixed<9, 3>> -> tensor<1x4x!q.fixed<11, 3>>
+  func.return %b : tensor<1x4x!q.fixed<11, 3>>
+}
+""".replace("]> :", "] :")
+    assert module_text(passed(text, "q-move-affine-past-linear")) == module_text(module(text))
+
+
+def test_stride_beyond_the_image() -> None:
+    text = """
+func.func @main(%x: tensor<1x1x3x3xf32>) -> tensor<1x1x1x3xf32> {
+  %w = q.constant #q.dense<[[[[2.0]]]] : tensor<1x1x1x1xf32>>
+  %y = q.conv %x, %w strides [4611686018427387904, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1
+    : tensor<1x1x3x3xf32>, tensor<1x1x1x1xf32> -> tensor<1x1x1x3xf32>
+  func.return %y : tensor<1x1x1x3xf32>
+}
+"""
+    assert run_module(module(text), {"": np.ones((1, 1, 1, 3, 3), np.float32)}).outputs[0].tolist() == [[[[[2] * 3]]]]
+
+
+def test_numbers_beyond_64_bits() -> None:
+    text = "func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {\n  %y = q.transpose %x perm [99999999999999999999]\n}"
+    with pytest.raises(QoptError, match="beyond the 64 bits") as fault:
+        module(text)
+    assert fault.value.where
+    assert fault.value.where.startswith("fault.mlir:2:")
+
+
+@pytest.mark.parametrize("op", ["q.softmax %1 axis 1", "q.reduce_sum %1 axes [1] keep_dims"])
+def test_float32_sums_do_not_depend_on_views(op: str) -> None:
+    """Sums of a transposed view are those of its copy, to the last bit."""
+    size = 1 if "sum" in op else 64
+    result = "tensor<8x64xf32>" if size == 64 else "tensor<8x64xf32> -> tensor<8x1xf32>"
+    text = f"""
+func.func @main(%0: tensor<SHAPExf32>) -> tensor<8x{size}xf32> {{
+  VIEW
+  %y = {op} : {result}
+  func.return %y : tensor<8x{size}xf32>
+}}
+"""
+    view = "%1 = q.transpose %0 perm [1, 0] : tensor<64x8xf32> -> tensor<8x64xf32>"
+    transposed = text.replace("SHAPE", "64x8").replace("VIEW", view)
+    plain = text.replace("SHAPE", "8x64").replace("VIEW", "").replace("%1", "%0")
+    x = np.random.default_rng(0).normal(size=(20, 64, 8)).astype(np.float32)
+    copied = np.ascontiguousarray(x.swapaxes(1, 2))
+    assert np.array_equal(
+        run_module(module(transposed), {"": x}).outputs[0], run_module(module(plain), {"": copied}).outputs[0]
+    )

@@ -80,7 +80,7 @@ def softmax(op: SoftmaxOp, operands: Sequence[Numbers]) -> Compiled:
         return _function(operands[0], lambda x: _softmax_of_few(x, count))
 
     def kernel(x: Array) -> Array:
-        powers = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+        powers = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), order="C")  # else views sum otherwise
         np.exp(powers, out=powers)
         return np.divide(powers, np.add.reduce(powers, axis=axis, keepdims=True), out=powers)
 

@@ -102,6 +102,8 @@ def _at(axis: int, part: slice) -> tuple[slice, ...]:
 def reduce_sum(op: ReduceSumOp, operands: Sequence[Numbers]) -> Compiled:
     operand, result = _summed(op, operands[0], op.count)
     axes, shape, convert = _behind_frames(op.axes), shape_of(op.result), operand.convert or _same
+    if is_f32(element_type(op.result)):  # in one order of summation, whether the operand is a view or not
+        return [result], lambda x: np.add.reduce(np.ascontiguousarray(convert(x)), axis=axes).reshape(len(x), *shape)
     return [result], lambda x: np.add.reduce(convert(x), axis=axes).reshape(len(x), *shape)
 
 
