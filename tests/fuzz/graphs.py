@@ -27,6 +27,10 @@ MAX_SIZE = 3000
 ELEMENTS = {"f": TensorProto.FLOAT, "i": TensorProto.INT32, "b": TensorProto.BOOL}
 
 
+class Unfit(Exception):
+    """The op does not fit to the value that was drawn."""
+
+
 @dataclass(frozen=True)
 class Value:
     """`kind`: f(loat), i(nt32) or b(ool). `size` bounds the numbers, `bits` counts fraction bits; inexact: infinite."""
