@@ -51,6 +51,7 @@ from .join_math import IntegerJoin, Join, integer_join
 from .lower_tails import replace_tail
 from .range_analysis import Ranges, analyse
 from .remarks import remark
+from .retype import fixed_by_interface
 from .rewriting import constant
 from .tail import Clipped, NoTail, Step, TailSource, compose, quantized, step_of
 
@@ -137,7 +138,7 @@ def join_ops(op: QuantizeOp, tail: JoinTail) -> list[Operation]:
         term = _number(addend, after, "addend")
         new += [term, AddOp(new[-1].results[0], term.results[0])]
     new.append(QuantizeOp(new[-1].results[0], type_, Rounding.FLOOR))
-    if base:
+    if base or (type_ != element_type(op.result) and fixed_by_interface(op.result)):
         least = _number(base, integer_format(type_).fraction_bits, "least")
         new += [least, AddOp(new[-1].results[0], least.results[0], tensor_type(op.result))]
     return new

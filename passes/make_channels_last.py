@@ -51,8 +51,9 @@ def _to_last(rank: int) -> Permutation:
 
 def _is_layer(op: Operation) -> bool:
     """Whether this pass gives `op` its channels last."""
-    integer = all(is_integer_type(element_type(value)) for value in op.operands)
-    return isinstance(op, ConvOp | MaxPoolOp | SumPoolOp) and integer and not op.channels_last
+    if not isinstance(op, ConvOp | MaxPoolOp | SumPoolOp) or op.channels_last:
+        return False
+    return all(is_integer_type(element_type(value)) for value in op.operands)
 
 
 def _followers(op: Operation) -> list[SSAValue]:

@@ -115,7 +115,8 @@ class ArithmeticOp(QOp, ABC):
         return self.operands
 
     def infer_types(self) -> Sequence[QTensor]:
-        return [tensor(self._real_or_f32() or fixed_type(*self.infer_range()), self.infer_shape())]
+        shape = self.infer_shape()  # first: the range may count on a shape that fits
+        return [tensor(self._real_or_f32() or fixed_type(*self.infer_range()), shape)]
 
     def _real_or_f32(self) -> Attribute | None:
         """The element type of the result if it is no integer type."""

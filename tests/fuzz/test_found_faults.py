@@ -15,7 +15,8 @@ from qopt_mlir.passes.rewriting import matmul_with, moved_through
 from qopt_mlir.passes.runner import parse_passes, run_passes
 from qopt_mlir.qdialect.attrs import DenseAttr
 from qopt_mlir.qdialect.errors import QoptError
-from qopt_mlir.qdialect.q import ExpandOp, MaxPoolOp
+from qopt_mlir.qdialect.q import ConvOp, ExpandOp, MaxPoolOp
+from qopt_mlir.qdialect.reference.q.convolution import _under_taps
 from qopt_mlir.qdialect.text import module_text, new_context, parse_module, verify_module
 from qopt_mlir.qdialect.types import FixedType
 from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType
@@ -67,7 +68,7 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
   func.return %x : !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 8>
 }
 """  # noqa: E501
-    assert module_text(passed(text, "q-convert-to-typed")) == module_text(module(text))
+    assert module_text(passed(text, "q-convert-to-typed,q-make-channels-last")) == module_text(module(text))
 
 
 @pytest.mark.parametrize("shape", [(3, 1000, 1000)])
@@ -225,3 +226,49 @@ func.func @main(%0: tensor<SHAPExf32>) -> tensor<8x{size}xf32> {{
     assert np.array_equal(
         run_module(module(transposed), {"": x}).outputs[0], run_module(module(plain), {"": copied}).outputs[0]
     )
+
+
+def test_windows_beyond_the_image() -> None:
+    """The shape is judged before the codes are counted."""
+    text = """
+func.func @main(%x: tensor<1x1x2x!q.fixed<4, 0>>) -> tensor<1x1x1x!q.fixed<9, 0>> {
+  %y = q.sum_pool %x kernel [7] strides [1] pads [0, 0] dilations [1]
+    : tensor<1x1x2x!q.fixed<4, 0>> -> tensor<1x1x1x!q.fixed<9, 0>>
+  func.return %y : tensor<1x1x1x!q.fixed<9, 0>>
+}
+"""
+    with pytest.raises(QoptError, match=r"q\.sum_pool"):
+        module(text)
+
+
+def test_convolution_of_an_image_one_wide() -> None:
+    """numpy gives an axis of one element any stride: what is read behind the first row must be the second."""
+    text = """
+func.func @main(%x: tensor<1x3x2x1xf32>) -> tensor<1x3x2x1xf32> {
+  %w = q.constant #q.dense<[[[[1.0]]], [[[2.0]]], [[[3.0]]]] : tensor<3x1x1x1xf32>>
+  %a = q.conv %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 3
+    : tensor<1x3x2x1xf32>, tensor<3x1x1x1xf32> -> tensor<1x3x2x1xf32>
+  func.return %a : tensor<1x3x2x1xf32>
+}
+"""
+    x = np.arange(6, dtype=np.float32).reshape(1, 3, 2, 1)
+    odd = np.lib.stride_tricks.as_strided(x, x.shape, (*x.strides[:-1], 20))
+    assert odd.flags.c_contiguous
+    (conv,) = [op for op in module(text).walk() if isinstance(op, ConvOp)]
+    under, _ = _under_taps(odd, conv.window, (2, 1), 2.0)
+    assert under.reshape(-1).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_join_that_is_returned_keeps_its_type() -> None:
+    """Its two codes have a narrower type, which the function does not return."""
+    text = """
+func.func @main(%x: tensor<1x2x!q.fixed<2, 0>>, %y: tensor<1x2x!q.fixed<3, 0>>) -> tensor<1x2x!q.ufixed<2, 0>> {
+  %s = q.constant #q.dense<"1/30" : tensor<!q.real>>
+  %a = q.mul %x, %s : tensor<1x2x!q.fixed<2, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %b = q.mul %y, %s : tensor<1x2x!q.fixed<3, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %c = q.add %a, %b : tensor<1x2x!q.real>, tensor<1x2x!q.real> -> tensor<1x2x!q.real>
+  %z = q.quantize %c up saturate narrow : tensor<1x2x!q.real> -> tensor<1x2x!q.ufixed<2, 0>>
+  func.return %z : tensor<1x2x!q.ufixed<2, 0>>
+}
+"""
+    assert "q.real" not in module_text(passed(text, "q-lower-joins"))
