@@ -42,9 +42,11 @@ Step = dict[str, Any]
 
 
 def function(module: ModuleOp, name: str) -> FuncOp:
-    """The function `name`; QoptError if there is none."""
+    """The function `name`; QoptError if there is none, or it has no body."""
     for op in module.ops:
         if isinstance(op, FuncOp) and op.sym_name.data == name:
+            if op.is_declaration:
+                raise QoptError(f"the function @{name} has no body", mend="give it a body in braces")
             return op
     mend = "name the network's function @main" if name == "main" else "run the pipeline q-to-dataflow first"
     raise QoptError(f"the module has no function @{name}", mend=mend)

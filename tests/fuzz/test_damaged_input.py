@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A slice of `python -m tests.fuzz`: damaged models and IR through import, text, reference, export and passes."""
+"""A minute of `python -m tests.fuzz --cases 20000`: damaged models and IR through import, text, reference and passes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,6 @@ def found_faults(seed: int, count: int, kinds: tuple[str, ...]) -> list[str]:
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory and time are those of Linux")
 def test_no_faults() -> None:
     assert found_faults(100, 500, KINDS) == []
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory and time are those of Linux")
-@pytest.mark.parametrize("seed", range(101, 103))
-def test_no_faults_in_many_cases(seed: int) -> None:
-    assert found_faults(seed, 5000, KINDS) == []
 
 
 def test_real_models_are_among_the_cases() -> None:

@@ -10,7 +10,9 @@ import onnx
 import pytest
 from onnx import helper
 from qopt_mlir.backends.execute import run_module
+from qopt_mlir.backends.interface import function
 from qopt_mlir.frontends.onnx import import_onnx
+from qopt_mlir.frontends.onnx.ops import picking
 from qopt_mlir.passes.rewriting import matmul_with, moved_through
 from qopt_mlir.passes.runner import parse_passes, run_passes
 from qopt_mlir.qdialect.attrs import DenseAttr
@@ -272,3 +274,20 @@ func.func @main(%x: tensor<1x2x!q.fixed<2, 0>>, %y: tensor<1x2x!q.fixed<3, 0>>) 
 }
 """
     assert "q.real" not in module_text(passed(text, "q-lower-joins"))
+
+
+def test_functions_without_a_body() -> None:
+    with pytest.raises(QoptError, match="@main has no body"):
+        function(module("func.func private @main(tensor<1xf32>) -> tensor<1xf32>"), "main")
+
+
+@pytest.mark.parametrize(("op_type", "constants"), [("EyeLike", {}), ("GatherND", {"i": np.array([[7]])})])
+def test_nodes_that_the_standards_reference_cannot_compute(
+    op_type: str, constants: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> list[np.ndarray]:
+        raise ValueError("-1")
+
+    monkeypatch.setattr(picking, "evaluate", fails)
+    with pytest.raises(QoptError, match="cannot be computed: -1"):
+        imported([helper.make_node(op_type, ["x", *constants], ["y"])], constants, [2, 2])

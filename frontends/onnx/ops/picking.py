@@ -61,11 +61,7 @@ def import_picked(node: Node) -> SSAValue:
     others = range(1, len(node.definition.inputs))
     parameters = [node.constant(index, f"input {index}") if node.has_input(index) else None for index in others]
     places = _places(shape_of(operand)) + 1
-    try:
-        (moved,) = evaluate(node.definition, node.builder.model.opsets, [places, *parameters])
-    except ValueError as fault:
-        raise node.error(f"the node cannot be computed: {fault}", "export the model again") from None
-    return picked(node, operand, moved - 1)
+    return picked(node, operand, _evaluated(node, [places, *parameters]) - 1)
 
 
 @importer("EyeLike")
@@ -73,7 +69,15 @@ def import_eye_like(node: Node) -> Array:
     """A constant: only the shape and the type of the operand count."""
     type_ = node.integer_type(0)
     dtype = "float32" if type_ is None else numpy_name(type_)
-    (result,) = evaluate(node.definition, node.builder.model.opsets, [np.zeros(node.shape(0), dtype)])
+    return _evaluated(node, [np.zeros(node.shape(0), dtype)])
+
+
+def _evaluated(node: Node, inputs: list[Array | None]) -> Array:
+    """The result of the node of one result on these inputs."""
+    try:
+        (result,) = evaluate(node.definition, node.builder.model.opsets, inputs)
+    except ValueError as fault:
+        raise node.error(f"the node cannot be computed: {fault}", "export the model again") from None
     return result
 
 
