@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A minute of `python -m tests.fuzz --cases 20000`: damaged models and IR through import, text, reference and passes."""
+"""A minute of `python -m tests.fuzz --cases 20000`: damaged models and IR through import, text and passes."""
 
 from __future__ import annotations
 
