@@ -12,11 +12,22 @@ import struct
 from bisect import bisect_right
 from difflib import get_close_matches
 from io import StringIO
+from math import prod
 from pathlib import Path
 from typing import IO
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin, FileLineColLoc, IntAttr, ModuleOp, NameLoc, NoneAttr, StringAttr, UnknownLoc
+from xdsl.dialects.builtin import (
+    Builtin,
+    FileLineColLoc,
+    IntAttr,
+    ModuleOp,
+    NameLoc,
+    NoneAttr,
+    StringAttr,
+    TensorType,
+    UnknownLoc,
+)
 from xdsl.dialects.func import Func
 from xdsl.ir import Attribute, BlockArgument, Operation, Region, SSAValue
 from xdsl.parser import Parser
@@ -46,6 +57,7 @@ _XDSL_MENDS = {  # part of a message of xDSL's verifiers -> how to mend
     "Redefinition of symbol": "rename or remove one of the two",
     "could not be found in symbol table": "define the function, or correct the name in the call",
 }
+LARGEST_TENSOR = 1 << 48  # elements
 _OTHER_MEND = "correct the operands, attributes or types of the op"
 
 
@@ -203,11 +215,20 @@ def verify_module(module: ModuleOp) -> None:
     with elided_constants():
         _verify_dominance(module.body, set())
         for op in module.walk():
+            _verify_sizes(op)
             try:
                 op.verify(verify_nested_ops=False)
             except VerifyException as fault:
                 raise verify_error(fault, op) from None
         verify_functions(module)
+
+
+def _verify_sizes(op: Operation) -> None:
+    arguments = [argument for region in op.regions for block in region.blocks for argument in block.args]
+    for value in (*op.results, *arguments):
+        if isinstance(value.type, TensorType) and prod(value.type.get_shape()) > LARGEST_TENSOR:
+            mend = f"write sizes whose product is at most {LARGEST_TENSOR}"
+            raise QoptError(f"{_name_of(value)} has more elements than any memory: {value.type}", op, mend)
 
 
 def _verify_dominance(region: Region, outer: set[SSAValue]) -> None:

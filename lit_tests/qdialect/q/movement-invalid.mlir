@@ -96,3 +96,12 @@ func.func @expand(%x: tensor<2xf32>) {
   %0 = q.expand %x : tensor<2xf32> -> tensor<4xf32>
   func.return
 }
+
+// -----
+
+// No tensor is larger than any memory.
+// CHECK: error: '%y' has more elements than any memory: tensor<1x4611686018427387904x4xf32>
+func.func @large(%x: tensor<1x1x1xf32>) {
+  %y = q.expand %x : tensor<1x1x1xf32> -> tensor<1x4611686018427387904x4xf32>
+  func.return
+}
