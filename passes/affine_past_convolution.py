@@ -10,7 +10,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.q import AddOp, ConstantOp, Convolution, ConvOp, MulOp, PadOp
 from ..qdialect.q.base import tensor
-from ..qdialect.types import shape_of
+from ..qdialect.types import shape_of, unshared
 from .affine_past_pools import constant_like
 from .remarks import remark
 from .rewriting import Affine, at, matmul_with, moving, replace, with_constant
@@ -112,6 +112,6 @@ def _offset_of_result(op: ConvOp, weights: DenseAttr, match: Affine) -> Array:
     """`sum over c, k of w[m, c, k] * offset[c]` as [M, 1, ...]."""
     groups, taps = op.groups, op.window.num_taps
     codes = weights.array.reshape(groups, len(weights.array) // groups, -1)
-    matrices = DenseAttr(codes, tensor(weights.type.element_type, codes.shape))
+    matrices = DenseAttr(codes, tensor(unshared(weights.type.element_type), codes.shape))
     offsets = np.broadcast_to(match.at_full_rank.reshape(-1), shape_of(op.input)[1]).repeat(taps)
     return matmul_with(matrices, offsets.reshape(groups, -1, 1), left=False).reshape(-1, *(1,) * op.window.rank)

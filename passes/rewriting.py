@@ -36,9 +36,11 @@ from ..qdialect.q import (
 )
 from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import code_range, elementwise_range
+from ..qdialect.sharing import codebook_of
 from ..qdialect.types import (
     FloatType,
     RealType,
+    SharedType,
     element_type,
     fixed_type,
     integer_format,
@@ -96,7 +98,12 @@ def with_proof(op: Operation, new: OpT) -> OpT:
 
 
 def constant(codes: Array, type_: Attribute) -> ConstantOp:
-    """`q.constant` of an array of codes (values for f32 and real) with the element type `type_`."""
+    """`q.constant` of an array of codes (values for f32 and real) with the element type `type_`.
+
+    Codes of a shared type that have been moved such that no codebooks of its size hold them take the type of values.
+    """
+    if isinstance(type_, SharedType) and codebook_of(codes, type_.entries.data) is None:
+        type_ = type_.value_type
     return ConstantOp(DenseAttr(codes, tensor(type_, codes.shape)))
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Generator, Hashable, Sequence
@@ -11,11 +10,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
 from math import prod
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from xdsl.dialects.builtin import IntAttr, IntegerType, TensorType
+from numpy.typing import ArrayLike
+from xdsl.dialects.builtin import IntAttr, TensorType
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import Attribute, Data, ParametrizedAttribute, SpacedOpaqueSyntaxAttribute, TypedAttribute
 from xdsl.irdl import irdl_attr_definition, param_def
@@ -25,9 +24,10 @@ from xdsl.utils.exceptions import VerifyException
 
 from .affine import parse_fraction
 from .formats import BipolarFormat, FixedFormat, FloatFormat, IntRange, Overflow, Rounding
-from .types import FormatType, QTensor, RealType, is_f32, tensor_type
+from .packing import Array, pack, storage_dtype, unpack
+from .sharing import Codebook, codebook_of, decoded, index_width
+from .types import FormatType, QTensor, RealType, SharedType, UFixedType, is_f32, tensor_type
 
-Array: TypeAlias = NDArray[Any]
 T = TypeVar("T")
 
 MAX_ELEMENTS = 1 << 28  # a larger constant is a typing mistake; it must not exhaust the memory
@@ -105,24 +105,6 @@ class BufferAttr(Data[Buffer]):
         printer.print_string(f'<"{self.data.digest.hex()}">')  # reached from error messages only
 
 
-def storage_dtype(element_type: Attribute) -> np.dtype[Any]:
-    """numpy type in which codes (or values) of an element type are stored in a constant."""
-    if is_f32(element_type):
-        return np.dtype("<f4")
-    if isinstance(element_type, RealType):
-        return np.dtype(object)
-    if isinstance(element_type, IntegerType):
-        return np.dtype("<i8")
-    if not isinstance(element_type, FormatType):
-        raise VerifyException(f"#q.dense cannot hold elements of type {element_type}")
-    format_ = cast(FormatType[Any], element_type).format
-    bits = next((size for size in (8, 16, 32, 64) if format_.word_length <= size), None)
-    if bits is None:
-        return np.dtype(object)
-    signed = not isinstance(format_, FloatFormat) and format_.signed
-    return np.dtype(f"<{'i' if signed else 'u'}{bits // 8}")
-
-
 def _code_range(element_type: Attribute) -> IntRange | None:
     if not isinstance(element_type, FormatType):
         return None
@@ -147,7 +129,23 @@ def _fault(buffer: Buffer, type_: QTensor) -> str | None:
         return f"{type_.element_type} cannot hold the code {bad}; mend: its codes are {range_.lo} to {range_.hi}"
     if isinstance(cast(FormatType[Any], type_.element_type).format, BipolarFormat) and bool((array == 0).any()):
         return "!q.bipolar cannot hold the code 0; mend: its codes are -1 and 1"
+    if isinstance(type_.element_type, SharedType):
+        return _sharing_fault(buffer, type_.element_type.entries.data)
     return None
+
+
+def _codebook(buffer: Buffer, entries: int) -> Codebook | None:
+    return buffer.fact(("codebook", entries), lambda: codebook_of(buffer.array, entries))
+
+
+def _sharing_fault(buffer: Buffer, entries: int) -> str | None:
+    if _codebook(buffer, entries) is not None:
+        return None
+    distinct = len(np.unique(buffer.array))
+    return (
+        f"!q.shared has codebooks of {entries} values, but the constant has {distinct} different codes, and no axis "
+        f"along which {entries} are enough; mend: write !q.shared<{distinct}, ...>, or run q-share-weights"
+    )
 
 
 @irdl_attr_definition
@@ -156,6 +154,10 @@ class DenseAttr(TypedAttribute):
 
     Elements are codes for the types with a format, numbers for f32, fractions (`"1/3"`) for `!q.real`. Up to 64
     elements print as numbers, equal ones as one number, more as base64 of the codes packed to their word length.
+
+    With the element type `!q.shared<K, T>` the elements are indices, and their codebooks follow, with codes of T:
+    one for all, or one for each place along an axis. `array` holds the codes that the indices stand for.
+    `#q.dense<[[0, 1], [2, 0]] codebook [-3, 0, 7] : tensor<2x2x!q.shared<3, !q.fixed<4, 0>>>>`
     """
 
     name = "q.dense"
@@ -194,6 +196,12 @@ class DenseAttr(TypedAttribute):
     def digest(self) -> bytes:
         return self.buffer.data.digest
 
+    @property
+    def codebook(self) -> Codebook | None:
+        """Indices and codebooks of a constant of a shared type, else None."""
+        type_ = self.type.element_type
+        return _codebook(self.buffer.data, type_.entries.data) if isinstance(type_, SharedType) else None
+
     def get_type(self) -> Attribute:
         return self.type
 
@@ -202,11 +210,12 @@ class DenseAttr(TypedAttribute):
         with parser.in_angle_brackets():
             position = parser.pos
             literal = _parse_literal(parser)
+            codebook = _parse_literal(parser) if parser.parse_optional_keyword("codebook") else None
             end = parser.pos
             parser.parse_punctuation(":")
             type_ = _parse_constant_type(parser)
             try:
-                given = Buffer(_array_of(literal, type_))
+                given = Buffer(_array_of(literal, codebook, type_))
                 fault = _fault(given, type_)
                 frozen = _frozen(given, type_.element_type) if fault is None else given
             except (ValueError, OverflowError, TypeError, VerifyException, binascii.Error) as reason:
@@ -216,21 +225,30 @@ class DenseAttr(TypedAttribute):
         return (BufferAttr(frozen), type_)
 
     def print_parameters(self, printer: Printer) -> None:
-        flat = self.array.reshape(-1)
+        shared, type_ = self.codebook, self.type.element_type
         printer.print_string("<")
-        if flat.size > INLINE_LIMIT and _uniform(flat):
-            printer.print_string(_number_text(flat[0]))
-        elif flat.size <= INLINE_LIMIT:
-            printer.print_string(_nested_text(self.array))
-        elif _elide.get():
-            printer.print_string(f'"elided blake2b:{self.digest.hex()[:12]}"')
-        elif flat.dtype == object and isinstance(self.type.element_type, RealType):
-            printer.print_string(_nested_text(self.array))
+        if shared is None:
+            printer.print_string(self._elements_text(self.array, type_))
         else:
-            printer.print_string(f'"{_pack(flat, self.type.element_type)}"')
+            index_type = _index_type(shared.entries)
+            printer.print_string(self._elements_text(shared.indices.astype(storage_dtype(index_type)), index_type))
+            if not _elide.get():
+                printer.print_string(f" codebook {_nested_text(shared.codebook)}")
         printer.print_string(" : ")
         printer.print_attribute(self.type)
         printer.print_string(">")
+
+    def _elements_text(self, array: Array, type_: Attribute) -> str:
+        flat = array.reshape(-1)
+        if flat.size > INLINE_LIMIT and _uniform(flat):
+            return _number_text(flat[0])
+        if flat.size <= INLINE_LIMIT:
+            return _nested_text(array)
+        if _elide.get():
+            return f'"elided blake2b:{self.digest.hex()[:12]}"'
+        if flat.dtype == object and isinstance(type_, RealType):
+            return _nested_text(array)
+        return f'"{pack(flat, type_)}"'
 
     def __str__(self) -> str:
         with elided_constants():
@@ -329,10 +347,33 @@ def _parse_literal(parser: AttrParser) -> Any:
     return parser.parse_number()
 
 
-def _array_of(literal: Any, type_: QTensor) -> Array:
+def _index_type(entries: int) -> UFixedType:
+    """The type in which indices into a codebook are written."""
+    return UFixedType(max(1, index_width(entries)))
+
+
+def _array_of(literal: Any, codebook: Any, type_: QTensor) -> Array:
+    """The array of a constant written as `literal`, with a codebook if its type is shared."""
+    if not isinstance(type_.element_type, SharedType):
+        if codebook is not None:
+            raise ValueError(f"only !q.shared has a codebook, not {type_.element_type}")
+        return _elements(literal, type_)
+    entries, books = type_.element_type.entries.data, np.array(codebook, dtype=object)
+    if codebook is None or not books.ndim or any(not isinstance(code, int) for code in books.reshape(-1)):
+        raise ValueError(f"{type_.element_type} needs a codebook; mend: write 'codebook [...]' with its codes")
+    if not 1 <= books.shape[-1] <= entries:
+        raise ValueError(f"its codebook has {books.shape[-1]} entries, {type_.element_type} 1 to {entries}")
+    if not isinstance(literal, str):
+        indices = _elements(literal, TensorType(UFixedType(32), type_.get_shape()))
+    else:
+        indices = _elements(literal, TensorType(_index_type(books.shape[-1]), type_.get_shape()))
+    return decoded(indices, books)
+
+
+def _elements(literal: Any, type_: QTensor) -> Array:
     shape, element_type = type_.get_shape(), type_.element_type
     if isinstance(literal, str) and not (isinstance(element_type, RealType) or _is_special_float(literal)):
-        return _unpack(literal, element_type, shape)
+        return unpack(literal, element_type, shape)
     items = np.array(literal, dtype=object)
     if not items.size and 0 in shape:
         return np.zeros(shape, dtype=storage_dtype(element_type))
@@ -358,60 +399,6 @@ def _is_special_float(text: str) -> bool:
 
 def _fraction(item: Any) -> Fraction:
     return parse_fraction(item) if isinstance(item, str) else Fraction(item)
-
-
-def _pack(flat: Array, element_type: Attribute) -> str:
-    """Base64 of the elements, little-endian, each cut to its word length in bits."""
-    if not isinstance(element_type, FormatType):
-        return base64.b64encode(np.ascontiguousarray(flat).tobytes()).decode()
-    format_ = cast(FormatType[Any], element_type).format
-    width = format_.word_length
-    if width in (8, 16, 32, 64):
-        return base64.b64encode(np.ascontiguousarray(flat).tobytes()).decode()
-    if isinstance(format_, BipolarFormat):
-        flat = (flat > 0).astype(np.uint8)
-    if flat.dtype == object:
-        size = (width + 7) // 8
-        mask = (1 << width) - 1
-        return base64.b64encode(b"".join((int(code) & mask).to_bytes(size, "little") for code in flat)).decode()
-    bits = np.unpackbits(flat.view(np.uint8).reshape(flat.size, -1), axis=1, bitorder="little")[:, :width]
-    return base64.b64encode(np.packbits(bits.reshape(-1), bitorder="little").tobytes()).decode()
-
-
-def _unpack(text: str, element_type: Attribute, shape: tuple[int, ...]) -> Array:
-    data = base64.b64decode(text, validate=True)
-    dtype, count = storage_dtype(element_type), int(np.prod(shape, dtype=np.int64))
-    width = dtype.itemsize * 8
-    if isinstance(element_type, FormatType):
-        width = cast(FormatType[Any], element_type).format.word_length
-    expected = count * ((width + 7) // 8) if dtype.hasobject else (count * width + 7) // 8
-    if len(data) != expected:
-        raise ValueError(
-            f"{len(data)} bytes of packed codes where {expected} are due; mend: packed codes keep the type they were "
-            "packed for: change the types of the ops around, not of the constant"
-        )
-    if not dtype.hasobject and width == dtype.itemsize * 8:
-        return np.frombuffer(data, dtype).reshape(shape)
-    return _unpack_bits(data, element_type, width, dtype, count).reshape(shape)
-
-
-def _unpack_bits(data: bytes, element_type: Attribute, width: int, dtype: np.dtype[Any], count: int) -> Array:
-    signed = not isinstance(cast(FormatType[Any], element_type).format, FloatFormat) and (
-        cast(FormatType[Any], element_type).format.signed
-    )
-    if dtype.hasobject:
-        size = (width + 7) // 8
-        codes = [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data), size)]
-        half = 1 << (width - 1)
-        return np.array([c - 2 * half if signed and c >= half else c for c in codes], dtype=object)
-    bits = np.unpackbits(np.frombuffer(data, np.uint8), count=count * width, bitorder="little").reshape(count, width)
-    padded = np.zeros((count, dtype.itemsize * 8), np.uint8)
-    padded[:, :width] = bits
-    if isinstance(cast(FormatType[Any], element_type).format, BipolarFormat):
-        return (bits[:, 0].astype(np.int8) * 2 - 1).astype(np.int8)
-    if signed:
-        padded[:, width:] = bits[:, -1:]
-    return np.packbits(padded, axis=1, bitorder="little").view(dtype).reshape(count)
 
 
 @irdl_attr_definition

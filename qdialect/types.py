@@ -7,6 +7,7 @@
 | `!q.ufixed<W, F>` | the same without sign |
 | `!q.bipolar` | -1 or +1 in one bit |
 | `!q.float<E, M>` | sign, E exponent bits, M fraction bits; optional `bias`, `specials`, `subnormals` |
+| `!q.shared<K, T>` | an index into a codebook of K values of type T (weight sharing) |
 | `!q.real` | an exact rational number; has no hardware form and must be gone before the dataflow level |
 """
 
@@ -231,8 +232,61 @@ class RealType(ParametrizedAttribute, TypeAttribute):
         return ()
 
 
-IntegerType: TypeAlias = FixedType | UFixedType | BipolarType
-QType: TypeAlias = FixedType | UFixedType | BipolarType | FloatType | RealType
+@irdl_attr_definition
+class SharedType(ParametrizedAttribute, FormatType[IntegerFormat], TypeAttribute):
+    """`!q.shared<K, T>`: an index of ceil(log2 K) bits into a codebook of K values of the type T. Of constants only.
+
+    A constant of it means `codebook[index]`; whatever takes it takes a constant of T. `format` is that of T.
+    """
+
+    name = "q.shared"
+
+    entries: IntAttr = param_def(converter=IntAttr.get)
+    value_type: TypeAttribute = param_def()
+
+    def __init__(self, entries: int, value_type: FixedType | UFixedType | BipolarType):
+        super().__init__(entries, value_type)
+
+    def verify(self) -> None:
+        fault = _shared_fault(self.entries.data, self.value_type)
+        if fault:
+            raise VerifyException(fault)
+
+    @property
+    def format(self) -> IntegerFormat:
+        return integer_format(self.value_type)
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        with parser.in_angle_brackets():
+            position = parser.pos
+            entries = parser.parse_integer(allow_boolean=False)
+            parser.parse_punctuation(",")
+            value_type = parser.parse_type()
+            fault = _shared_fault(entries, value_type)
+            if fault:
+                parser.raise_error(fault, position, parser.pos)
+        return (IntAttr(entries), value_type)
+
+    def print_parameters(self, printer: Printer) -> None:
+        printer.print_string(f"<{self.entries.data}, ")
+        printer.print_attribute(self.value_type)
+        printer.print_string(">")
+
+
+MAX_ENTRIES = 1 << 16  # of a codebook: more share nothing
+
+
+def _shared_fault(entries: int, value_type: Attribute) -> str | None:
+    if not 1 <= entries <= MAX_ENTRIES:
+        return f"!q.shared needs a codebook of 1 to {MAX_ENTRIES} values, got {entries}"
+    if not isinstance(value_type, FixedType | UFixedType | BipolarType):
+        return f"!q.shared holds values of !q.fixed, !q.ufixed or !q.bipolar, not of {value_type}"
+    return None
+
+
+IntegerType: TypeAlias = FixedType | UFixedType | BipolarType | SharedType
+QType: TypeAlias = FixedType | UFixedType | BipolarType | SharedType | FloatType | RealType
 QTensor: TypeAlias = TensorType[Attribute]
 
 
@@ -254,13 +308,13 @@ def fixed_type(range_: IntRange, fraction_bits: int = 0) -> FixedType | UFixedTy
 
 
 def is_integer_type(element_type: Attribute) -> bool:
-    """True for the types whose codes are plain integers: fixed, ufixed, bipolar."""
-    return isinstance(element_type, FixedType | UFixedType | BipolarType)
+    """True for the types whose codes are plain integers: fixed, ufixed, bipolar, and those shared."""
+    return isinstance(element_type, FixedType | UFixedType | BipolarType | SharedType)
 
 
 def integer_format(element_type: Attribute) -> IntegerFormat:
-    """The format of a fixed, ufixed or bipolar type; anything else is a program fault."""
-    assert isinstance(element_type, FixedType | UFixedType | BipolarType), element_type
+    """The format of a fixed, ufixed or bipolar type (of the values of a shared one); else a program fault."""
+    assert isinstance(element_type, FixedType | UFixedType | BipolarType | SharedType), element_type
     return element_type.format
 
 
@@ -268,6 +322,11 @@ def format_of(element_type: Attribute) -> Format:
     """The format of a type that has one; `!q.real` and f32 have none (a program fault)."""
     assert isinstance(element_type, FormatType), element_type
     return cast(Format, element_type.format)
+
+
+def unshared(element_type: Attribute) -> Attribute:
+    """The type of the values of a shared type; any other type itself."""
+    return element_type.value_type if isinstance(element_type, SharedType) else element_type
 
 
 def is_f32(element_type: Attribute) -> bool:

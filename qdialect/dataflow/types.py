@@ -15,7 +15,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from ..attrs import MAX_ELEMENTS
 from ..formats import IntegerFormat
-from ..types import integer_format, is_integer_type
+from ..types import SharedType, integer_format, is_integer_type
 
 Count: TypeAlias = IntegerAttr[I64]  # PE, SIMD, depth, ...: a whole number, printed bare
 
@@ -104,7 +104,7 @@ def _parse_field(parser: AttrParser, keyword: str) -> int:
 
 def element_fault(element_type: Attribute) -> str | None:
     """Why a stream cannot carry `element_type`, or None."""
-    if is_integer_type(element_type):
+    if is_integer_type(element_type) and not isinstance(element_type, SharedType):
         return None
     return (
         f"!dataflow.stream cannot carry {element_type}; "

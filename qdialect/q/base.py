@@ -24,6 +24,7 @@ from ..types import (
     FloatType,
     QTensor,
     RealType,
+    SharedType,
     UFixedType,
     element_type,
     fixed_type,
@@ -31,10 +32,11 @@ from ..types import (
     is_integer_type,
     shape_of,
     tensor_type,
+    unshared,
 )
 from .inference import common_range, constant_of, typed_range, verify_holds
 
-IntegerElement = BaseAttr(FixedType) | BaseAttr(UFixedType) | BaseAttr(BipolarType)
+IntegerElement = BaseAttr(FixedType) | BaseAttr(UFixedType) | BaseAttr(BipolarType) | BaseAttr(SharedType)
 AnyElement = IntegerElement | BaseAttr(FloatType) | BaseAttr(RealType) | BaseAttr(Float32Type)
 AnyTensor = TensorType.constr(AnyElement)
 FloatTensor = TensorType.constr(BaseAttr(Float32Type))
@@ -171,7 +173,7 @@ class MoveOp(QOp, HasFolderInterface, ABC):
         """A constant moved is a constant; elements that stay where they are need no op."""
         constants = [constant_of(operand) for operand in self.operands]
         arrays = [constant.array for constant in constants if constant is not None]
-        same = all(element_type(operand) == element_type(self.result) for operand in self.operands)
+        same = all(unshared(element_type(operand)) == element_type(self.result) for operand in self.operands)
         if not same or len(arrays) != len(constants):
             return None
         return (DenseAttr(self.move(*arrays), tensor_type(self.result)),)
@@ -187,7 +189,7 @@ class MoveOp(QOp, HasFolderInterface, ABC):
 
 def common_type(values: Sequence[SSAValue]) -> Attribute:
     """The type of all values if they have one; else the narrowest that holds them: fixed, f32 with f32, real."""
-    types: list[Attribute] = list(dict.fromkeys(element_type(value) for value in values))
+    types: list[Attribute] = list(dict.fromkeys(unshared(element_type(value)) for value in values))
     if len(types) == 1:
         return types[0]
     if all(is_integer_type(type_) for type_ in types):

@@ -18,6 +18,7 @@ from ..attrs import Array, DenseAttr, RangeAttr
 from ..formats import BipolarFormat, IntRange
 from ..types import (
     FixedType,
+    SharedType,
     UFixedType,
     element_type,
     fixed_type,
@@ -52,6 +53,8 @@ def code_range(value: SSAValue) -> IntRange:
             return narrow_range(element_type(value))
         if value.op.name == "q.threshold":
             return threshold_range(value.op)
+        if value.op.name == "q.table":
+            return code_range(value.op.operands[1])
         if value.op.name in _REARRANGED:
             return code_range(value.op.operands[0])
     return integer_format(element_type(value)).code_range
@@ -180,7 +183,7 @@ def signed_sums(weights: Array, axis: int) -> tuple[list[int], list[int]]:
 
 def verify_holds(name: str, type_: Attribute, needed: IntRange, fraction_bits: int, proof: RangeAttr | None) -> None:
     """Raise unless the integer type `type_` holds every code of `needed` (or of `proof`, if there is one)."""
-    if not is_integer_type(type_):
+    if not is_integer_type(type_) or isinstance(type_, SharedType):
         raise VerifyException(f"{name} of integer types gives an integer type, not {type_}")
     if proof is not None:
         needed = proof.range

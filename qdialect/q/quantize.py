@@ -28,6 +28,7 @@ from ..types import (
     FloatType,
     QTensor,
     RealType,
+    SharedType,
     UFixedType,
     element_type,
     integer_format,
@@ -102,6 +103,8 @@ class QuantizeOp(QOp):
             raise self.fault("cannot target !q.real, which needs no rounding; mend: use the value as it is")
         if isinstance(target, Float32Type) and is_f32(element_type(self.input)):
             raise self.fault("from f32 to f32 does nothing; mend: remove it")
+        if isinstance(target, SharedType):
+            raise self.fault(f"cannot target {target}; mend: quantise to {target.value_type}, then run q-share-weights")
         if self.narrow and not isinstance(target, FixedType | UFixedType):
             raise self.fault(f"cannot be narrow for {target}")
         if not _overflow_fits(self.overflow, target, self.narrow):
@@ -232,5 +235,5 @@ def verify_threshold_codes(op: QOp, result: Attribute, base: int, count: int) ->
             raise op.fault(f"to !q.bipolar has one threshold and base -1, got {count} and base {base}")
         return
     codes, held = IntRange(base, base + count), integer_format(result).code_range
-    if codes not in held:
+    if codes not in held or isinstance(result, SharedType):
         raise op.fault(f"gives codes {codes.lo} to {codes.hi}, but {result} holds {held.lo} to {held.hi}")

@@ -18,7 +18,7 @@ from ..errors import QoptError
 from ..float_formats import decode, encode_float, fits_float64
 from ..formats import BipolarFormat, FloatFormat, IntegerFormat, IntRange, Overflow, Rounding
 from ..rounding import as_integers, as_objects, in_quanta
-from ..types import FloatType, RealType, integer_format, is_f32, is_integer_type, tensor_type
+from ..types import FloatType, RealType, SharedType, integer_format, is_f32, is_integer_type, tensor_type
 from .values import FLOAT32, INT64, OBJECT, Array, ExactReal, Numbers, as_codes, carrier, cast, holds_nan
 
 
@@ -171,7 +171,7 @@ def _argument_numbers(type_: Attribute, function: FuncOp, index: int) -> Numbers
         element_type, shape = tensor_type(type_).element_type, tensor_type(type_).get_shape()
     if is_f32(element_type):
         return Numbers(element_type, shape, FLOAT32)
-    if is_integer_type(element_type):
+    if is_integer_type(element_type) and not isinstance(element_type, SharedType):
         format_ = integer_format(element_type)
         range_ = format_.code_range
         return Numbers(element_type, shape, carrier(range_), Fraction(2) ** -format_.fraction_bits, range_)
