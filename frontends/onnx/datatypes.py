@@ -96,7 +96,9 @@ def finn_type(name: str | None) -> Attribute | None:
 
 def whole_number_type(array: Array) -> FixedType | UFixedType | None:
     """The narrowest type of a float constant whose elements are integers; None for other constants."""
-    if array.dtype.kind != "f" or not array.size or not bool((np.abs(array) < LARGEST_WHOLE_NUMBER).all()):
+    if array.dtype.kind != "f" or not array.size:
+        return None
+    if not bool((np.abs(array, dtype=np.float64) < LARGEST_WHOLE_NUMBER).all()):  # which float16 does not hold
         return None
     if not bool((array == np.rint(array)).all()):
         return None

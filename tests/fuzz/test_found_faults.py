@@ -12,6 +12,7 @@ from onnx import helper
 from qopt_mlir.backends.execute import run_module
 from qopt_mlir.backends.interface import function
 from qopt_mlir.frontends.onnx import import_onnx
+from qopt_mlir.frontends.onnx.datatypes import whole_number_type
 from qopt_mlir.frontends.onnx.ops import picking
 from qopt_mlir.passes.rewriting import matmul_with, moved_through
 from qopt_mlir.passes.runner import parse_passes, run_passes
@@ -20,7 +21,7 @@ from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.q import ConvOp, ExpandOp, MaxPoolOp
 from qopt_mlir.qdialect.reference.q.convolution import _under_taps
 from qopt_mlir.qdialect.text import module_text, new_context, parse_module, verify_module
-from qopt_mlir.qdialect.types import FixedType
+from qopt_mlir.qdialect.types import FixedType, UFixedType
 from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType
 from xdsl.ir import Block
 
@@ -291,3 +292,18 @@ def test_nodes_that_the_standards_reference_cannot_compute(
     monkeypatch.setattr(picking, "evaluate", fails)
     with pytest.raises(QoptError, match="cannot be computed: -1"):
         imported([helper.make_node(op_type, ["x", *constants], ["y"])], constants, [2, 2])
+
+
+@pytest.mark.filterwarnings("error")
+def test_whole_numbers_of_half_precision() -> None:
+    """float16 does not hold the bound that they are compared with."""
+    assert whole_number_type(np.array([1, 2], np.float16)) == UFixedType(2)
+    assert whole_number_type(np.array([1, 0.5], np.float16)) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_attribute() -> None:
+    node = helper.make_node("RequantShift", ["x", "m", "m"], ["y"], domain="", n_levels_out=256, signed=1)
+    node.attribute.append(helper.make_attribute("div", onnx.numpy_helper.from_array(np.array([1 + 1j], np.complex64))))
+    with pytest.raises(QoptError, match="attribute 'div' is not one number"):
+        imported([node], {"m": np.array([1.0], np.float32)}, [1, 2])

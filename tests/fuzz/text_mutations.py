@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from math import isfinite
 
 TOKEN = re.compile(r'"[^"]*"|[%@!#]?[\w.]+|->|\s+|.', re.DOTALL)
 NUMBER = re.compile(r'(?<![\w"/+.%-])-?\d+(?:\.\d+)?(?![\w"/+=])')
@@ -111,7 +112,8 @@ def change_names(text: str, rng: random.Random) -> str:
 
 
 def nearby(number: str, rng: random.Random) -> str:
-    return str(int(float(number)) + rng.choice([-1, 1, 2]))
+    value = float(number)
+    return str(int(value) + rng.choice([-1, 1, 2])) if isfinite(value) else number
 
 
 def any_of(choices: list[str]) -> Callable[[str, random.Random], str]:

@@ -65,7 +65,7 @@ def _attribute(node: Node, name: str) -> float:
     given = node.definition.attributes.get(name)
     if isinstance(given, int | float | list | np.ndarray):
         numbers = np.reshape(given, -1)
-        if len(numbers) == 1:
+        if len(numbers) == 1 and numbers.dtype.kind in "iuf":
             return float(numbers[0])
     raise node.error(f"attribute '{name}' is not one number", f"export the model again with '{name}'")
 
