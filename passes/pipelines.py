@@ -24,6 +24,7 @@ _TO_HARDWARE = [
     "q-lower-quantizers",
     "q-lower-joins",
     "q-infer-ranges",
+    "q-lower-conv-transpose",
     "q-make-channels-last",
     "q-partition",
 ]

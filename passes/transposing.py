@@ -15,7 +15,9 @@ from ..qdialect.q import (
     ClipOp,
     ConcatOp,
     ConstantOp,
+    DepthToSpaceOp,
     GatherOp,
+    InterleaveOp,
     PadOp,
     PReluOp,
     QOp,
@@ -52,9 +54,9 @@ def images(op: Operation) -> list[SSAValue] | None:
             return computed if computed and full else None
         case ReduceSumOp() | ReduceExtremeOp():
             return [op.operands[0]]
-        case QuantizeOp() | ReluOp() | ThresholdOp() | SliceOp() | GatherOp() | PadOp():
+        case QuantizeOp() | ReluOp() | ThresholdOp() | SliceOp() | GatherOp() | PadOp() | DepthToSpaceOp():
             return [op.operands[0]]
-        case ConcatOp():
+        case ConcatOp() | InterleaveOp():
             return list(op.inputs)
         case _:
             return None
@@ -156,11 +158,19 @@ def _one_axis(op: QOp, permutation: Permutation) -> dict[str, Attribute | None]:
     return {"axis": _axis(permutation, op.axis)}
 
 
+def _grid(op: QOp, permutation: Permutation) -> dict[str, Attribute | None]:
+    assert isinstance(op, DepthToSpaceOp | InterleaveOp)
+    axes: dict[str, Attribute | None] = {"axes": _integers([permutation.index(axis) for axis in op.axes])}
+    return axes | {"axis": _axis(permutation, op.axis)} if isinstance(op, DepthToSpaceOp) else axes
+
+
 _PROPERTIES: dict[type[QOp], Callable[[QOp, Permutation], dict[str, Attribute | None]]] = {
     ThresholdOp: _threshold,
     ReduceSumOp: _reduction,
     ReduceExtremeOp: _reduction,
     ConcatOp: _one_axis,
+    DepthToSpaceOp: _grid,
+    InterleaveOp: _grid,
     GatherOp: _one_axis,
     SliceOp: _lists("starts", "sizes", "steps"),
     PadOp: _lists("low", "high"),

@@ -37,6 +37,7 @@ from .functions import (
     TanhOp,
     TanOp,
 )
+from .interleave import DepthToSpaceOp, InterleaveOp
 from .linear import MatMulOp
 from .logic import CompareOp, Predicate, PredicateAttr, SelectOp
 from .movement import ConcatOp, ExpandOp, GatherOp, PadOp, SliceOp
@@ -76,6 +77,8 @@ Q = Dialect(
         SliceOp,
         GatherOp,
         ConcatOp,
+        InterleaveOp,
+        DepthToSpaceOp,
         PadOp,
         ExpandOp,
         MaxPoolOp,
@@ -147,6 +150,7 @@ __all__ = [
     "ConvOp",
     "ConvTransposeOp",
     "Convolution",
+    "DepthToSpaceOp",
     "CosOp",
     "CoshOp",
     "DivOp",
@@ -157,6 +161,7 @@ __all__ = [
     "FloorOp",
     "GatherOp",
     "LogOp",
+    "InterleaveOp",
     "MatMulOp",
     "MaxOp",
     "MaxPoolOp",
