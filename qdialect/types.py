@@ -285,7 +285,7 @@ def _shared_fault(entries: int, value_type: Attribute) -> str | None:
     return None
 
 
-IntegerType: TypeAlias = FixedType | UFixedType | BipolarType | SharedType
+IntegerType: TypeAlias = FixedType | UFixedType | BipolarType
 QType: TypeAlias = FixedType | UFixedType | BipolarType | SharedType | FloatType | RealType
 QTensor: TypeAlias = TensorType[Attribute]
 
