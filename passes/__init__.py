@@ -11,6 +11,7 @@ PASSES: dict[str, str] = {
     "q-move-affine-past-linear": ".move_affine_past_linear:MoveAffinePastLinearPass",
     "q-lower-top-k": ".lower_top_k:LowerTopKPass",
     "q-infer-ranges": ".infer_ranges:InferRangesPass",
+    "q-share-weights": ".share_weights:ShareWeightsPass",
     "q-remove-idle-quantizers": ".remove_idle_quantizers:RemoveIdleQuantizersPass",
     "q-check-ranges": ".check_ranges:CheckRangesPass",
     "q-lower-quantizers-to-thresholds": ".lower_quantizers_to_thresholds:LowerQuantizersToThresholdsPass",

@@ -5,7 +5,7 @@ from xdsl.dialect_interfaces.constant_materialization import ConstantMaterializa
 from xdsl.ir import Attribute, Dialect, Operation
 
 from ..attrs import BufferAttr, DenseAttr, OverflowAttr, RangeAttr, RoundingAttr
-from ..types import BipolarType, FixedType, FloatType, RealType, UFixedType
+from ..types import BipolarType, FixedType, FloatType, RealType, SharedType, UFixedType
 from .activation import BatchNormOp
 from .base import ArithmeticOp, MoveOp, QOp
 from .constant import ConstantOp
@@ -118,6 +118,7 @@ Q = Dialect(
         FixedType,
         UFixedType,
         BipolarType,
+        SharedType,
         FloatType,
         RealType,
         DenseAttr,
