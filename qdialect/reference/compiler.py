@@ -23,10 +23,11 @@ from ..q import ConstantOp
 from ..types import integer_format, is_integer_type
 from . import dataflow, q
 from .boundary import Boundary, argument_boundaries, result_names
+from .bounds import channel_bounds, range_of_bounds
 from .executor import Plan, Step, keep_freed_memory
 from .q.constant import constant_numbers
 from .registry import Compiled, Kernel, meaning_of
-from .values import Array, Numbers, range_of
+from .values import Array, Numbers, intersection, range_of
 
 FINITE = "give the op finite constants"
 _FAMILIES = (q, dataflow)  # importing them registers the meanings
@@ -142,7 +143,7 @@ class _Builder:
             raise QoptError(f"{call.op.name}: {reason}", call.op, FINITE) from None
         for slot, numbers, array in zip(call.results, results, (stored,) if len(results) == 1 else stored, strict=True):
             range_ = None if numbers.range is None else range_of(array)
-            self.numbers[slot] = replace(numbers, constant=array[0, ...], range=range_, reusable=False)
+            self.numbers[slot] = replace(numbers, constant=array[0, ...], range=range_, reusable=False, bounds=None)
 
     def _operand(self, index: int, call: Call, slot: int) -> Numbers:
         """What is known of an operand, and whether its memory is free after this op."""
@@ -175,15 +176,16 @@ def _compile(op: Operation, operands: Sequence[Numbers]) -> Compiled:
     except NoCodeError as reason:
         raise QoptError(f"{op.name}: {reason}", op, FINITE) from None
     if len(results) != 1 or not is_integer_type(results[0].element_type):
-        return [replace(result, reusable=False) for result in results], kernel
-    numbers = replace(results[0], reusable=False)
+        return [replace(result, reusable=False, bounds=None) for result in results], kernel
+    numbers = replace(results[0], reusable=False, bounds=channel_bounds(op, operands))
     scale, range_ = numbers.exact
     format_ = integer_format(numbers.element_type)
     assert scale == Fraction(2) ** -format_.fraction_bits, (op, scale)
     proof = op.properties.get("range")
     promised = proof.range if isinstance(proof, RangeAttr) else format_.code_range
-    if range_ in promised:
-        return [numbers], kernel
+    known = range_ if numbers.bounds is None else intersection(range_, range_of_bounds(numbers.bounds))
+    if known in promised:
+        return [replace(numbers, range=known)], kernel
     return [replace(numbers, range=promised)], _checked(op, kernel, promised)
 
 

@@ -30,6 +30,7 @@ from .values import (
     exact_from_fractions,
     range_of,
     scaled,
+    tiled,
     with_axes,
 )
 
@@ -194,11 +195,11 @@ def elementwise(ufunc: Any, first: Operand, second: Operand, result: Numbers) ->
     first, second = first.with_rank(rank), second.with_rank(rank)
     before, after = first.convert, second.convert
     if second.constant is not None:
-        right = second.constant if np.size(second.constant) == 1 else with_axes(second.constant, rank + 1)
+        right = tiled(second.constant, result.shape)
         kernel = _with_constant(lambda x, out: ufunc(x, right, out=out), first, result)
         return kernel if before is None else lambda x: kernel(before(x))
     if first.constant is not None:
-        left = first.constant if np.size(first.constant) == 1 else with_axes(first.constant, rank + 1)
+        left = tiled(first.constant, result.shape)
         kernel = _with_constant(lambda x, out: ufunc(left, x, out=out), second, result)
         return kernel if after is None else lambda x: kernel(after(x))
     if before is None and after is None:

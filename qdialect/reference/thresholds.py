@@ -10,11 +10,13 @@ import numpy as np
 
 from ..formats import IntRange, NoCodeError, Rounding
 from ..rounding import as_integers, round_quotient
+from .affine_counts import affine_kernel
 from .registry import Kernel
 from .values import OBJECT, Array, DType, Numbers, carrier, cast, holds_nan, with_axes
 
 # nanoseconds a call and an input, as measured: each comparison, a look-up in a table, a search
 COMPARE_NS, TABLE_NS, SEARCH_NS = (1400, 0.2), (3000, 2.1), (6000, 25)
+AFFINE_LEVELS = 5  # from which a product, a sum and a rounding are quicker than comparisons
 TABLE_ENTRIES = 1 << 20  # largest table of codes by channel and input
 INT8 = np.dtype(np.int8)
 
@@ -34,6 +36,10 @@ def threshold_kernel(
     """
     rows = _in_quanta_of(x, thresholds)
     range_, factors, offsets = _codes_of_counts(rows, descending, base, bipolar)
+    if not bipolar and rows.shape[1] >= AFFINE_LEVELS:
+        kernel = affine_kernel(x, rows, factors < 0, range_, factors.dtype, trailing)
+        if kernel is not None:
+            return range_, factors.dtype, kernel
     return range_, factors.dtype, _kernel(x, rows, factors, offsets, trailing)
 
 

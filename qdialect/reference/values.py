@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd, lcm
+from math import gcd, lcm, prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..rounding import as_objects
 
 Array: TypeAlias = NDArray[Any]
 DType: TypeAlias = np.dtype[Any]
+Bounds: TypeAlias = tuple[Array, Array]  # lowest and highest integer of each channel, object arrays [C]
 
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
@@ -36,7 +37,8 @@ class Numbers:
 
     `shape` is the tensor's (a stream's: beats, lanes). The array of a run has one more axis in front, the frames;
     `constant`, the stored array of a value that is the same in every frame, has not. `scale` and `range` (of the
-    stored integers) are None for f32 and custom floats. `reusable`: the array may be overwritten by the op at hand.
+    stored integers) are None for f32 and custom floats. `reusable`: the array may be overwritten by the op at hand;
+    `bounds`: of an operand, for each channel of its last axis, where they are known.
     """
 
     element_type: Attribute
@@ -46,6 +48,7 @@ class Numbers:
     range: IntRange | None = None
     constant: Array | None = None
     reusable: bool = False
+    bounds: Bounds | None = None
 
     @property
     def exact(self) -> tuple[Fraction, IntRange]:
@@ -104,6 +107,25 @@ def common_scale(first: Fraction, second: Fraction) -> Fraction:
 def with_axes(numbers: Array, rank: int) -> Array:
     """The array with axes of size 1 in front, up to `rank`: numpy is twice as quick where shapes are equal."""
     return numbers.reshape((1,) * (rank - numbers.ndim) + numbers.shape)
+
+
+TILE, MOST_TILED = 1 << 10, 1 << 15  # elements: numpy's loops over so many are not felt to start; a cache holds these
+
+
+def tiled(constant: Array, shape: tuple[int, ...]) -> Array:
+    """A constant that broadcasts to `shape`, with an axis for the frames, ready for ufuncs with arrays of that shape.
+
+    One that differs along the last axis is repeated along those before it until it has `TILE` elements: numpy then
+    runs through both operands in long pieces.
+    """
+    if constant.size == 1:
+        return constant
+    constant, sizes = with_axes(constant, len(shape)), [*with_axes(constant, len(shape)).shape]
+    for axis in reversed(range(len(shape))):
+        if prod(sizes[axis:]) >= TILE or prod(shape[axis:]) > MOST_TILED or sizes[-1] == 1:
+            break
+        sizes[axis] = shape[axis]
+    return with_axes(np.ascontiguousarray(np.broadcast_to(constant, sizes)), len(shape) + 1)
 
 
 def holds_nan(numbers: Array) -> bool:

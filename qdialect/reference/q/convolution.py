@@ -24,6 +24,7 @@ from ...types import element_type, is_f32, shape_of
 from ..operands import Operand, exact, float32
 from ..registry import Compiled, Kernel, meaning
 from ..values import FLOAT32, Array, Numbers, carrier, hull, product
+from .channels_last import convolve_channels_last
 from .linear import weighted_range
 
 BLOCK_BYTES = 1 << 21  # of a matrix: it stays in the caches until it is multiplied
@@ -45,8 +46,18 @@ def convolution(op: Convolution, operands: Sequence[Numbers]) -> Compiled:
     x, weights = (exact(numbers) for numbers in operands)
     range_ = _partial_sums(op, x, weights)
     dtype = carrier(x.range, weights.range, range_)  # holds every partial sum: BLAS may add in any order
-    kernel = _kernel(x.as_dtype(dtype), weights.as_dtype(dtype), convolve, shape)
+    x, weights = x.as_dtype(dtype), weights.as_dtype(dtype)
+    kernel = _channels_last(op, x, weights) or _kernel(x, weights, convolve, shape)
     return [Numbers(result, shape, dtype, x.scale * weights.scale, range_)], kernel
+
+
+def _channels_last(op: Convolution, x: Operand, weights: Operand) -> Kernel | None:
+    """A kernel without a copy into the other layout, for integers and constant weights."""
+    if not op.channels_last or not isinstance(op, ConvOp) or weights.constant is None:
+        return None
+    convolve, before = convolve_channels_last(op, weights.constant), x.convert or _same
+    image, shape = x.numbers.shape[1:], shape_of(op.result)
+    return convolve and (lambda x: convolve(before(x).reshape(-1, *image)).reshape(-1, *shape))
 
 
 def _partial_sums(op: Convolution, x: Operand, weights: Operand) -> IntRange:
