@@ -28,8 +28,9 @@ from xdsl.ir import SSAValue
 from xdsl.utils.target import Target
 
 from ..passes.hardware_division import obstacles
-from ..passes.hardware_support import LINEAR, Reason, grouped, number_refusal
+from ..passes.hardware_support import LINEAR, number_refusal
 from ..passes.pipelines import to_dataflow, to_typed
+from ..passes.refusals import Reason, grouped
 from ..passes.runner import parse_passes, run_passes
 from ..qdialect.attrs import Array
 from ..qdialect.dataflow import FifoOp, UnitOp, WidthConverterOp, stream_type

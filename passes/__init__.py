@@ -17,6 +17,7 @@ PASSES: dict[str, str] = {
     "q-lower-quantizers-to-thresholds": ".lower_quantizers_to_thresholds:LowerQuantizersToThresholdsPass",
     "q-lower-quantizers-to-multiply-shift": ".lower_quantizers_to_multiply_shift:LowerQuantizersToMultiplyShiftPass",
     "q-lower-quantizers": ".lower_quantizers:LowerQuantizersPass",
+    "q-lower-functions": ".lower_functions:LowerFunctionsPass",
     "q-lower-joins": ".lower_joins:LowerJoinsPass",
     "q-lower-conv-transpose": ".lower_conv_transpose:LowerConvTransposePass",
     "q-make-channels-last": ".make_channels_last:MakeChannelsLastPass",

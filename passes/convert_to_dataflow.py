@@ -18,7 +18,10 @@ After:
 | q.max_pool, q.sum_pool                                              | dataflow.sliding_window, .max_pool, .sum_pool |
 | q.reduce_max, q.reduce_sum of rows or columns                       | the same; of a whole image without windows |
 | q.pad                                                               | dataflow.sliding_window, that behind it    |
+| q.gather that repeats each row or column equally often              | dataflow.upsample                          |
+| q.interleave, q.depth_to_space                                      | dataflow.interleave, dataflow.depth_to_space |
 | q.threshold                                                         | dataflow.threshold                         |
+| q.table                                                             | dataflow.table                             |
 | q.mul, q.add with constants, up to and including q.quantize         | dataflow.requantize                        |
 | q.add of two computed tensors                                       | dataflow.add                               |
 | q.concat of channels                                                | dataflow.concat                            |
@@ -53,6 +56,9 @@ from ..qdialect.q import (
     ArgMaxOp,
     ConcatOp,
     ConvOp,
+    DepthToSpaceOp,
+    GatherOp,
+    InterleaveOp,
     MatMulOp,
     MaxPoolOp,
     MulOp,
@@ -62,14 +68,17 @@ from ..qdialect.q import (
     ReduceSumOp,
     ReshapeOp,
     SumPoolOp,
+    TableOp,
     ThresholdOp,
     TransposeOp,
 )
 from ..qdialect.types import element_type, is_integer_type, shape_of, tensor_type
+from .grid_units import depth_to_space, interleave
 from .hardware_calls import update_signature
-from .hardware_support import Refusal, refuse
 from .hardware_units import Blocked, NotHardware, Rule, UnitBuilder
-from .image_units import concat, conv, pad, pool, reduction
+from .image_units import concat, conv, pad, pool, reduction, upsample
+from .lookup_units import table, threshold
+from .refusals import Refusal, refuse
 
 RULES: dict[type[Operation], Rule] = {
     MatMulOp: UnitBuilder.matmul,
@@ -79,7 +88,11 @@ RULES: dict[type[Operation], Rule] = {
     ReduceSumOp: reduction,
     ReduceMaxOp: reduction,
     PadOp: pad,
-    ThresholdOp: UnitBuilder.threshold,
+    GatherOp: upsample,
+    InterleaveOp: interleave,
+    DepthToSpaceOp: depth_to_space,
+    ThresholdOp: threshold,
+    TableOp: table,
     QuantizeOp: UnitBuilder.tail,
     AddOp: UnitBuilder.sum,
     MulOp: UnitBuilder.sum,

@@ -11,7 +11,8 @@ from xdsl.ir import Operation, SSAValue
 
 from ..qdialect.errors import QoptError
 from ..qdialect.q import ConstantOp, ReshapeOp, TransposeOp
-from .hardware_support import LINEAR, SUPPORTED, Refusal, lasting_refusal, number_refusal, refusal, refuse
+from .hardware_support import LINEAR, SUPPORTED, lasting_refusal, number_refusal, refusal
+from .refusals import Refusal, refuse
 
 VIEWS = (ReshapeOp, TransposeOp)  # move no number, or the host moves them
 

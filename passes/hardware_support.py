@@ -3,53 +3,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from math import prod
+from typing import TypeGuard
 
 import numpy as np
 from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
-from ..qdialect.errors import QoptError, describe_location
 from ..qdialect.q import (
     AddOp,
     ArgMaxOp,
     ArithmeticOp,
     BatchNormOp,
+    BinaryOp,
     ClipOp,
+    CompareOp,
     ConcatOp,
+    Convolution,
     ConvOp,
+    ConvTransposeOp,
+    DepthToSpaceOp,
     DivOp,
+    FloatFunctionOp,
+    GatherOp,
+    InterleaveOp,
     MatMulOp,
     MaxPoolOp,
     MoveOp,
     MulOp,
     PadOp,
+    PowOp,
+    PReluOp,
     QOp,
     QuantizeOp,
     ReduceMaxOp,
     ReduceSumOp,
     ReluOp,
     ReshapeOp,
+    SelectOp,
+    SoftmaxOp,
     SubOp,
     SumPoolOp,
+    TableOp,
     ThresholdOp,
     TransposeOp,
 )
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import RealType, element_type, is_f32, is_integer_type, shape_of
+from .refusals import Refusal
 
 LINEAR = ("q.matmul", "q.conv", "q.conv_transpose")  # the layers that hardware is made for
 
 SUPPORTED = (
-    "q.matmul and q.conv with constant weights, pools, q.threshold, integer q.mul, q.add and q.quantize, q.concat, "
-    "q.arg_max, q.reshape"
+    "q.matmul, q.conv and q.conv_transpose with constant weights, pools, nearest resizing, q.threshold, q.table, "
+    "integer q.mul, q.add and q.quantize, q.concat, q.arg_max, q.reshape"
 )
 _HOST = "keep it in front of the first or behind the last quantised layer, where the host computes it"
 _NEAREST = {  # op without a unit -> what comes nearest to it
-    "q.conv_transpose": "resize by a whole number (nearest), and q.conv behind it",
+    "q.conv_transpose": "run q-lower-conv-transpose; kernels are at least as long as their strides",
     "q.reduce_min": "negate in front of q.reduce_max and behind it",
     "q.mul": "multiply with constants",
     "q.reduce_sum": "q.matmul by a constant matrix of ones and zeros",
@@ -59,15 +72,6 @@ _NEAREST = {  # op without a unit -> what comes nearest to it
     "q.transpose": "move the transposition out of the network, or fold it into the weights of a neighbour",
     "q.top_k": "the one greatest element of a whole vector (k = 1) is hardware, as q.arg_max",
 }
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why an op cannot be hardware, and what the user can do about it."""
-
-    op: Operation
-    what: str
-    mend: str
 
 
 def refusal(op: Operation) -> Refusal | None:
@@ -87,9 +91,11 @@ def unit_refusal(op: Operation) -> Refusal | None:
     if joins_branches(op):
         return _join_refusal(op)
     match op:
-        case ThresholdOp() | QuantizeOp() | ReshapeOp():
+        case ThresholdOp() | TableOp() | QuantizeOp() | ReshapeOp():
             return None
         case ConvOp() | MaxPoolOp() | SumPoolOp() | ReduceSumOp() | ReduceMaxOp() | PadOp() | ConcatOp():
+            return _image_refusal(op)
+        case ConvTransposeOp() | DepthToSpaceOp() | InterleaveOp():
             return _image_refusal(op)
         case MatMulOp():
             if constant_of(op.rhs) is not None and len(shape_of(op.rhs)) == 2:
@@ -108,16 +114,23 @@ def unit_refusal(op: Operation) -> Refusal | None:
             return Refusal(op, "q.arg_max compares a part of the frame", mend)
         case TransposeOp() if keeps_order(op):
             return None
+        case GatherOp() if repeats(op) is not None:
+            return _image_refusal(op)
         case _:
             return Refusal(op, f"{op.name} has no hardware unit yet", f"nearest: {nearest(op)}")
+
+
+def is_pointwise(op: object) -> TypeGuard[QOp]:
+    """Whether each element of the result follows from the elements of the operands at the same place."""
+    functions = BinaryOp | ReluOp | ClipOp | PReluOp | BatchNormOp | QuantizeOp | CompareOp | SelectOp | PowOp
+    return isinstance(op, functions | FloatFunctionOp) and not isinstance(op, SoftmaxOp)
 
 
 def lasting_refusal(op: Operation) -> Refusal | None:
     """Why no quantiser brings `op`, of any level, into hardware; None where streamlining may make a unit of it."""
     if isinstance(op, TransposeOp):  # may cancel
         return None
-    absorbed = isinstance(op, AddOp | SubOp | MulOp | DivOp | ReluOp | ClipOp | BatchNormOp)
-    return None if absorbed and not joins_branches(op) else unit_refusal(op)
+    return None if is_pointwise(op) and not joins_branches(op) else unit_refusal(op)
 
 
 def nearest(op: Operation) -> str:
@@ -139,40 +152,11 @@ def keeps_order(op: TransposeOp) -> bool:
     return moved == sorted(moved)
 
 
-@dataclass(frozen=True)
-class Reason:
-    """A refusal and the places of all ops that it holds for."""
-
-    what: str
-    mend: str = ""
-    places: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        parts = [self.what, self.mend]
-        if len(self.places) == 1:
-            parts[0] += f", {self.places[0]}"
-        elif self.places:
-            parts[0] += f", {len(self.places)} ops"
-            parts.append(f"at {'; '.join(dict.fromkeys(self.places))}")
-        return "; ".join(filter(None, parts))
-
-
-def grouped(refusals: Iterable[Refusal]) -> list[Reason]:
-    """Each reason once, in order."""
-    places: dict[tuple[str, str], list[str]] = {}
-    for why in refusals:
-        places.setdefault((why.what, why.mend), []).append(describe_location(why.op) or "no location")
-    return [Reason(what, mend, tuple(ops)) for (what, mend), ops in places.items()]
-
-
-def refuse(refusals: Sequence[Refusal], heading: str) -> None:
-    """QoptError that names every op refused; nothing if there is none."""
-    if len(refusals) == 1:
-        raise QoptError(refusals[0].what, refusals[0].op, refusals[0].mend)
-    if refusals:
-        count = len({why.op for why in refusals})
-        lines = [f"{count} op{'s' * (count > 1)} {heading}:", *map(str, grouped(refusals))]
-        raise QoptError("\n    ".join(lines), mend="see each line")
+def repeats(op: GatherOp) -> int | None:
+    """How often each element along the axis comes, one after the other (nearest resizing); None if they differ."""
+    factor, rest = divmod(len(op.indices), shape_of(op.input)[op.axis])
+    whole = not rest and bool((op.indices == np.arange(len(op.indices)) // max(factor, 1)).all())
+    return factor if whole else None
 
 
 def joins_branches(op: Operation) -> bool:
@@ -198,9 +182,9 @@ def _image_refusal(op: Operation) -> Refusal | None:
         if op.axis in (1, len(shape) - 1):
             return None
         return Refusal(op, f"q.concat along axis {op.axis} of {list(shape)} has no unit", "join channels")
-    if isinstance(op, ConvOp) and constant_of(op.weights) is None:
+    if isinstance(op, Convolution) and constant_of(op.weights) is None:
         mend = "hardware convolves with constant weights: export the layer with fixed weights"
-        return Refusal(op, "q.conv has computed weights", mend)
+        return Refusal(op, f"{op.name} has computed weights", mend)
     if shape[0] != 1 or not 3 <= len(shape) <= 4:
         mend = "hardware takes one image of rows, columns and channels a frame"
         return Refusal(op, f"{op.name} of {list(shape)} has no hardware unit", mend)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From ops of the typed level to hardware units: products with matrices, thresholds, requantisers, joins.
+"""From ops of the typed level to hardware units: products with matrices, requantisers, joins.
 
-Units of images are in `image_units.py`; `q-convert-to-dataflow` has the table.
+Units of images are in `image_units.py`, tables in `lookup_units.py`; `q-convert-to-dataflow` has the list.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from ..qdialect.dataflow import AddOp as AddUnitOp
 from ..qdialect.dataflow import ArgMaxOp as ArgMaxUnitOp
 from ..qdialect.dataflow import DepthwiseOp, MatrixVectorOp, RequantizeOp, stream_type
 from ..qdialect.dataflow import SumPoolOp as SumPoolUnitOp
-from ..qdialect.dataflow import ThresholdOp as ThresholdUnitOp
 from ..qdialect.formats import FixedFormat, IntRange, Overflow, Rounding
 from ..qdialect.q import (
     AddOp,
@@ -27,7 +26,6 @@ from ..qdialect.q import (
     MatMulOp,
     MulOp,
     QuantizeOp,
-    ThresholdOp,
     TransposeOp,
 )
 from ..qdialect.q.inference import code_range, constant_of, narrow_range
@@ -152,20 +150,6 @@ class UnitBuilder:
         unit = RequantizeOp(stream, one, zero, type_, shift=0, clip=clip, rounding=Rounding.FLOOR)
         self.block.add_op(unit)
         return unit.result
-
-    def threshold(self, op: ThresholdOp) -> None:
-        stream = self.stream(op.input)
-        thresholds = self._rows(op, op.thresholds)
-        descending = None if op.descending is None else self._rows(op, op.descending)
-        unit = ThresholdUnitOp(stream, thresholds, element_type(op.result), op.base, descending=descending)
-        self.emit(unit, op, op.result)
-
-    def _rows(self, op: ThresholdOp, value: SSAValue) -> SSAValue:
-        """The constant `value` with a row for each channel, as rows for the elements that the unit counts through."""
-        source = constant_of(value)
-        assert source is not None, "the verifier of q.threshold asks for constants"
-        repeats = prod(shape_of(op.input)[op.axis + 1 :]) if len(source.array) > 1 else 1
-        return self.constant(np.repeat(source.array, repeats, axis=0), source.type.element_type, value.name_hint)
 
     def tail(self, op: AddOp | MulOp | QuantizeOp) -> None:
         steps = _tail_ops(op)

@@ -12,12 +12,13 @@ from xdsl.ir import Operation, SSAValue
 from ..qdialect.attrs import Array
 from ..qdialect.dataflow import ConcatOp as ConcatUnitOp
 from ..qdialect.dataflow import MaxPoolOp as MaxPoolUnitOp
-from ..qdialect.dataflow import SlidingWindowOp, stream_type
+from ..qdialect.dataflow import SlidingWindowOp, UpsampleOp, stream_type
 from ..qdialect.dataflow import SumPoolOp as SumPoolUnitOp
 from ..qdialect.formats import BipolarFormat
 from ..qdialect.q import (
     ConcatOp,
     ConvOp,
+    GatherOp,
     MaxPoolOp,
     PadOp,
     ReduceMaxOp,
@@ -29,6 +30,7 @@ from ..qdialect.q.pooling import PoolOp
 from ..qdialect.q.reduction import ReduceOp
 from ..qdialect.q.window import Window
 from ..qdialect.types import element_type, integer_format, shape_of
+from .hardware_support import repeats
 from .hardware_units import NotHardware, UnitBuilder, with_range
 
 LAYOUT = "run q-make-channels-last first"
@@ -94,6 +96,25 @@ def pad(build: UnitBuilder, op: PadOp) -> None:
     window = Window((1,) * (last - 1), (1,) * (last - 1), (*op.low[1:-1], *op.high[1:-1]), (1,) * (last - 1))
     unit = SlidingWindowOp(stream, _image(shape), _plane(window), pad_value=_pad_code(op))
     build.emit(unit, op, op.result)
+
+
+def upsample(build: UnitBuilder, op: GatherOp) -> None:
+    """Each row, or each pixel of a row, several times; both at once where rows and columns follow each other."""
+    shape = shape_of(op.input)
+    steps = [op, *([user] if isinstance(user := _only_user(op), GatherOp) and user.axis != op.axis else [])]
+    steps = [step for step in steps if repeats(step) is not None and 0 < step.axis < len(shape) - 1]
+    if not steps or steps[0] is not op or shape[0] != 1 or len(shape) > 4:
+        mend = f"repeat each row or column of an image equally often; {LAYOUT}"
+        raise NotHardware(f"q.gather along axis {op.axis} of {list(shape)} has no hardware unit", mend)
+    factors = {len(shape) - 1 - step.axis: repeats(step) or 1 for step in steps}  # 1: columns, 2: rows
+    unit = UpsampleOp(build.stream(op.input), _image(shape), [factors.get(2, 1), factors.get(1, 1)])
+    build.done.update(steps)
+    build.emit(unit, op, steps[-1].result)
+
+
+def _only_user(op: GatherOp) -> Operation | None:
+    use = op.result.first_use if op.result.has_one_use() else None
+    return use.operation if use is not None else None
 
 
 def concat(build: UnitBuilder, op: ConcatOp) -> None:

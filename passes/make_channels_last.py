@@ -36,12 +36,22 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ..qdialect.attrs import Array, DenseAttr
-from ..qdialect.q import ConstantOp, ConvOp, MatMulOp, MaxPoolOp, QOp, ReshapeOp, SumPoolOp, ThresholdOp, TransposeOp
+from ..qdialect.q import ConstantOp, ConvOp, MatMulOp, MaxPoolOp, QOp, ReshapeOp, SumPoolOp, TransposeOp
 from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import element_type, is_integer_type, shape_of
 from .rewriting import at, function_named, with_proof
-from .transposing import ELEMENTWISE, Permutation, behind, images, inverse, on_view_input, same_for_all, transposed
+from .transposing import (
+    ELEMENTWISE,
+    ROWS,
+    Permutation,
+    behind,
+    images,
+    inverse,
+    on_view_input,
+    same_for_all,
+    transposed,
+)
 
 
 def _to_last(rank: int) -> Permutation:
@@ -94,7 +104,7 @@ def _takes_vector(user: Operation, value: SSAValue, flat: set[SSAValue]) -> bool
         return user.lhs is value and weights is not None and weights.array.ndim == 2
     if not isinstance(user, ELEMENTWISE) or images(user) != [value] or user.results[0] not in flat:
         return False
-    return not isinstance(user, ThresholdOp) or user.trailing == 0
+    return not isinstance(user, ROWS) or user.trailing == 0
 
 
 @dataclass
@@ -176,7 +186,7 @@ class _Rewriting:
         (operand,) = [operand for operand in op.operands if operand in self.order]
         order = self.order[operand]
         for index, value in enumerate(op.operands):
-            axis = 0 if isinstance(op, MatMulOp | ThresholdOp) else -1
+            axis = 0 if isinstance(op, (MatMulOp, *ROWS)) else -1
             op.operands[index] = self.plain[value] if value is operand else _permuted(value, axis, order, op)
         if not isinstance(op, MatMulOp):
             self.order[op.results[0]] = order

@@ -22,6 +22,7 @@ _TO_HARDWARE = [
     "q-infer-ranges",
     "q-remove-idle-quantizers",
     "q-lower-quantizers",
+    "q-lower-functions",
     "q-lower-joins",
     "q-infer-ranges",
     "q-lower-conv-transpose",

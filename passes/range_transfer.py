@@ -36,6 +36,7 @@ from ..qdialect.q import (
     SelectOp,
     SubOp,
     SumPoolOp,
+    TableOp,
     ThresholdOp,
     TopKOp,
 )
@@ -224,6 +225,14 @@ def _threshold(op: ThresholdOp, operands: Sequence[Interval]) -> Interval:
     step = 2 if isinstance(element_type(op.result), BipolarType) else 1
     codes = interval.threshold(x, thresholds.lo, falls.astype(bool), op.base, step, op.trailing)
     return Interval(codes.lo, codes.hi, _quantum(element_type(op.result)))
+
+
+@transfer(TableOp)
+def _table(op: TableOp, operands: Sequence[Interval]) -> Interval:
+    entries, range_ = op.entries, operands[0].hull
+    first, last = (min(max(end - op.base, 0), entries.shape[1] - 1) for end in (range_.lo, range_.hi))
+    reached = entries[:, first : last + 1]
+    return interval.whole(IntRange(int(reached.min()), int(reached.max())), _quantum(element_type(op.result)))
 
 
 def _quantum(type_: Attribute) -> Fraction:

@@ -11,7 +11,7 @@ from xdsl.ir import Operation
 
 from ..qdialect.attrs import Array
 from ..qdialect.formats import IntRange
-from ..qdialect.q import QuantizeOp, ThresholdOp
+from ..qdialect.q import QOp, ThresholdOp
 from ..qdialect.types import (
     BipolarType,
     UFixedType,
@@ -38,9 +38,9 @@ def one_row(found: Thresholds) -> Thresholds:
     return found
 
 
-def threshold_ops(op: QuantizeOp | ThresholdOp, tail: TailSource, thresholds: Thresholds) -> list[Operation]:
+def threshold_ops(op: QOp, tail: TailSource, thresholds: Thresholds) -> list[Operation]:
     """The ops that replace an op and its tail; the last gives its result."""
-    result = element_type(op.result)
+    result = element_type(op.results[0])
     highest = 0 if isinstance(result, BipolarType) else integer_format(result).code_range.hi  # bipolar counts from -1
     if thresholds.base == highest:  # a constant; the one threshold must not count beyond the type
         thresholds = Thresholds(np.array([[tail.amin.min()]], dtype=object), np.array([False]), highest - 1)

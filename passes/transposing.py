@@ -26,6 +26,7 @@ from ..qdialect.q import (
     ReduceSumOp,
     ReluOp,
     SliceOp,
+    TableOp,
     ThresholdOp,
 )
 from ..qdialect.q.base import tensor
@@ -35,7 +36,8 @@ from .rewriting import at, with_proof
 
 Permutation: TypeAlias = tuple[int, ...]  # axis i of the transposed tensor is axis permutation[i]
 
-ELEMENTWISE = (BinaryOp, ReluOp, ClipOp, PReluOp, QuantizeOp, ThresholdOp)
+ROWS = (ThresholdOp, TableOp)  # with a constant that has a row for each channel
+ELEMENTWISE = (BinaryOp, ReluOp, ClipOp, PReluOp, QuantizeOp, *ROWS)
 
 
 def inverse(permutation: Sequence[int]) -> Permutation:
@@ -45,7 +47,7 @@ def inverse(permutation: Sequence[int]) -> Permutation:
 def images(op: Operation) -> list[SSAValue] | None:
     """The operands that are transposed together with the result of `op`; None if `op` cannot be transposed.
 
-    The others are constants: `transposed` rebuilds those that broadcast, and keeps thresholds and borders.
+    The others are constants: `transposed` rebuilds those that broadcast, and keeps thresholds, tables and borders.
     """
     match op:
         case BinaryOp() | ClipOp() | PReluOp():
@@ -54,7 +56,7 @@ def images(op: Operation) -> list[SSAValue] | None:
             return computed if computed and full else None
         case ReduceSumOp() | ReduceExtremeOp():
             return [op.operands[0]]
-        case QuantizeOp() | ReluOp() | ThresholdOp() | SliceOp() | GatherOp() | PadOp() | DepthToSpaceOp():
+        case QuantizeOp() | ReluOp() | ThresholdOp() | TableOp() | SliceOp() | GatherOp() | PadOp() | DepthToSpaceOp():
             return [op.operands[0]]
         case ConcatOp() | InterleaveOp():
             return list(op.inputs)
@@ -78,7 +80,7 @@ def transposed(op: QOp, permutation: Permutation, moved: dict[SSAValue, SSAValue
     constants, operands = list[Operation](), list[SSAValue]()
     for operand in op.operands:
         value = moved.get(operand)
-        if value is None and isinstance(op, ELEMENTWISE) and not isinstance(op, ThresholdOp):
+        if value is None and isinstance(op, ELEMENTWISE) and not isinstance(op, ROWS):
             constants.append(_constant(operand, permutation))
             value = constants[-1].results[0]
         operands.append(operand if value is None else value)
@@ -96,8 +98,8 @@ def same_for_all(op: Operation, rank: int) -> bool:
     """Whether `op` does the same to each integer of its one computed operand, also where that has `rank` axes."""
     if not isinstance(op, ELEMENTWISE) or not all(is_integer_type(element_type(v)) for v in (*op.operands, op.result)):
         return False
-    if isinstance(op, ThresholdOp):
-        return shape_of(op.thresholds)[0] == 1
+    if isinstance(op, ROWS):
+        return shape_of(op.operands[1])[0] == 1
     constants = [constant_of(value) for value in op.operands[1:]]
     return all(known is not None and known.array.size == 1 and known.array.ndim <= rank for known in constants)
 
@@ -142,8 +144,8 @@ def _integers(numbers: Sequence[int]) -> Attribute:
     return DenseArrayBase.from_list(i64, list(numbers))
 
 
-def _threshold(op: QOp, permutation: Permutation) -> dict[str, Attribute | None]:
-    assert isinstance(op, ThresholdOp)
+def _rows(op: QOp, permutation: Permutation) -> dict[str, Attribute | None]:
+    assert isinstance(op, ROWS)
     last = permutation[-1] == op.axis
     return {"axis": None if last else _axis(permutation, op.axis)}
 
@@ -165,7 +167,8 @@ def _grid(op: QOp, permutation: Permutation) -> dict[str, Attribute | None]:
 
 
 _PROPERTIES: dict[type[QOp], Callable[[QOp, Permutation], dict[str, Attribute | None]]] = {
-    ThresholdOp: _threshold,
+    ThresholdOp: _rows,
+    TableOp: _rows,
     ReduceSumOp: _reduction,
     ReduceExtremeOp: _reduction,
     ConcatOp: _one_axis,

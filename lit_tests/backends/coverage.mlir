@@ -18,12 +18,12 @@ func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x2x!q.fixed<7, 0>> {
 // CHECK:      import    yes
 // CHECK-NEXT: executes  yes
 // CHECK-NEXT: typed     no        the weights of q.matmul are float32, 2 ops; quantise the weights before export; at node
-// CHECK:      dataflow  no        q.sigmoid has no hardware unit yet, node 'Sigmoid_1',
+// CHECK:      dataflow  no        q.softmax has no hardware unit yet, node 'Softmax_1',
 // CHECK:      Verilog   not tried it has no dataflow level
 func.func @main(%x: tensor<1x1xf32> {q.name = "x"}) -> tensor<1x1xf32> {
   %w = q.constant #q.dense<[[0.5]] : tensor<1x1xf32>>
   %0 = q.matmul %x, %w : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32> loc("MatMul_0")
-  %1 = q.sigmoid %0 : tensor<1x1xf32> loc("Sigmoid_1")
+  %1 = q.softmax %0 axis 1 : tensor<1x1xf32> loc("Softmax_1")
   %2 = q.matmul %1, %w : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32> loc("MatMul_2")
   func.return %2 : tensor<1x1xf32>
 }

@@ -135,3 +135,21 @@ func.func private @hardware(%x: tensor<1x2x2x4x!q.fixed<2, 0>>) -> tensor<1x2x2x
 // CHECK-NEXT: %c = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<4, 0>
 // CHECK-NEXT: %j = dataflow.concat %c, %c channels [2, 2] -> !q.fixed<4, 0>
 // CHECK-NEXT: %y = dataflow.add %j, %x -> !q.fixed<5, 0>
+
+// -----
+// Nearest resizing of rows and of columns is one unit; a table has an entry for every code of its stream, and for each
+// element in front of which other axes vary.
+func.func private @hardware(%x: tensor<1x2x3x2x!q.ufixed<2, 0>>) -> tensor<1x4x9x2x!q.fixed<3, 0>> {
+  %r = q.gather %x indices [0, 0, 1, 1] axis 1 : tensor<1x2x3x2x!q.ufixed<2, 0>> -> tensor<1x4x3x2x!q.ufixed<2, 0>>
+  %c = q.gather %r indices [0, 0, 0, 1, 1, 1, 2, 2, 2] axis 2 : tensor<1x4x3x2x!q.ufixed<2, 0>> -> tensor<1x4x9x2x!q.ufixed<2, 0>>
+  %t = q.constant #q.dense<[[1, -1]] : tensor<1x2x!q.fixed<2, 0>>>
+  %u = q.constant #q.dense<[[3], [1], [2], [1], [0], [-1], [-2], [-3], [-4]] : tensor<9x1x!q.fixed<3, 0>>>
+  %a = q.table %c, %t base 1 : tensor<1x4x9x2x!q.ufixed<2, 0>>, tensor<1x2x!q.fixed<2, 0>> -> tensor<1x4x9x2x!q.fixed<2, 0>>
+  %y = q.table %a, %u base 0 axis 2 : tensor<1x4x9x2x!q.fixed<2, 0>>, tensor<9x1x!q.fixed<3, 0>> -> tensor<1x4x9x2x!q.fixed<3, 0>>
+  func.return %y : tensor<1x4x9x2x!q.fixed<3, 0>>
+}
+// CHECK:      %c = dataflow.upsample %x image [2, 3, 2] factors [2, 3]
+// CHECK-NEXT: %t = q.constant #q.dense<{{\[\[}}1, 1, -1, -1]] : tensor<1x4x!q.fixed<2, 0>>>
+// CHECK-NEXT: %a = dataflow.table %c, %t
+// CHECK-NEXT: %u = q.constant {{.*}} : tensor<18x4x!q.fixed<3, 0>>>
+// CHECK-NEXT: %y = dataflow.table %a, %u

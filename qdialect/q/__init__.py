@@ -46,6 +46,7 @@ from .quantize import QuantizeOp, ThresholdOp
 from .reduction import ReduceExtremeOp, ReduceMaxOp, ReduceMinOp, ReduceOp, ReduceSumOp
 from .select import ArgMaxOp, TopKOp
 from .shape import ReshapeOp, TransposeOp
+from .table import TableOp
 
 
 class _MaterializeConstants(ConstantMaterializationInterface):
@@ -113,6 +114,7 @@ Q = Dialect(
         TopKOp,
         QuantizeOp,
         ThresholdOp,
+        TableOp,
     ],
     [
         FixedType,
@@ -151,9 +153,9 @@ __all__ = [
     "ConvOp",
     "ConvTransposeOp",
     "Convolution",
-    "DepthToSpaceOp",
     "CosOp",
     "CoshOp",
+    "DepthToSpaceOp",
     "DivOp",
     "ErfOp",
     "ExpOp",
@@ -161,8 +163,8 @@ __all__ = [
     "FloatFunctionOp",
     "FloorOp",
     "GatherOp",
-    "LogOp",
     "InterleaveOp",
+    "LogOp",
     "MatMulOp",
     "MaxOp",
     "MaxPoolOp",
@@ -195,6 +197,7 @@ __all__ = [
     "SqrtOp",
     "SubOp",
     "SumPoolOp",
+    "TableOp",
     "TanOp",
     "TanhOp",
     "ThresholdOp",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Meanings of the q dialect's ops; importing this package registers them."""
 
-from . import activation, convolution, elementwise, functions, linear, logic, pooling, quantize, select, shape
+from . import activation, convolution, elementwise, functions, linear, logic, pooling, quantize, select, shape, table
 
 __all__ = [
     "activation",
@@ -14,4 +14,5 @@ __all__ = [
     "quantize",
     "select",
     "shape",
+    "table",
 ]
