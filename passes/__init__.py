@@ -2,6 +2,7 @@
 """The table of passes: one line each, imported on use."""
 
 PASSES: dict[str, str] = {
+    "q-quantize": ".quantize:QuantizePass",
     "q-fold-constants": ".fold_constants:FoldConstantsPass",
     "q-set-input-format": ".set_input_format:SetInputFormatPass",
     "q-convert-to-typed": ".convert_to_typed:ConvertToTypedPass",

@@ -51,8 +51,15 @@ def parse_specification(text: str, name: str = "<specification>", folder: Path =
 def parse_format(text: str, role: Role, name: str) -> FormatChoice:
     """One format, as in `fixed<8> per channel`, for a role; `name` is where it comes from, for messages."""
     source = Source(f"{name} = {text}", f"the option '{name}'")
-    statements = source.parse()
-    return parse_choice(Words(source, statements[0].values, statements[0].key), role)
+    (statement,) = source.parse()
+    return parse_choice(Words(source, statement.values, statement.key), role)
+
+
+def parse_setting(specification: Specification, key: str, text: str) -> Specification:
+    """The specification with one more setting, as in `rounding = reconstruct`, given as an option of a pass."""
+    source = Source(f"{key} = {text}", f"the option '{key}'")
+    (statement,) = source.parse()
+    return replace(specification, **{key: _Reader(source, Path()).setting(statement)})
 
 
 class _Reader:
@@ -75,7 +82,7 @@ class _Reader:
             if key == "data":
                 data = self._data(statement)
             else:
-                settings[key] = self._setting(statement)
+                settings[key] = self.setting(statement)
         specification = Specification(tuple(rules), data, **settings, name=self.source.name, text=self.source.text)
         self._check_bound(specification, seen.get("bound"))
         return specification
@@ -198,7 +205,7 @@ class _Reader:
 
     # --- settings
 
-    def _setting(self, statement: Statement) -> Any:
+    def setting(self, statement: Statement) -> Any:
         words = self._values(statement)
         match statement.key.text:
             case "rounding":

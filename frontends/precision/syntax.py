@@ -104,7 +104,7 @@ class Source:
 
     def _refuse(self, fault: UnexpectedInput) -> NoReturn:
         line, column = max(fault.line, 1), max(fault.column, 1)
-        expected: set[str] = set()
+        expected = set[str]()
         if isinstance(fault, UnexpectedCharacters):
             found = f"'{self.text[fault.pos_in_stream or 0]}'"
             expected = set(fault.allowed or ())
@@ -134,7 +134,8 @@ def _parser() -> Lark:
 
 
 def _place(token: Token) -> Place:
-    assert token.line is not None and token.column is not None
+    assert token.line is not None
+    assert token.column is not None
     return Place(token.line, token.column, max(len(token), 1))
 
 

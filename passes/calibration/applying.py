@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which quantiser each value, weight and bias of a network gets; and putting them into the IR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from ...frontends.precision.specification import Choices, FormatChoice, Kind, Role, Specification
+from ...qdialect.errors import QoptError
+from ...qdialect.formats import IntRange
+from ...qdialect.types import FloatType, shape_of
+from .choosing import activation_quantizer, bias_quantizer, weight_quantizer
+from .folding import bias_by_channel, bias_operand, bias_shaped, replace_constant
+from .histogram import Histogram
+from .layers import Linear, Network, Site
+from .quantizer import Quantizer
+from .statistics import Statistics
+
+DEFAULT_BIAS = FormatChoice(Kind.FIXED, IntRange(32, 32))
+
+
+@dataclass
+class Quantizers:
+    """The quantisers of a network. `quantised` is the value behind the quantiser of a site, once it is inserted."""
+
+    sites: dict[SSAValue, Quantizer] = field(default_factory=dict[SSAValue, Quantizer])
+    weights: dict[Operation, Quantizer] = field(default_factory=dict[Operation, Quantizer])
+    biases: dict[Operation, Quantizer] = field(default_factory=dict[Operation, Quantizer])
+    quantised: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+
+
+def site_choices(specification: Specification, site: Site) -> Choices:
+    return specification.choices(site.names, site.kind)
+
+
+def linear_choices(specification: Specification, linear: Linear) -> Choices:
+    return specification.choices(linear.names, linear.kind)
+
+
+def choose_activations(network: Network, specification: Specification, statistics: Statistics) -> Quantizers:
+    """The quantisers of all activations that the specification gives a format, at its greatest word length."""
+    result = Quantizers()
+    shared = _shared_histograms(network, statistics)
+    for value, site in network.sites.items():
+        choices = site_choices(specification, site)
+        choice = choices.formats.get(Role.ACTIVATION)
+        if choice is not None and not choices.keep:
+            result.sites[value] = activation_quantizer(shared[site.group], choice, choice.bits.hi, site.name)
+    _check_groups(network, result)
+    return result
+
+
+def _shared_histograms(network: Network, statistics: Statistics) -> dict[int, Histogram]:
+    shared: dict[int, Histogram] = {}
+    for value, site in network.sites.items():
+        shared.setdefault(site.group, Histogram()).merge(statistics.histograms[value])
+    return shared
+
+
+def _check_groups(network: Network, quantizers: Quantizers) -> None:
+    """QoptError if values that are concatenated have different formats."""
+    first: dict[int, Site] = {}
+    for value, site in network.sites.items():
+        other = first.setdefault(site.group, site)
+        mine, theirs = quantizers.sites.get(value), quantizers.sites.get(other.value)
+        if (mine is None) != (theirs is None) or (mine and theirs and mine.type != theirs.type):
+            raise QoptError(
+                f"the layers '{other.name}' and '{site.name}' are concatenated, but their activations differ in format",
+                mend="give both the same format",
+            )
+
+
+def choose_weights(network: Network, specification: Specification, quantizers: Quantizers) -> None:
+    """Add the quantisers of all weights that the specification gives a format, and of the biases behind them."""
+    for linear in network.linears:
+        choices = linear_choices(specification, linear)
+        choice = choices.formats.get(Role.WEIGHT)
+        if choice is None or choices.keep:
+            continue
+        weights = linear.weights.array
+        quantizers.weights[linear.op] = weight_quantizer(weights, linear.out_axis, choice, choice.bits.hi)
+
+
+def choose_bias(linear: Linear, specification: Specification, quantizers: Quantizers) -> Quantizer | None:
+    """The quantiser of a bias, in quanta of the products; None where products have no common quantum."""
+    weight = quantizers.weights.get(linear.op)
+    activation = None if linear.input is None else quantizers.sites.get(linear.input.value)
+    if weight is None or activation is None or linear.bias is None:
+        return None
+    if isinstance(weight.type, FloatType) or isinstance(activation.type, FloatType):
+        return None
+    choice = linear_choices(specification, linear).formats.get(Role.BIAS, DEFAULT_BIAS)
+    scale = weight.scale if weight.scale.size == 1 else bias_shaped(linear, weight.scale.reshape(-1))
+    quantizer = bias_quantizer(choice.bits.hi, activation.scale, scale)
+    bias = bias_by_channel(linear)
+    quanta = np.abs(np.rint(bias / np.broadcast_to(quantizer.scale.reshape(-1), bias.shape)))
+    needed = 1 + int(quanta.max(initial=0)).bit_length()
+    if needed > choice.bits.hi:
+        raise QoptError(
+            f"the bias of '{linear.name}' needs {needed} bits, its format has {choice.bits.hi}",
+            linear.op,
+            f"give it fixed<{needed}>, or its input and weights fewer bits",
+        )
+    return quantizer
+
+
+def insert_activations(network: Network, quantizers: Quantizers) -> None:
+    """Put the quantisers of activations behind the values; all users get the quantised value."""
+    for value, quantizer in quantizers.sites.items():
+        site = network.sites[value]
+        owner = value.owner if isinstance(value.owner, Operation) else None
+        ops = quantizer.emit(value, owner)
+        last = ops[-1].results[0]
+        last.name_hint = f"{value.name_hint or site.kind}_quantized"
+        value.replace_uses_with_if(last, lambda use, ops=ops: use.operation not in ops)
+        if owner is not None:
+            Rewriter.insert_op(ops, InsertPoint.after(owner))
+        else:
+            assert isinstance(value, BlockArgument)
+            Rewriter.insert_op(ops, InsertPoint.at_start(value.owner))  # pyright: ignore[reportArgumentType]
+        quantizers.quantised[value] = last
+
+
+def insert_weights(network: Network, specification: Specification, quantizers: Quantizers) -> None:
+    """Put quantisers behind weights and biases."""
+    for linear in network.linears:
+        quantizer = quantizers.weights.get(linear.op)
+        if quantizer is None:
+            continue
+        bias = choose_bias(linear, specification, quantizers)
+        _insert_constant(linear.op, linear.weight_index, quantizer)
+        if bias is not None:
+            assert linear.bias is not None
+            operand = bias_operand(linear)
+            index = 1 if linear.bias.rhs is operand else 0
+            shape = np.broadcast_shapes(shape_of(operand), bias.scale.shape)
+            if shape != shape_of(operand):
+                replace_constant(linear.bias, index, bias_shaped(linear, bias_by_channel(linear)))
+            _insert_constant(linear.bias, index, bias)
+            quantizers.biases[linear.op] = bias
+
+
+def _insert_constant(user: Operation, index: int, quantizer: Quantizer) -> None:
+    """Let the constant operand of `user` pass through a quantiser."""
+    value = user.operands[index]
+    owner = value.owner
+    assert isinstance(owner, Operation)
+    ops = quantizer.emit(value, owner)
+    ops[-1].results[0].name_hint = value.name_hint
+    Rewriter.insert_op(ops, InsertPoint.before(user))
+    user.operands[index] = ops[-1].results[0]

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a format, and what was seen of the numbers, to a quantiser: its type and scale.
+
+Free scales have 12 significant bits: they lose nothing that matters, the product of two is exact in float32 (so a bias
+in quanta of the products is exactly on the grid of the accumulator), and they keep the hardware's constants short.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...frontends.precision.specification import Clip, FormatChoice, Granularity, Kind
+from ...qdialect.attrs import Array
+from ...qdialect.errors import QoptError
+from ...qdialect.types import FixedType, FloatType, UFixedType, type_of
+from .clipping import clip_range, squared_error, weight_limits
+from .histogram import Histogram
+from .quantizer import Quantizer, largest_number
+
+SCALE_BITS = 12
+
+
+def activation_quantizer(histogram: Histogram, choice: FormatChoice, bits: int, name: str) -> Quantizer:
+    """The quantiser of an activation in the chosen format, with `bits` bits; `name` is its layer, for messages."""
+    type_ = _activation_type(histogram, choice, bits, name)
+    if choice.fraction_bits is not None:
+        return Quantizer(type_, np.float32(2.0) ** np.asarray(-choice.fraction_bits, np.float32))
+    if isinstance(type_, FloatType):
+        largest = max(-histogram.low, histogram.high)
+        return Quantizer(type_, _scale_for(np.asarray(largest), largest_number(type_), choice.power_of_two))
+    clip = choice.clip or Clip.MSE
+    signed = isinstance(type_, FixedType)
+    levels = 2**type_.format.word_length - (2 if signed else 1)
+    low, high = clip_range(histogram, clip, levels, signed, choice.percentile)
+    if isinstance(type_, UFixedType) and not choice.asymmetric:
+        low = 0.0
+    step = (high - low) / levels
+    if choice.power_of_two:
+        scale = _power_of_two_step(histogram, step, levels, signed, clip)
+    else:
+        scale = short_scale(np.asarray(step))
+    zero_point = int(np.rint(-low / float(scale))) if choice.asymmetric else 0
+    return Quantizer(type_, scale, min(max(zero_point, 0), levels))
+
+
+def _activation_type(
+    histogram: Histogram, choice: FormatChoice, bits: int, name: str
+) -> FixedType | UFixedType | FloatType:
+    if choice.float_format is not None:
+        type_ = type_of(choice.float_format)
+        assert isinstance(type_, FloatType)
+        return type_
+    if choice.kind is Kind.UFIXED or choice.asymmetric:
+        return UFixedType(bits)
+    signed = histogram.low < 0 or choice.fraction_bits is not None
+    if signed and bits < 2:
+        mend = "give it 2 bits, or write ufixed<1>"
+        raise QoptError("a signed activation needs 2 bits, fixed<1> has the codes -1 and 0", f"layer '{name}'", mend)
+    return FixedType(bits) if signed else UFixedType(bits)
+
+
+def _power_of_two_step(histogram: Histogram, step: float, levels: int, signed: bool, clip: Clip) -> Array:
+    """The power of two above the step, or the one below where that makes the squared error less."""
+    above = float(power_of_two_above(np.asarray(step)))
+    candidates = [above] if clip is Clip.MAX else [above, above / 2]
+    share = 0.5 if signed else 0.0
+
+    def cost(scale: float) -> float:
+        return squared_error(histogram, (-share * levels * scale, (1 - share) * levels * scale), levels)
+
+    return np.asarray(min(candidates, key=cost), np.float32)
+
+
+def weight_quantizer(weights: Array, axis: int | None, choice: FormatChoice, bits: int) -> Quantizer:
+    """The quantiser of weights; `axis` counts the output channels (None: they have none of their own)."""
+    axis = axis if choice.granularity is Granularity.CHANNEL else None
+    if choice.float_format is not None:
+        type_ = type_of(choice.float_format)
+        assert isinstance(type_, FloatType)
+        limits = weight_limits(weights, axis, 1, Clip.MAX)
+        return Quantizer(type_, _scalar(_scale_for(limits, largest_number(type_), choice.power_of_two)))
+    if choice.fraction_bits is not None:
+        return Quantizer(FixedType(bits), np.float32(2.0) ** np.asarray(-choice.fraction_bits, np.float32))
+    levels = 2 ** (bits - 1) - 1
+    limits = weight_limits(weights, axis, levels, choice.clip or Clip.MSE)
+    scale = _scalar(_scale_for(limits, levels, choice.power_of_two))
+    return Quantizer(FixedType(bits), scale, narrow=True)
+
+
+def _scalar(scale: Array) -> Array:
+    return scale.reshape(()) if scale.size == 1 else scale
+
+
+def _scale_for(limits: Array, largest: Any, power_of_two: bool) -> Array:
+    """Scales at which the largest code stands for the limits."""
+    steps = limits / float(largest)
+    return power_of_two_above(steps).astype(np.float32) if power_of_two else short_scale(steps)
+
+
+def short_scale(steps: Array) -> Array:
+    """The nearest float32 with SCALE_BITS significant bits; 1 for steps that are zero."""
+    mantissas, exponents = np.frexp(np.where(steps > 0, steps, 1.0))
+    rounded = np.rint(np.ldexp(mantissas, SCALE_BITS))
+    return np.asarray(np.ldexp(rounded, exponents - SCALE_BITS), np.float32)
+
+
+def power_of_two_above(steps: Array) -> NDArray[np.float64]:
+    """The least power of two that is not below each step; 1 for steps that are zero."""
+    mantissas, exponents = np.frexp(np.where(steps > 0, steps, 1.0))
+    return np.ldexp(1.0, np.where(mantissas == 0.5, exponents - 1, exponents))
+
+
+def bias_quantizer(bits: int, input_scale: Array, weight_scale: Array) -> Quantizer:
+    """The quantiser of a bias: its quantum is that of the products. `weight_scale` broadcasts against the bias."""
+    return Quantizer(FixedType(bits), np.asarray(input_scale * weight_scale, np.float32))

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Post-training quantisation of a float network: calibrate, choose, round, insert, score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import TypeAlias
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+
+from ...frontends.precision.data import Data, load_data
+from ...frontends.precision.specification import KINDS_OF_LAYERS, Role, Specification
+from ...frontends.precision.syntax import Source
+from ...qdialect.errors import QoptError
+from ...qdialect.reference import Plan, compile_function
+from ...qdialect.types import FixedType, FloatType, UFixedType, element_type, is_f32, shape_of
+from ..fold_constants import FoldConstantsPass
+from ..rewriting import function_named
+from .applying import (
+    Quantizers,
+    choose_activations,
+    choose_weights,
+    insert_activations,
+    insert_weights,
+    site_choices,
+)
+from .folding import fold_batch_norms
+from .layers import Network, find_layers
+from .quantizer import Quantizer
+from .report import LayerReport, QuantizationReport
+from .scoring import Noise, noises, score
+from .statistics import Statistics, gather
+
+Progress: TypeAlias = Callable[[str], None]
+NOISE_FRAMES = 64  # frames on which the noise of each layer is measured
+
+
+@dataclass
+class _Job:
+    """A network on its way to a quantised one."""
+
+    module: ModuleOp
+    specification: Specification
+    data: Data | None
+    progress: Progress
+
+    @property
+    def function(self) -> FuncOp:
+        function = function_named(self.module, "main")
+        assert function is not None
+        return function
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return shape_of(self.function.args[0])
+
+
+def quantize_network(
+    context: Context, module: ModuleOp, specification: Specification, progress: Progress = lambda _: None
+) -> QuantizationReport:
+    """Quantise @main of a graph-level module in place, as the specification says."""
+    data = _data(module, specification)
+    original = compile_function(module.clone())
+    FoldConstantsPass().apply(context, module)
+    job = _Job(module, specification, data, progress)
+    fold_batch_norms(job.function)
+    network = find_layers(job.function)
+    check_patterns(network, specification)
+    plan = compile_function(module)
+    statistics = _statistics(job, network, plan)
+    quantizers = choose_activations(network, specification, statistics)
+    insert_activations(network, quantizers)
+    choose_weights(network, specification, quantizers)
+    weight_noise = _noise_of_weights(network, quantizers)
+    insert_weights(network, specification, quantizers)
+    if data is None:
+        return QuantizationReport(_report(network, quantizers, weight_noise, {}))
+    after = compile_function(module)
+    frames = next(iter(data.test.batches(job.shape, NOISE_FRAMES)))
+    noise = noises((plan, job.function), (after, job.function), quantizers.quantised, [frames])
+    result = score(original, after, data.test, job.shape, progress)
+    progress("")
+    return QuantizationReport(_report(network, quantizers, weight_noise, noise), result, statistics.frames)
+
+
+def _data(module: ModuleOp, specification: Specification) -> Data | None:
+    """The data of the specification; QoptError if the network cannot take them."""
+    function = function_named(module, "main")
+    if function is None:
+        raise QoptError("the module has no function @main", mend="name the function to quantise @main")
+    if specification.data is None:
+        return None
+    if len(function.args) != 1 or not is_f32(element_type(function.args[0])):
+        types = ", ".join(str(argument.type) for argument in function.args) or "nothing"
+        raise QoptError(
+            f"calibration feeds one float32 input, the network takes {types}", function, "give it one such input"
+        )
+    return load_data(specification.data, shape_of(function.args[0]), Source(specification.text, specification.name))
+
+
+def check_patterns(network: Network, specification: Specification) -> None:
+    """QoptError for a pattern of the specification that no layer matches."""
+    layers = [(site.names, site.kind) for site in network.sites.values()]
+    layers += [(linear.names, linear.kind) for linear in network.linears]
+    known = list(dict.fromkeys(name for names, _ in layers for name in names))
+    for pattern in (pattern for rule in specification.rules for pattern in rule.patterns):
+        if pattern.text == "*" or any(pattern.matches(names, kind) for names, kind in layers):
+            continue
+        close = get_close_matches(pattern.text.strip("*"), known, n=3, cutoff=0.3) or known[:3]
+        kinds = [kind for kind in KINDS_OF_LAYERS if any(kind == layer[1] for layer in layers)]
+        mend = f"the kinds are {', '.join(kinds)}" if pattern.is_kind else f"near are {', '.join(map(repr, close))}"
+        what = f"no layer matches {pattern}"
+        if pattern.place is None or not specification.text:
+            raise QoptError(what, mend=mend)
+        raise Source(specification.text, specification.name).error(pattern.place, what, mend)
+
+
+def _statistics(job: _Job, network: Network, plan: Plan) -> Statistics:
+    """What the values to be quantised are on the calibration frames."""
+    needed = [
+        value
+        for value, site in network.sites.items()
+        if Role.ACTIVATION in (choices := site_choices(job.specification, site)).formats and not choices.keep
+    ]
+    if needed and job.data is None:
+        raise QoptError(
+            "the ranges of activations are not known without data",
+            f"layer '{network.sites[needed[0]].name}'",
+            'name frames to calibrate with: data { file = "x.npz" ... }, or the option data',
+        )
+    batches = [] if job.data is None else ([batch] for batch in job.data.calibration.batches(job.shape))
+    return gather(plan, job.function, network.sites, batches, job.progress)
+
+
+def _report(
+    network: Network, quantizers: Quantizers, weight_noise: Mapping[Operation, Noise], noise: Mapping[SSAValue, Noise]
+) -> tuple[LayerReport, ...]:
+    """What became of each layer; a layer with weights and what it gives are one row."""
+    rows: dict[str, LayerReport] = {}
+    for linear in network.linears:
+        weight, bias = quantizers.weights.get(linear.op), quantizers.biases.get(linear.op)
+        rows[linear.name] = LayerReport(
+            linear.name,
+            linear.kind,
+            weight=None if weight is None else format_text(weight),
+            bias=None if bias is None else format_text(bias),
+            weight_sqnr=weight_noise[linear.op].sqnr if linear.op in weight_noise else None,
+        )
+    for value, site in network.sites.items():
+        row = rows.get(site.name, LayerReport(site.name, site.kind))
+        quantizer = quantizers.sites.get(value)
+        rows[site.name] = replace(
+            row,
+            activation=None if quantizer is None else format_text(quantizer),
+            sqnr=noise[value].sqnr if value in noise else None,
+        )
+    return tuple(rows.values())
+
+
+def _noise_of_weights(network: Network, quantizers: Quantizers) -> dict[Operation, Noise]:
+    result: dict[Operation, Noise] = {}
+    for linear in network.linears:
+        if linear.op in quantizers.weights:
+            result[linear.op] = Noise()
+            result[linear.op].add(linear.weights.array, quantizers.weights[linear.op].apply(linear.weights.array))
+    return result
+
+
+def format_text(quantizer: Quantizer) -> str:
+    """`fixed<8>`, and what its scale is."""
+    match quantizer.type:
+        case FixedType() | UFixedType():
+            prefix = "fixed" if isinstance(quantizer.type, FixedType) else "ufixed"
+            text = f"{prefix}<{quantizer.type.format.word_length}>"
+        case FloatType():
+            text = f"float<{quantizer.type.format.exponent_bits}, {quantizer.type.format.fraction_bits}>"
+    zero = f" - {quantizer.zero_point}" if quantizer.zero_point else ""
+    scale = f" * {float(quantizer.scale.reshape(-1)[0]):.4g}" if quantizer.scale.size == 1 else " per channel"
+    return f"{text}{zero}{scale}"

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a quantisation did: the format, scale and noise of each layer, and what is left of the accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .scoring import Score
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One layer: its formats as text (None: float32), and its signal to noise ratios in dB.
+
+    `weight_sqnr` is that of the weights alone; `sqnr` that of the activations, errors of earlier layers included.
+    """
+
+    name: str
+    kind: str
+    weight: str | None = None
+    activation: str | None = None
+    bias: str | None = None
+    weight_sqnr: float | None = None
+    sqnr: float | None = None
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """All layers, and the score of the network (None: there were no data)."""
+
+    layers: tuple[LayerReport, ...]
+    score: Score | None = None
+    calibration_frames: int = 0
+
+    def as_data(self) -> dict[str, Any]:
+        """For JSON; a ratio without noise is null."""
+        return _finite(asdict(self))
+
+    def __str__(self) -> str:
+        titles = ("layer", "kind", "weight", "activation", "bias", "weight SQNR", "SQNR")
+        rows = [titles]
+        for layer in self.layers:
+            texts = (layer.name, layer.kind, layer.weight, layer.activation, layer.bias)
+            rows.append((*(text or "-" for text in texts), _decibels(layer.weight_sqnr), _decibels(layer.sqnr)))  # pyright: ignore[reportArgumentType]
+        rows = [(_shortened(row[0]), *row[1:]) for row in rows]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(titles))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([*lines, *self._score_lines()]) + "\n"
+
+    def _score_lines(self) -> list[str]:
+        if self.score is None:
+            return []
+        score = self.score
+        lines = [
+            f"calibrated on {self.calibration_frames} frames, scored on {score.frames}",
+            f"output: {_decibels(score.sqnr)}",
+        ]
+        if score.agreement is not None:
+            lines.append(f"first choice as in float32: {score.agreement:.2f} %")
+        if score.accuracy is not None:
+            lines.append(f"accuracy: {score.accuracy:.2f} %, in float32 {score.float_accuracy:.2f} %")
+        return lines
+
+
+LONGEST_NAME = 48
+
+
+def _shortened(name: str) -> str:
+    half = LONGEST_NAME // 2 - 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}...{name[-half:]}"
+
+
+def _decibels(ratio: float | None) -> str:
+    if ratio is None:
+        return "-"
+    return "exact" if ratio == float("inf") else f"{ratio:.1f} dB"
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]  # pyright: ignore[reportUnknownVariableType]
+    return None if data in (float("inf"), float("-inf")) else data

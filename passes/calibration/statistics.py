@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a float network computes on data: a histogram of each value that is to be codes, gathered batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+
+from ...qdialect.attrs import Array
+from ...qdialect.reference import Plan
+from ...qdialect.types import shape_of
+from .histogram import Histogram
+
+Batch: TypeAlias = Sequence[Array]  # one array of frames for each input of the network
+Progress: TypeAlias = Callable[[str], None]
+BATCH = 64  # frames
+
+
+@dataclass
+class Statistics:
+    """Histograms of values, and how many frames they come from."""
+
+    histograms: dict[SSAValue, Histogram] = field(default_factory=dict[SSAValue, Histogram])
+    frames: int = 0
+
+
+def observe(
+    plan: Plan,
+    function: FuncOp,
+    values: Iterable[SSAValue],
+    batches: Iterable[Batch],
+    take: Callable[[SSAValue, Array], None],
+) -> int:
+    """Run the frames and hand the numbers of each value, chunk by chunk, to `take`; returns how many frames ran."""
+    wanted = set(values)
+    traced = {value.owner for value in wanted if isinstance(value.owner, Operation)}
+    arguments = [argument for argument in function.args if argument in wanted]
+    frames = 0
+
+    def trace(op: Operation, codes: Sequence[Any]) -> None:
+        for result, array in zip(op.results, codes, strict=True):
+            if result in wanted:
+                take(result, np.asarray(array))
+
+    for batch in batches:
+        for argument in arguments:
+            take(argument, batch[argument.index].reshape(-1, *shape_of(argument)).astype(np.float32))
+        plan.run(dict(enumerate(batch)), trace, traced)
+        frames += len(batch[0])
+    return frames
+
+
+def gather(
+    plan: Plan, function: FuncOp, values: Iterable[SSAValue], batches: Iterable[Batch], progress: Progress
+) -> Statistics:
+    """Histograms of the values."""
+    statistics = Statistics({value: Histogram() for value in values})
+
+    def counted() -> Iterable[Batch]:
+        for batch in batches:
+            statistics.frames += len(batch[0])
+            progress(f"calibrating: {statistics.frames} frames")
+            yield batch
+
+    observe(plan, function, statistics.histograms, counted(), lambda v, array: statistics.histograms[v].add(array))
+    return statistics
