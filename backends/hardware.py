@@ -12,9 +12,11 @@ from ..qdialect.dataflow import (
     AddOp,
     ArgMaxOp,
     ConcatOp,
+    DepthToSpaceOp,
     DepthwiseOp,
     FifoOp,
     ForkOp,
+    InterleaveOp,
     MatrixVectorOp,
     MaxPoolOp,
     Memory,
@@ -38,10 +40,12 @@ from ..qdialect.formats import BipolarFormat
 from .amaranth.add import AddUnit
 from .amaranth.arg_max import ArgMaxUnit
 from .amaranth.concat import ConcatUnit
+from .amaranth.depth_to_space import DepthToSpaceUnit
 from .amaranth.depthwise import DepthwiseUnit
 from .amaranth.emit import unique_names
 from .amaranth.fifo import StreamFifo
 from .amaranth.fork import StreamFork
+from .amaranth.interleave import InterleaveUnit
 from .amaranth.matrix_vector import MatrixVectorUnit
 from .amaranth.pool import PoolUnit
 from .amaranth.requantize import RequantizeUnit
@@ -196,6 +200,20 @@ def _upsample(op: UpsampleOp) -> Unit:
     )
 
 
+def _interleave(op: InterleaveOp) -> Unit:
+    return InterleaveUnit(image=op.image, factors=op.factors, format=op.input_type.format, lanes=op.input_lanes)
+
+
+def _depth_to_space(op: DepthToSpaceOp) -> Unit:
+    return DepthToSpaceUnit(
+        image=op.image,
+        factors=op.factors,
+        format=op.input_type.format,
+        lanes=op.input_lanes,
+        memory=_memory(op.memory),
+    )
+
+
 COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     MatrixVectorOp: _matrix_vector,
     DepthwiseOp: _depthwise,
@@ -203,6 +221,8 @@ COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     RequantizeOp: _requantize,
     TableOp: _table,
     UpsampleOp: _upsample,
+    InterleaveOp: _interleave,
+    DepthToSpaceOp: _depth_to_space,
     WidthConverterOp: _width_converter,
     FifoOp: _fifo,
     ArgMaxOp: _arg_max,

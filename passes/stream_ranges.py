@@ -16,10 +16,12 @@ from ..qdialect.dataflow import (
     AddOp,
     ArgMaxOp,
     ConcatOp,
+    DepthToSpaceOp,
     DepthwiseOp,
     FifoOp,
     ForkOp,
     FromStreamOp,
+    InterleaveOp,
     MatrixVectorOp,
     PoolOp,
     RequantizeOp,
@@ -56,6 +58,10 @@ def stream_interval(op: Operation, operands: Sequence[Interval]) -> Interval | N
             return _sliding_window(op, operands[0])
         case UpsampleOp():
             return _upsample(op, operands[0])
+        case InterleaveOp():
+            return _interleave(op, operands)
+        case DepthToSpaceOp():
+            return _depth_to_space(op, operands[0])
         case TableOp():
             return _table(op, operands[0])
         case PoolOp():
@@ -108,6 +114,30 @@ def _upsample(op: UpsampleOp, x: Interval) -> Interval:
         return bound if bound.size == 1 else bound.repeat(rows, axis=0).repeat(columns, axis=1).reshape(-1)
 
     return _spread(x, (op.input_type.elements,), op.image).map(move)
+
+
+def _interleave(op: InterleaveOp, operands: Sequence[Interval]) -> Interval:
+    scale, (down, right) = min(x.scale for x in operands), op.factors
+    shapes = [(*op.part(number), op.channels_out) for number in range(len(operands))]
+    parts = [
+        _spread(interval.rescaled(x, scale), (prod(shape),), shape) for x, shape in zip(operands, shapes, strict=True)
+    ]
+
+    def merged(bounds: Sequence[Array]) -> Array:
+        image = np.empty(op.image, np.result_type(*bounds))
+        for number, bound in enumerate(bounds):
+            row, column = divmod(number, right)
+            image[row::down, column::right] = bound
+        return image.reshape(-1)
+
+    return Interval(merged([x.lo for x in parts]), merged([x.hi for x in parts]), scale)
+
+
+def _depth_to_space(op: DepthToSpaceOp, x: Interval) -> Interval:
+    height, width, _ = op.image
+    return _spread(x, (op.input_type.elements,), (height, width, op.factors[0], -1)).map(
+        lambda bound: bound if bound.size == 1 else bound.swapaxes(1, 2).reshape(-1)
+    )
 
 
 def _table(op: TableOp, x: Interval) -> Interval:

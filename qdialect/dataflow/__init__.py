@@ -6,10 +6,12 @@ from xdsl.ir import Dialect
 from .add import AddOp
 from .arg_max import ArgMaxOp
 from .concat import ConcatOp
+from .depth_to_space import DepthToSpaceOp
 from .depthwise import DepthwiseOp
 from .fifo import FifoOp
 from .fork import ForkOp
 from .graph import HARDWARE, Source, check_lanes, hardware_function, sources, unit_graph
+from .interleave import InterleaveOp
 from .matrix_vector import MatrixVectorOp
 from .pool import MaxPoolOp, PoolOp, SumPoolOp
 from .requantize import RequantizeOp
@@ -37,6 +39,8 @@ Dataflow = Dialect(
         ConcatOp,
         SlidingWindowOp,
         UpsampleOp,
+        InterleaveOp,
+        DepthToSpaceOp,
         MaxPoolOp,
         SumPoolOp,
         WidthConverterOp,
@@ -53,11 +57,13 @@ __all__ = [
     "ArgMaxOp",
     "ConcatOp",
     "Dataflow",
+    "DepthToSpaceOp",
     "DepthwiseOp",
     "FifoOp",
     "FoldableOp",
     "ForkOp",
     "FromStreamOp",
+    "InterleaveOp",
     "MatrixVectorOp",
     "MaxPoolOp",
     "Memory",
