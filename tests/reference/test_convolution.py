@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qopt_mlir.qdialect.q import ConvOp, ConvTransposeOp
+from qopt_mlir.qdialect.formats import Overflow, Rounding
+from qopt_mlir.qdialect.q import AddOp, ConvOp, ConvTransposeOp, MulOp, QuantizeOp
 from qopt_mlir.qdialect.q.base import tensor
-from qopt_mlir.qdialect.reference.q import convolution
+from qopt_mlir.qdialect.reference.q import channels_last, convolution
 from qopt_mlir.qdialect.types import BipolarType, FixedType, FloatType, UFixedType, element_type
 from xdsl.dialects.builtin import Float32Type
 from xdsl.ir import Attribute, SSAValue
@@ -186,3 +187,57 @@ def test_the_accumulator_is_as_narrow_as_can_be() -> None:
             ends += [int(got[channel, 0, channel, 0, 0]) for channel in range(2)]  # pyright: ignore
         width = types[0].hi.bit_length()
         assert max(max(ends), -min(ends) - 1).bit_length() == width
+
+
+@pytest.mark.parametrize("block_bytes", [1, 300, 1 << 19])
+@pytest.mark.parametrize("types", PAIRS[:-1], ids=lambda pair: f"{pair[0]} {pair[1]}")
+def test_channels_last(types: tuple[Attribute, Attribute], block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same numbers as with channels first: dense, depthwise and grouped."""
+    monkeypatch.setattr(channels_last, "BLOCK_BYTES", block_bytes)
+    rng = np.random.default_rng(PAIRS.index(types))
+    for _ in range(12):
+        case = random_case(rng, transposed=False)
+        x, w = random_codes(rng, types[0], (3, *case.x)), random_codes(rng, types[1], case.w)
+
+        def first(a: SSAValue, case: Case = case, w: np.ndarray = w) -> list[SSAValue]:
+            return [case.op(a, constant(w, types[1])).result]
+
+        def last(a: SSAValue, case: Case = case, w: np.ndarray = w) -> list[SSAValue]:
+            weights = constant(w, types[1])
+            op = ConvOp(a, weights, case.strides, case.pads, case.dilations, case.groups, channels_last=True)
+            return [op.result]
+
+        moved = np.moveaxis(x, 2, -1)
+        (expected,) = compiled([tensor(types[0], case.x)], first).run_codes({0: x})
+        (got,) = compiled([tensor(types[0], moved.shape[1:])], last).run_codes({0: moved})
+        assert isinstance(got, np.ndarray)
+        assert isinstance(expected, np.ndarray)
+        assert np.array_equal(np.moveaxis(got, -1, 2), expected)
+
+
+def test_ranges_of_channels() -> None:
+    """Every channel's range is reached, and none is left, through a convolution, a product, a sum and a rounding."""
+    weights, factors, addends = np.array([[[3], [-2]], [[1], [0]]]), [5, -7], [-40, 9]
+
+    def build(x: SSAValue) -> list[SSAValue]:
+        sums = ConvOp(x, constant(weights, FixedType(3)), [1], [0, 0], [1], channels_last=True).result
+        products = MulOp(sums, constant(factors, FixedType(4, 1))).result
+        total = AddOp(products, constant(addends, FixedType(7, 1))).result
+        return [QuantizeOp(total, FixedType(5, -1), Rounding.HALF_EVEN, Overflow.SATURATE).result]
+
+    plan = compiled([tensor(UFixedType(2), (1, 1, 2))], build)
+    inputs = np.array([[[pair]] for pair in itertools.product(range(4), repeat=2)])
+    seen = list[tuple[np.ndarray, np.ndarray]]()
+
+    def trace(_: Any, results: Any) -> None:
+        codes = results[0].reshape(-1, 2)
+        seen.append((codes.min(axis=0), codes.max(axis=0)))
+
+    plan.run_codes({0: inputs}, trace)
+    for step, (low, high) in zip(plan.steps, seen, strict=True):
+        bounds = step.results[0].bounds
+        assert bounds is not None
+        assert step.op.name == "q.conv" or (bounds[0].tolist(), bounds[1].tolist()) == (low.tolist(), high.tolist())
+        assert (bounds[0] <= low).all()
+        assert (bounds[1] >= high).all()
+    assert len(seen) == 4

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.float_formats import encode_exact, encode_float
-from qopt_mlir.qdialect.formats import FixedFormat, Overflow, Rounding
+from qopt_mlir.qdialect.formats import FixedFormat, IntRange, Overflow, Rounding
 from qopt_mlir.qdialect.q import AddOp, MulOp, QuantizeOp, SubOp, ThresholdOp
+from qopt_mlir.qdialect.reference.affine_counts import affine_kernel
+from qopt_mlir.qdialect.reference.values import FLOAT32, Numbers
 from qopt_mlir.qdialect.text import verify_module
 from qopt_mlir.qdialect.types import BipolarType, FixedType, FloatType, UFixedType
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
@@ -322,3 +324,42 @@ def test_thresholds_of_few_and_of_many_frames(levels: int, word_length: int) -> 
     expected = (codes[..., None] >= thresholds).sum(axis=-1) - 3
     assert np.array_equal(plan.run_codes({0: codes})[0], expected)
     assert np.array_equal(np.concatenate([plan.run_codes({0: frame[None]})[0] for frame in codes]), expected)
+
+
+@pytest.mark.parametrize("word_length", [12, 22, 40])
+@pytest.mark.parametrize("levels", [5, 15, 255])
+def test_thresholds_of_quantisers(levels: int, word_length: int) -> None:
+    """Thresholds of round(a x + b), rising and falling, some of them beyond the input: right next to each, and far."""
+    rng = np.random.default_rng(levels)
+    type_, channels = FixedType(word_length, 0), 8
+    span = 1 << word_length
+    slopes = [Fraction(int(rng.integers(levels, 3 * levels)), span) for _ in range(channels)]
+    offsets = [Fraction(int(rng.integers(0, 1000 * levels)), 1000) for _ in range(channels)]
+    rows = np.array(
+        [
+            [ceil((k - Fraction(1, 2) - b) / a) for k in range(1, levels + 1)]
+            for a, b in zip(slopes, offsets, strict=True)
+        ]
+    )
+    falls = np.arange(channels) % 3 == 2
+    ends = type_.format.code_range
+    near = (rows.T[:, None] + np.array([-1, 0, 1])[:, None]).reshape(-1, 1, channels)
+    codes = np.concatenate([np.clip(near, ends.lo, ends.hi), random_codes(rng, type_, (400, 1, channels))])
+
+    def build(x: SSAValue) -> list[SSAValue]:
+        thresholds, flags = constant(rows, FixedType(word_length + 4)), constant(falls.astype(int), UFixedType(1))
+        return [ThresholdOp(x, thresholds, FixedType(10, 0), 1, flags).result]
+
+    (found,) = compiled([TensorType(type_, [1, channels])], build).run_codes({0: codes})
+    counts = (codes[..., None] >= rows).sum(axis=-1)
+    assert np.array_equal(found, 1 + np.where(falls, levels - counts, counts))
+
+
+def test_which_thresholds_are_a_line() -> None:
+    x = Numbers(FixedType(12), (1, 1), FLOAT32, Fraction(1), IntRange(-2048, 2047))
+    even, bent = np.arange(-800, 800, 100)[None], np.array([[-800, -700, -600, 0, 1, 2, 500]])
+    rising = np.zeros(1, dtype=bool)
+    assert affine_kernel(x, even, rising, IntRange(0, 16), FLOAT32, 0) is not None
+    assert affine_kernel(x, bent, rising, IntRange(0, 7), FLOAT32, 0) is None
+    doubled = np.repeat(even, 2, axis=1)
+    assert affine_kernel(x, doubled, rising, IntRange(0, 32), FLOAT32, 0) is None

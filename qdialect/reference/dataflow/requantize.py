@@ -43,5 +43,5 @@ def _finish_kernel(op: RequantizeOp, ratio: Fraction, work: DType) -> Kernel:
     """Shift, round, clip."""
     rounding, clip = op.rounding, op.clip.range
     if work in (FLOAT32, FLOAT64):
-        return rounding_kernel(ratio, rounding, clip, work)
+        return rounding_kernel(ratio, rounding, clip, work, work)
     return lambda x: np.clip(round_quotient(x, ratio.denominator, rounding), clip.lo, clip.hi)

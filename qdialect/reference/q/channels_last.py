@@ -20,7 +20,7 @@ from ...q.window import Window
 from ...types import shape_of
 from ..values import Array, tiled
 
-BLOCK_BYTES = 1 << 18  # of what a step makes: it stays in the caches for the next
+BLOCK_BYTES = 1 << 19  # of what a step makes: it stays in the caches for the next
 
 Convolve: TypeAlias = Callable[[Array], Array]  # images [F, *S, C] to [F, *positions, M]
 

@@ -27,6 +27,8 @@ from ..registry import Compiled, Kernel, meaning
 from ..thresholds import float_threshold_kernel, threshold_kernel
 from ..values import FLOAT32, INT64, OBJECT, Array, DType, Numbers, bound, carrier, cast, holds_nan
 
+TABLE_ENTRIES = 1 << 12  # integers whose float32 numbers are looked up
+
 
 @meaning(ThresholdOp)
 def threshold(op: ThresholdOp, operands: Sequence[Numbers]) -> Compiled:
@@ -77,6 +79,10 @@ def _to_float32(op: QuantizeOp, x: Numbers) -> Kernel:
         low, high = (numbers * inner).astype(np.float32), (numbers * outer).astype(np.float32)
         return low if low.tobytes() == high.tobytes() else kernel(x)
 
+    low, high = operand.range.lo, operand.range.hi
+    if high - low < TABLE_ENTRIES and largest < 1 << 53:
+        table = kernel(np.arange(low, high + 1))
+        return _after(operand.convert, lambda x: table.take((x - low).astype(np.intp)))
     quick = rounding is Rounding.HALF_EVEN and is_near_float64(scale, largest) and largest * scale < 1 << 127
     return _after(operand.convert, nearest if quick else kernel)
 
@@ -162,8 +168,9 @@ def _from_exact(op: QuantizeOp, x: Numbers, format_: IntegerFormat) -> Compiled:
     work = working_dtype(operand.range, ratio, limits or rounded)
     if work in (INT64, OBJECT) or (op.overflow is Overflow.WRAP and rounded not in held):
         return [result], _after(operand.convert, _integer_kernel(op, operand.scale, format_, dtype))
-    finish = _after(operand.as_dtype(work).convert, rounding_kernel(ratio, op.rounding, limits, work))
-    return [result], finish if work == dtype else lambda x: finish(x).astype(dtype)
+    operand = operand.as_dtype(work)
+    finish = rounding_kernel(ratio, op.rounding, limits, work, dtype, operand.numbers.reusable)
+    return [result], _after(operand.convert, finish)
 
 
 def working_dtype(range_: IntRange, ratio: Fraction, limits: IntRange) -> DType:
@@ -197,23 +204,28 @@ def _integer_kernel(op: QuantizeOp, scale: Fraction, format_: IntegerFormat, dty
     return lambda x: cast(quantize_exact(x, scale, format_, rounding, overflow, narrow), dtype)
 
 
-def rounding_kernel(ratio: Fraction, rounding: Rounding, limits: IntRange | None, dtype: DType) -> Kernel:
-    """`x * ratio` rounded and clipped to `limits`, for integers x in a float dtype.
+def rounding_kernel(
+    ratio: Fraction, rounding: Rounding, limits: IntRange | None, work: DType, dtype: DType, reusable: bool = False
+) -> Kernel:
+    """`x * ratio` rounded and clipped to `limits`, in `dtype`, for integers x in the float dtype `work`.
 
-    Exact if the dtype holds 4 * |x| * numerator and 4 * denominator: then the float quotient lies on the same side of
-    every integer and half integer as the true one, and is a half integer only if that is.
+    Exact if `work` holds 4 * |x| * numerator and 4 * denominator: then the float quotient lies on the same side of
+    every integer and half integer as the true one, and is a half integer only if that is. `dtype` holds what remains
+    after clipping; a number beyond is beyond the limits in it as well. `reusable`: x may be overwritten.
     """
-    up, down = dtype.type(ratio.numerator), dtype.type(ratio.denominator)
+    up, down = work.type(ratio.numerator), work.type(ratio.denominator)
     steps: list[Callable[[Array], Array]] = []  # the first makes a new array, which the others may overwrite
     if ratio.denominator & (ratio.denominator - 1) == 0:
         if ratio != 1:
-            factor = dtype.type(float(ratio))
-            steps.append(lambda x: x * factor)
+            factor = work.type(float(ratio))
+            steps.append((lambda x: np.multiply(x, factor, out=x)) if reusable else (lambda x: x * factor))
     else:
         steps.append((lambda x: x / down) if ratio.numerator == 1 else (lambda x: x * up / down))
     if ratio.denominator != 1:
         nearest = rounding is Rounding.HALF_EVEN and steps
         steps.append((lambda x: np.rint(x, out=x)) if nearest else (lambda x: round_exact_float(x, rounding)))
+    if dtype != work:
+        steps.append(lambda x: x.astype(dtype))
     if limits is not None:
         low, high = dtype.type(limits.lo), dtype.type(limits.hi)
         steps.append((lambda x: x.clip(low, high, out=x)) if steps else (lambda x: x.clip(low, high)))
