@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`interface.json` of a build: the hardware's two streams, and what the host does before and after (see host.py)."""
+"""`interface.json` of a build: the hardware's streams, and what the host does before and after (see host.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from ..qdialect.attrs import Array
-from ..qdialect.dataflow import FromStreamOp, StreamType, ToStreamOp
+from ..qdialect.dataflow import HARDWARE, FromStreamOp, StreamType, ToStreamOp
 from ..qdialect.errors import QoptError
 from ..qdialect.formats import BipolarFormat
 from ..qdialect.q import (
     AddOp,
     ArgMaxOp,
     BinaryOp,
-    ConstantOp,
     DivOp,
+    GatherOp,
     MulOp,
     QuantizeOp,
+    ReduceMaxOp,
     ReluOp,
     ReshapeOp,
     SigmoidOp,
@@ -57,13 +58,14 @@ def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
     main = function(module, "main")
     sends = [op for op in main.walk() if isinstance(op, ToStreamOp)]
     receives = [op for op in main.walk() if isinstance(op, FromStreamOp)]
-    if len(sends) != 1 or len(receives) != 1 or len(main.args) != 1 or len(main.function_type.outputs) != 1:
+    if len(sends) != 1 or not receives or len(main.args) != 1:
         raise QoptError(
-            f"the hardware has {len(sends)} inputs and {len(receives)} outputs, the model {len(main.args)} and "
-            f"{len(main.function_type.outputs)}; one of each is supported",
-            mend="cut the model so that it has one input and one output",
+            f"the hardware has {len(sends)} inputs and {len(receives)} outputs, the model has {len(main.args)} inputs; "
+            "one input and at least one output are supported",
+            mend="cut the model so that it has one input",
         )
-    port = _port(INPUT_PORT, argument_names(main)[0], sends[0].result, sends[0].input, main.args[0].type)
+    port = _port(INPUT_PORT, argument_names(main)[0], sends[0].result, sends[0].input)
+    port["model_shape"] = list(shape_of(main.args[0]))
     if is_integer_type(element_type(main.args[0])):
         scale, offset = input_scale(main, 0)
         port |= {"scale": float(scale), "offset": float(offset)}
@@ -74,16 +76,45 @@ def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
         "clock": CLOCK,
         "reset": RESET,
         "input": port,
-        "output": _port(
-            OUTPUT_PORT,
-            result_names(main)[0],
-            receives[0].input,
-            receives[0].result,
-            main.function_type.outputs.data[0],
-        ),
+        "outputs": _output_ports(module, main, receives),
         "host_before": host_steps(function(module, "host_before")) if has_function(module, "host_before") else [],
-        "host_after": host_steps(function(module, "host_after")) if has_function(module, "host_after") else [],
+        "host_after": _results(module, main, receives),
     }
+
+
+def output_prefixes(count: int) -> list[str]:
+    """Prefixes of the ports of so many output streams."""
+    return [OUTPUT_PORT] if count == 1 else [f"{OUTPUT_PORT}_{number}" for number in range(count)]
+
+
+def _output_ports(module: ModuleOp, main: FuncOp, receives: Sequence[FromStreamOp]) -> list[dict[str, Any]]:
+    """The streams that leave the hardware; one alone has the name of the model's output."""
+    names = result_names(main if len(main.function_type.outputs) == 1 else function(module, HARDWARE))
+    prefixes = output_prefixes(len(receives))
+    return [
+        _port(prefix, name, receive.input, receive.result)
+        for prefix, name, receive in zip(prefixes, names, receives, strict=True)
+    ]
+
+
+def _results(module: ModuleOp, main: FuncOp, receives: Sequence[FromStreamOp]) -> list[dict[str, Any]]:
+    """How each output of the model follows from a stream."""
+    streams: dict[SSAValue, int] = {receive.result: number for number, receive in enumerate(receives)}
+    names, returned = result_names(main), main.body.block.last_op
+    assert isinstance(returned, ReturnOp)
+    results = list[dict[str, Any]]()
+    for number, (name, value) in enumerate(zip(names, returned.operands, strict=True)):
+        source, steps = value, list[Step]()
+        if has_function(module, "host_after") and isinstance(value.owner, CallOp):
+            after = function(module, "host_after")
+            source = value.owner.arguments[_chain(after, number)[0].index]
+            steps = host_steps(after, number)
+        if source not in streams:
+            mend = "leave the output away, or compute it behind the last layer"
+            raise QoptError(f"output '{name}' does not come from the hardware", main, mend)
+        shape = list(shape_of(value))
+        results.append({"name": name, "model_shape": shape, "output": streams[source], "steps": steps})
+    return results
 
 
 def has_function(module: ModuleOp, name: str) -> bool:
@@ -91,7 +122,7 @@ def has_function(module: ModuleOp, name: str) -> bool:
     return any(isinstance(op, FuncOp) and op.sym_name.data == name for op in module.ops)
 
 
-def _port(prefix: str, name: str, stream: SSAValue, tensor: SSAValue, model: Attribute) -> dict[str, Any]:
+def _port(prefix: str, name: str, stream: SSAValue, tensor: SSAValue) -> dict[str, Any]:
     assert isinstance(stream.type, StreamType)
     format_ = integer_format(stream.type.element_type)
     bipolar = isinstance(format_, BipolarFormat)
@@ -107,28 +138,36 @@ def _port(prefix: str, name: str, stream: SSAValue, tensor: SSAValue, model: Att
         "beats": stream.type.beats,
         "lane_bytes": (format_.word_length + 7) // 8,
         "shape": list(shape_of(tensor)),
-        "model_shape": list(shape_of(model)),
     }
 
 
-def host_steps(func: FuncOp) -> list[Step]:
-    """The steps of a host function: a chain of ops with one operand that is not constant."""
-    steps: list[Step] = []
-    value: SSAValue = func.args[0]
-    holds_codes = is_integer_type(element_type(value))  # what the steps so far have made of it: codes or numbers
-    for op in func.body.block.ops:
-        if isinstance(op, ConstantOp):
-            continue
-        if isinstance(op, ReturnOp):
-            break
+def _chain(func: FuncOp, number: int) -> tuple[BlockArgument, list[Operation]]:
+    """The argument that result `number` of a host function follows from, and the ops in between, in order."""
+    returned = func.body.block.last_op
+    assert isinstance(returned, ReturnOp)
+    value, ops = returned.operands[number], list[Operation]()
+    while not isinstance(value, BlockArgument):
+        op = value.owner
+        assert isinstance(op, Operation)
         dynamic = [operand for operand in op.operands if constant_of(operand) is None]
-        if dynamic != [value] or len(op.results) != 1 or type(op) not in _STEPS:
+        if len(dynamic) != 1 or len(op.results) != 1 or type(op) not in _STEPS:
             raise QoptError(
                 f"{op.name} has no place on the host side of a build",
                 op,
                 f"the host can do {', '.join(sorted(class_.name for class_ in _STEPS))}, one after the other",
             )
-        if holds_codes and not isinstance(op, ReshapeOp | TransposeOp | ArgMaxOp):
+        ops.append(op)
+        value = dynamic[0]
+    return value, ops[::-1]
+
+
+def host_steps(func: FuncOp, number: int = 0) -> list[Step]:
+    """The steps to result `number` of a host function: a chain of ops with one operand that is not constant."""
+    value, ops = _chain(func, number)
+    steps: list[Step] = []
+    holds_codes = is_integer_type(element_type(value))  # what the steps so far have made of it: codes or numbers
+    for op in ops:
+        if holds_codes and not isinstance(op, ReshapeOp | TransposeOp | GatherOp | ReduceMaxOp | ArgMaxOp):
             steps += _dequantize(value)
             holds_codes = False
         steps += _STEPS[type(op)](op)
@@ -189,6 +228,16 @@ def _transpose(op: Operation) -> list[Step]:
     return [{"op": "transpose", "perm": list(op.permutation)}]
 
 
+def _gather(op: Operation) -> list[Step]:
+    assert isinstance(op, GatherOp)
+    return [{"op": "gather", "indices": op.indices.tolist(), "axis": op.axis}]
+
+
+def _reduce_max(op: Operation) -> list[Step]:
+    assert isinstance(op, ReduceMaxOp)
+    return [{"op": "reduce_max", "axes": list(op.axes), "keep_dims": op.keep_dims}]
+
+
 def _softmax(op: Operation) -> list[Step]:
     assert isinstance(op, SoftmaxOp)
     return [{"op": "softmax", "axis": op.axis}]
@@ -213,6 +262,8 @@ _STEPS: dict[type[Operation], Callable[[Operation], list[Step]]] = {
     SigmoidOp: lambda op: [{"op": "sigmoid"}],
     ReshapeOp: _reshape,
     TransposeOp: _transpose,
+    GatherOp: _gather,
+    ReduceMaxOp: _reduce_max,
     SoftmaxOp: _softmax,
     ArgMaxOp: _arg_max,
 }

@@ -13,6 +13,7 @@ import pytest
 from qopt_mlir.backends import host as host_module
 from qopt_mlir.backends.host import Host, Port, run_steps
 from qopt_mlir.backends.interface import function, host_steps
+from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import Rounding
 from qopt_mlir.qdialect.reference import compile_function
 from qopt_mlir.qdialect.text import parse_module, verify_module
@@ -26,8 +27,13 @@ def port(**changes: Any) -> dict[str, Any]:
 
 
 def interface(**changes: Any) -> dict[str, Any]:
-    ends = {"input": port(), "output": port(name="y", port="m_axis")}
-    return {"version": 1, "name": "t", "top": "t", **ends, "host_before": [], "host_after": []} | changes
+    ends = {"input": port(), "outputs": [port(name="y", port="m_axis")]}
+    return {"version": 2, "name": "t", "top": "t", **ends, "host_before": [], "host_after": []} | changes
+
+
+def result(steps: list[dict[str, Any]], shape: list[int], name: str = "y", output: int = 0) -> dict[str, Any]:
+    """Fields of an output of the model."""
+    return {"name": name, "model_shape": shape, "output": output, "steps": steps}
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -88,10 +94,12 @@ def test_an_interface_that_contradicts_itself_is_refused() -> None:
         Port.of(port(shape=[7]))
     with pytest.raises(ValueError, match="9 bits do not fit in 1 bytes"):
         Port.of(port(word_length=9))
-    with pytest.raises(ValueError, match="interface version 2 is not 1"):
-        Host(interface(version=2))
+    with pytest.raises(ValueError, match="interface version 1 is not 2"):
+        Host(interface(version=1))
     with pytest.raises(ValueError, match="unknown host step 'square'"):
-        Host(interface(host_after=[{"op": "square"}]))
+        Host(interface(host_after=[result([{"op": "square"}], [1, 6])]))
+    with pytest.raises(ValueError, match="an output of the model comes from none of the 1 streams"):
+        Host(interface(host_after=[result([], [1, 6], output=1)]))
 
 
 def exact_round(value: Fraction, rounding: str) -> int:
@@ -186,9 +194,11 @@ def test_host_end_to_end_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "interface.json"
     ends = {
         "input": port(signed=False, model_shape=[1, 2, 3]),
-        "output": port(word_length=12, fraction_bits=2, lane_bytes=2, lanes=1, beats=2, shape=[2], model_shape=[1, 2]),
+        "outputs": [port(word_length=12, fraction_bits=2, lane_bytes=2, lanes=1, beats=2, shape=[2])],
     }
-    path.write_text(json.dumps(interface(**ends, host_before=before, host_after=after)))
+    last = [{"op": "gather", "indices": [1], "axis": 0}]
+    results = [result(after, [1, 2]), result(last, [1, 1], "last")]
+    path.write_text(json.dumps(interface(**ends, host_before=before, host_after=results)))
     host = Host(path)
     x = np.random.default_rng(4).random((7, 1, 2, 3)).astype(np.float32)
     codes = host.before(x)
@@ -196,9 +206,10 @@ def test_host_end_to_end_from_a_file(tmp_path: Path) -> None:
     assert np.array_equal(host.before(x[:, 0]), codes), "a model's own batch axis of 1 may be left out"
     assert host.to_beats(codes).shape == (21, 2)
     sent = np.array([[-2048, 2047], [5, -1]], "<i2")
-    back = host.from_beats(sent.view(np.uint8))
+    back = host.outputs[0].unpack(sent.view(np.uint8))
     assert back.tolist() == sent.tolist()
-    y = host.after(back)
+    y, second = host.after([back])
+    assert second.tolist() == [[[2047]], [[-1]]]
     assert y.dtype == np.float32
     assert y.tolist() == [[[-512.0, 511.75]], [[1.25, -0.25]]]
 
@@ -220,7 +231,7 @@ def test_the_module_stands_alone(tmp_path: Path) -> None:
     # -I: neither the environment nor user packages; the folder is put on the path by hand.
     command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {program}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout == "1\n", done.stderr
+    assert done.stdout == "2\n", done.stderr
 
 
 @pytest.mark.parametrize(
@@ -232,6 +243,14 @@ def test_the_module_stands_alone(tmp_path: Path) -> None:
             "%r = q.relu %x : {input} -> tensor<1x2x!q.ufixed<3, 1>>\n"
             "%y = q.relu %r : tensor<1x2x!q.ufixed<3, 1>> -> tensor<1x2x!q.ufixed<3, 1>>",
             "tensor<1x2x!q.ufixed<3, 1>>",
+        ),
+        (
+            "%y = q.gather %x indices [1, 0, 1] axis 1 : {input} -> tensor<1x3x!q.fixed<4, 1>>",
+            "tensor<1x3x!q.fixed<4, 1>>",
+        ),
+        (
+            "%y = q.reduce_max %x axes [1] keep_dims : {input} -> tensor<1x1x!q.fixed<4, 1>>",
+            "tensor<1x1x!q.fixed<4, 1>>",
         ),
         (
             "%a = q.arg_max %x axis 1 keep_dims : {input} -> tensor<1x1x!q.ufixed<1, 0>>\n"
@@ -248,3 +267,24 @@ def test_codes_with_fraction_bits_become_numbers_once(ops: str, result: str) -> 
     codes = np.array([[[-8, 7]], [[3, 1]], [[0, -1]]])
     (expected,) = compile_function(module, "host_after").run({0: codes / 2})
     np.testing.assert_array_equal(run_steps(host_steps(function(module, "host_after")), codes), expected)
+
+
+def test_outputs_of_the_model_are_chains_from_the_results() -> None:
+    """Two outputs share a first step; one op of two computed operands has no place on the host."""
+    module = parse_module(
+        """
+        func.func @host_after(%x: tensor<1x2x!q.fixed<4, 0>>)
+            -> (tensor<1x1xf32>, tensor<1x2x!q.fixed<4, 0>>, tensor<1x2x!q.fixed<5, 0>>) {
+          %a = q.gather %x indices [1, 0] axis 1 : tensor<1x2x!q.fixed<4, 0>> -> tensor<1x2x!q.fixed<4, 0>>
+          %b = q.reduce_max %a axes [1] keep_dims : tensor<1x2x!q.fixed<4, 0>> -> tensor<1x1x!q.fixed<4, 0>>
+          %f = q.quantize %b half_even saturate : tensor<1x1x!q.fixed<4, 0>> -> tensor<1x1xf32>
+          %s = q.add %a, %x : tensor<1x2x!q.fixed<4, 0>>, tensor<1x2x!q.fixed<4, 0>> -> tensor<1x2x!q.fixed<5, 0>>
+          func.return %f, %a, %s : tensor<1x1xf32>, tensor<1x2x!q.fixed<4, 0>>, tensor<1x2x!q.fixed<5, 0>>
+        }""",
+        "host.mlir",
+    )
+    after = function(module, "host_after")
+    assert [step["op"] for step in host_steps(after, 0)] == ["gather", "reduce_max", "dequantize", "cast"]
+    assert [step["op"] for step in host_steps(after, 1)] == ["gather"]
+    with pytest.raises(QoptError, match=r"q\.add has no place on the host side"):
+        host_steps(after, 2)
