@@ -39,8 +39,9 @@ def affine_kernel(x: Numbers, rows: Array, falls: Array, codes: IntRange, dtype:
         a, b = slope.astype(work), offset.astype(work)
         found = _kernel(a[:, None], b[:, None], codes, work, dtype)(points.astype(x.dtype))
         if np.array_equal(found, wanted):
-            spread = [tiled(numbers.reshape(-1, *(1,) * trailing), x.shape) for numbers in (a, b)]
-            return _kernel(*spread, codes, work, dtype)
+            spread = (-1, *(1,) * trailing)
+            a, b = (tiled(numbers.reshape(spread), x.shape) for numbers in (a, b))
+            return _kernel(a, b, codes, work, dtype)
     return None
 
 
