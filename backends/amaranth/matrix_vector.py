@@ -54,8 +54,7 @@ class MatrixVectorUnit(WeightedSumsUnit):
             mw=mw,
             pe=pe,
             simd=simd,
-            input_width=input_format.word_length,
-            weight_width=weight_format.word_length,
+            sum_stages=self._sum_stages,
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -72,6 +71,7 @@ class MatrixVectorUnit(WeightedSumsUnit):
             self.i_stream.ready.eq(pipe.advance & needs_input),
         ]
         inputs, address = self._fetch_inputs(m, pipe, needs_input, column, step)
+        inputs, address = self._prepare(pipe, inputs, address)
         sums = self._sums(pipe, [inputs] * self._pe, address)
         valid = pipe.flags("valid", present, self.latency - 1)
         last = pipe.flags("last", column_last, self.latency - 1)

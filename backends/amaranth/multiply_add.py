@@ -8,12 +8,10 @@ All data paths keep one contract. With `terms` the unsigned numbers that the dat
 so negative products cost nothing: they are biased to be unsigned, or inverted instead of negated, and what that adds
 is a constant of each matrix row, which the unit adds once, with the bias.
 
-A term is registered and then added to another one. A `LateTerm` is registered before its product is made; the product
-is made in the adder that adds it to its neighbour, where it fits into the look-up tables of the carry chain.
-
 | data path            | used for                                 | a term is                                     |
 |----------------------|------------------------------------------|-----------------------------------------------|
-| `TableProducts`      | input and weight together at most 6 bits | a look-up table of one or more whole products |
+| `SignProducts`       | weights -1, 0 and +1                     | a sum of several products, from counters      |
+| `TableProducts`      | others, with the input at most 6 bits    | a look-up table of one or more whole products |
 | `GatedProducts`      | other bipolar inputs                     | the weight or zero                            |
 | `DigitProducts`      | other weights of at most 4 bits          | input times one or two digits of -2 .. 2      |
 | `MultiplierProducts` | the rest                                 | a product, left to the synthesis tool         |
@@ -21,59 +19,48 @@ is made in the adder that adds it to its neighbour, where it fits into the look-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from itertools import product
 from math import gcd
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Mux, Value
 from numpy.typing import NDArray
 
 from ...qdialect.cost.latency import TABLE_INPUTS, lanes_per_table
+from ...qdialect.cost.sign_sums import SignSums
 from ...qdialect.formats import BipolarFormat, FixedFormat, IntegerFormat, IntRange, smallest_fixed
-from .shapes import code_of, codes_by_wire, extended
+from .adder_tree import LateTerm, Term, add_shifted, table_lookup
+from .shapes import code_of, codes_by_wire, extended, lanes_of
+from .sign_products import SignProducts
+from .stream_unit import Pipeline
+
+Codes: TypeAlias = NDArray[np.int64] | NDArray[np.object_]
 
 # Weights of up to this word length are multiplied digit by digit, without a multiplier.
 DIGIT_WEIGHT_WIDTH = 4
 
 
-@dataclass(frozen=True)
-class Term:
-    """An unsigned number on wires and the largest value it takes."""
-
-    value: Value
-    maximum: int
-
-    def add_to(self, other: Term) -> Term:
-        """The sum, in exact width."""
-        maximum = other.maximum + self.maximum
-        return Term((other.value + self.value)[: maximum.bit_length()], maximum)
-
-
-@dataclass(frozen=True)
-class LateTerm:
-    """Wires of a lane whose product is made when it is added."""
-
-    value: Value
-    accumulate: Callable[[Term, Value], Term]
-
-    def add_to(self, other: Term) -> Term:
-        return self.accumulate(other, self.value)
-
-
 class Products(Protocol):
     """A data path; the module's docstring has its contract."""
 
-    weight_format: IntegerFormat  # how weights are stored: the narrowest format for their actual values
     shift: int
+    preparation: int  # steps that `prepare` takes
 
-    def terms(self, inputs: Sequence[Value], weights: Sequence[Value]) -> Sequence[Term | LateTerm]:
-        """Combinational terms of one processing element; arguments are the wires of each lane.
+    def word_bits(self, codes: Codes) -> NDArray[np.bool_]:
+        """The bits [words, bits] of the words that hold weights [words, SIMD], least significant first."""
+        ...
 
-        Those at odd places alone may be late.
-        """
+    def prepare(self, pipe: Pipeline, inputs: Sequence[Value]) -> list[Value]:
+        """What all PEs make of inputs that they share."""
+        ...
+
+    def rows(
+        self, pipe: Pipeline, inputs: Sequence[Sequence[Value]], words: Sequence[Value]
+    ) -> list[list[Term | LateTerm]]:
+        """Terms of each PE; arguments are the prepared inputs and the word of weights of each."""
         ...
 
     def correction(self, weight: int, lane: int) -> int:
@@ -82,9 +69,11 @@ class Products(Protocol):
 
 
 def choose_products(
-    input_format: IntegerFormat, weight_format: IntegerFormat, weights: NDArray[np.int64] | NDArray[np.object_]
+    input_format: IntegerFormat, weight_format: IntegerFormat, weights: Codes, signs: SignSums | None
 ) -> Products:
-    """The cheapest data path for these formats and actual weight codes."""
+    """The cheapest data path for these formats and actual weight codes; `signs`: how weights of -1, 0, 1 are added."""
+    if signs is not None:
+        return SignProducts(input_format, signs)
     group = lanes_per_table(input_format.word_length, weight_format.word_length)
     if isinstance(weight_format, FixedFormat):
         weight_format = smallest_fixed(IntRange(int(weights.min()), int(weights.max())))
@@ -98,17 +87,36 @@ def choose_products(
     return MultiplierProducts(input_format, weight_format, codes)
 
 
-def table_lookup(table: Sequence[int], index: Value) -> Value:
-    """`table[index]`, combinational; written so that each output bit is one function of the bits of `index`."""
-    bits: list[Value] = []
-    for bit in range(max(table).bit_length()):
-        truth = sum(((entry >> bit) & 1) << position for position, entry in enumerate(table))
-        bits.append(Const(truth, len(table)).bit_select(index, 1))
-    return Cat(*bits)
+class LaneProducts(ABC):
+    """A data path in which each lane, or a few, is a term."""
+
+    weight_format: IntegerFormat  # how weights are stored: the narrowest format for their actual values
+    preparation = 0
+
+    def word_bits(self, codes: Codes) -> NDArray[np.bool_]:
+        bits = range(self.weight_format.word_length)
+        wires = (codes + 1) // 2 if isinstance(self.weight_format, BipolarFormat) else codes
+        return np.stack([(wires >> bit & 1).astype(bool) for bit in bits], axis=2).reshape(len(codes), -1)
+
+    def prepare(self, pipe: Pipeline, inputs: Sequence[Value]) -> list[Value]:
+        return list(inputs)
+
+    def rows(
+        self, pipe: Pipeline, inputs: Sequence[Sequence[Value]], words: Sequence[Value]
+    ) -> list[list[Term | LateTerm]]:
+        width = self.weight_format.word_length
+        return [[*self.terms(lanes, lanes_of(word, width))] for lanes, word in zip(inputs, words, strict=True)]
+
+    @abstractmethod
+    def terms(self, inputs: Sequence[Value], weights: Sequence[Value]) -> Sequence[Term | LateTerm]:
+        """Combinational terms of one processing element; arguments are the wires of each lane.
+
+        Those at odd places alone may be late.
+        """
 
 
-class TableProducts:
-    """Products of `group` lanes at once as a truth table. Bipolar times bipolar comes out as XNOR and count."""
+class TableProducts(LaneProducts):
+    """Products of `group` lanes at once as a truth table."""
 
     def __init__(
         self, input_format: IntegerFormat, weight_format: IntegerFormat, codes: Sequence[int], group: int
@@ -138,7 +146,7 @@ class TableProducts:
         ]
 
     def _accumulate(self, total: Term, lane: Value) -> Term:
-        return _add_shifted(total, self._group_term([lane]), 0)
+        return add_shifted(total, self._group_term([lane]), 0)
 
     def _group_term(self, lanes: Sequence[Value]) -> Term:
         table = [sum(entries) for entries in product(self._lane, repeat=len(lanes))]
@@ -148,7 +156,7 @@ class TableProducts:
         return self._least - (int(self._late and lane % 2 == 1) << self.shift)
 
 
-class GatedProducts:
+class GatedProducts(LaneProducts):
     """Input -1 or +1: weight * input = 2 * (weight if the input bit is set else 0) - weight."""
 
     shift = 1
@@ -166,7 +174,7 @@ class GatedProducts:
         return -2 * self._encoding.bias - weight
 
 
-class DigitProducts:
+class DigitProducts(LaneProducts):
     """Radix-4 Booth digits of the weight times the input; a negative digit inverts, and the correction adds 1."""
 
     shift = 0
@@ -207,7 +215,7 @@ class DigitProducts:
             low, mid, high = bits[2 * position : 2 * position + 3]
             magnitude = Mux(low ^ mid, code, Mux(mid ^ high, code << 1, 0))
             digit = encoding.term(magnitude ^ high.replicate(len(magnitude)).as_signed())
-            total = digit if total is None else _add_shifted(total, digit, 2 * position)
+            total = digit if total is None else add_shifted(total, digit, 2 * position)
         assert total is not None  # a weight has at least one digit
         return total
 
@@ -219,19 +227,7 @@ class DigitProducts:
         )
 
 
-def _add_shifted(total: Term, digit: Term, shift: int) -> Term:
-    """`total + (digit + 1) * 2**shift` as `total - ~digit`.
-
-    Written as a difference, because yosys keeps the order of its operands: the first one feeds the carry chain, the
-    second one, a function of input and weight, disappears in its look-up tables. It orders the operands of a sum.
-    """
-    maximum = total.maximum + ((digit.maximum + 1) << shift)
-    width = maximum.bit_length() - shift
-    upper = total.value[shift:] - ~extended(digit.value, width)
-    return Term(Cat(extended(total.value, shift), upper[:width]), maximum)
-
-
-class MultiplierProducts:
+class MultiplierProducts(LaneProducts):
     """Whole products, as the synthesis tool makes them best (DSP blocks)."""
 
     shift = 0

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from amaranth.hdl import Mux, Signal, Value
 from numpy.typing import NDArray
 
-from ...qdialect.formats import BipolarFormat, FixedFormat, IntegerFormat
-from .multiply_add import LateTerm, Term, choose_products
-from .shapes import lanes_of, wire_of
+from ...qdialect.cost.matrix_vector import summing_stages
+from ...qdialect.cost.sign_sums import sign_sums
+from ...qdialect.formats import BipolarFormat, FixedFormat, IntegerFormat, IntRange
+from .adder_tree import add_up
+from .multiply_add import choose_products
+from .shapes import lanes_of
 from .stream_unit import MEMORY_ATTRIBUTES, Pipeline, StreamUnit, integer_array, require
+
+MEMORY_BLOCKS = {"auto": None, "block": True, "distributed": False}
 
 
 class WeightedSumsUnit(StreamUnit):
@@ -58,7 +62,17 @@ class WeightedSumsUnit(StreamUnit):
         self._pe, self._simd, self._memory = pe, simd, memory
         self._row_groups, self._column_groups = mh // pe, mw // simd
         self._width = accumulator_format.word_length
-        self._products = choose_products(input_format, weight_format, self.weights)
+        signs = sign_sums(
+            IntRange(int(self.weights.min()), int(self.weights.max())),
+            bool((self.weights == 0).any()),
+            simd=simd,
+            planes=input_format.word_length,
+            pe=pe,
+            steps=self._row_groups * self._column_groups,
+            block=MEMORY_BLOCKS[memory],
+        )
+        self._products = choose_products(input_format, weight_format, self.weights, signs)
+        self._sum_stages = summing_stages(signs, simd, input_format.word_length, weight_format.word_length)
         super().__init__(input_format, input_lanes, accumulator_format, pe)
 
     def _sums(self, pipe: Pipeline, inputs: Sequence[list[Value]], address: Value) -> list[Value]:
@@ -69,26 +83,21 @@ class WeightedSumsUnit(StreamUnit):
         """
         rows, width = self._weight_rows()
         words = lanes_of(pipe.read("weights", rows, width * self._pe, address, self._memory), width)
-        terms = [
-            self._products.terms(lanes, lanes_of(word, width // self._simd))
-            for lanes, word in zip(inputs, words, strict=True)
-        ]
-        level = 0
-        while True:
-            terms = _register_terms(pipe, f"terms_{level}", terms)
-            if len(terms[0]) == 1:
-                return [row[0].value for row in terms]
-            terms = [_add_pairs(row) for row in terms]
-            level += 1
+        return add_up(pipe, self._products.rows(pipe, inputs, words))
+
+    def _prepare(self, pipe: Pipeline, inputs: Sequence[Value], address: Value) -> tuple[list[Value], Value]:
+        """Inputs that all PEs share as the products take them, and the address of their weights, as much later."""
+        for stage in range(self._products.preparation):
+            address = pipe.register(f"address_{stage}", address)
+        return self._products.prepare(pipe, inputs), address
 
     def _weight_rows(self) -> tuple[list[int], int]:
         """Words of the weight table, one a step, PE 0 and lane 0 lowest, and the bits that one PE has in a word."""
-        width = self._products.weight_format.word_length
         shape = (self._row_groups, self._pe, self._column_groups, self._simd)
-        steps = self.weights.reshape(shape).transpose(0, 2, 1, 3).reshape(-1, self._pe * self._simd)
-        format = self._products.weight_format
-        rows = [sum(wire_of(format, int(code)) << (lane * width) for lane, code in enumerate(row)) for row in steps]
-        return rows, width * self._simd
+        codes = self.weights.reshape(shape).transpose(0, 2, 1, 3).reshape(-1, self._simd)
+        bits = self._products.word_bits(codes)
+        steps = np.packbits(bits.reshape(-1, bits.shape[1] * self._pe), axis=1, bitorder="little")
+        return [int.from_bytes(step.tobytes(), "little") for step in steps], bits.shape[1]
 
     def _row_constants(self, pipe: Pipeline, next_row: Value) -> list[Value]:
         """What each PE adds once a row: its bias and the corrections of its products; read one step before use."""
@@ -123,14 +132,3 @@ def _check_codes(weights: NDArray[np.int64] | NDArray[np.object_], format: Integ
         require(code in range_, where, message, "choose a wider weight format")
     if isinstance(format, BipolarFormat):
         require(bool((weights != 0).all()), where, "weight 0 is not bipolar", "use -1 and +1, or a fixed format")
-
-
-def _register_terms(pipe: Pipeline, name: str, terms: list[list[Term | LateTerm]]) -> list[list[Term | LateTerm]]:
-    values = iter(pipe.registers(name, [term.value for row in terms for term in row]))
-    return [[replace(term, value=next(values)) for term in row] for row in terms]
-
-
-def _add_pairs(terms: list[Term | LateTerm]) -> list[Term | LateTerm]:
-    """One level of an adder tree; an odd term goes through."""
-    sums = [late.add_to(term) for term, late in zip(terms[0::2], terms[1::2], strict=False)]
-    return [*sums, *terms[len(sums) * 2 :]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..dataflow.depthwise import DepthwiseOp
 from .latency import depthwise_latency
-from .matrix_vector import datapath, stored_width, weights_cost
+from .matrix_vector import datapath, weights_cost
 from .stages import Schedule, evenly
 from .unit import UnitCost, counter_lut, table_cost
 
@@ -18,19 +18,20 @@ def cost(op: DepthwiseOp, pe: int, _: int) -> UnitCost:
     """Cost with this PE instead of the op's own."""
     groups, taps = op.rows // pe, op.columns
     steps, accumulator = groups * taps, op.result_type.format.word_length
-    weights = weights_cost(op, steps, pe)
+    weights = weights_cost(op, steps, pe, 1)
     constants = table_cost(groups, pe * accumulator)
-    lut, ff, dsp = datapath(op, 1, stored_width(op))
+    lut, ff, dsp = datapath(op, pe, 1, steps)
     return UnitCost(
         cycles=op.input_type.elements // pe,
         latency=depthwise_latency(),
-        lut=pe * (lut + accumulator) + weights.lut + constants.lut + counter_lut(steps) + counter_lut(taps) + 6,
-        ff=pe * (ff + accumulator + op.input_type.format.word_length)
+        lut=lut + pe * accumulator + weights.lut + constants.lut + counter_lut(steps) + counter_lut(taps) + 6,
+        ff=ff
+        + pe * (accumulator + op.input_type.format.word_length)
         + weights.ff
         + constants.ff
         + (counter_lut(steps) + counter_lut(taps)) // 2
         + 6,
-        dsp=pe * dsp,
+        dsp=dsp,
         bram18=weights.bram18 + constants.bram18,
         memory_bits=weights.bits + constants.bits,
     )

@@ -38,16 +38,14 @@ def lanes_per_table(input_width: int, weight_width: int) -> int:
     return max(1, TABLE_INPUTS // (input_width + weight_width))
 
 
-def matrix_vector_latency(*, mh: int, mw: int, pe: int, simd: int, input_width: int, weight_width: int) -> int:
+def matrix_vector_latency(*, mh: int, mw: int, pe: int, simd: int, sum_stages: int) -> int:
     """From the step of the last column group of a row group to its output beat.
 
     One cycle to fetch inputs and weights (two if the inputs are kept in a memory: several row groups and several column
-    groups), one for the products, one for each level of the adder tree, one for the accumulator, which is the output
-    register. The widths are the word lengths of the input format and of the declared weight format.
+    groups), `sum_stages` for the products and their sum, one for the accumulator, which is the output register.
     """
     fetch = 2 if mh > pe and mw > simd else 1
-    leaves = -(-simd // lanes_per_table(input_width, weight_width))
-    return fetch + 1 + ceil_log2(leaves) + 1
+    return fetch + sum_stages + 1
 
 
 def reachable_thresholds(thresholds: NDArray[Any], code_range: IntRange) -> slice:

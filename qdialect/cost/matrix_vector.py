@@ -7,7 +7,8 @@ from ..dataflow.matrix_vector import MatrixVectorOp
 from ..dataflow.weighted_sums import Memory, WeightedSumsOp
 from ..formats import BipolarFormat, FixedFormat, smallest_fixed
 from ..q.inference import constant_of
-from .latency import TABLE_INPUTS, lanes_per_table, matrix_vector_latency
+from .latency import TABLE_INPUTS, ceil_log2, lanes_per_table, matrix_vector_latency
+from .sign_sums import SignSums, sign_sums
 from .stages import Schedule, evenly
 from .unit import MemoryCost, UnitCost, adder_tree, buffer_cost, ceil_div, counter_lut, product_cost, table_cost
 
@@ -24,30 +25,44 @@ def cost(op: MatrixVectorOp, simd: int, pe: int) -> UnitCost:
     row_groups, column_groups = op.rows // pe, op.columns // simd
     steps = row_groups * column_groups
     input_width, accumulator = op.input_type.format.word_length, op.result_type.format.word_length
-    stored = stored_width(op)
-    weights = weights_cost(op, steps, pe * simd)
+    weights = weights_cost(op, steps, pe, simd)
     constants = table_cost(row_groups, pe * accumulator)
     kept = buffer_cost(column_groups, simd * input_width) if row_groups > 1 and column_groups > 1 else buffer_cost(0, 0)
-    lut, ff, dsp = datapath(op, simd, stored)
+    lut, ff, dsp = datapath(op, pe, simd, steps)
     return UnitCost(
         cycles=op.vectors * steps,
         latency=_latency(op, pe, simd),
-        lut=pe * (lut + accumulator) + weights.lut + constants.lut + kept.lut + counter_lut(steps) + 10,
-        ff=pe * (ff + accumulator) + simd * input_width + weights.ff + constants.ff + 2 * counter_lut(steps) + 10,
-        dsp=pe * dsp,
+        lut=lut + pe * accumulator + weights.lut + constants.lut + kept.lut + counter_lut(steps) + 10,
+        ff=ff + pe * accumulator + simd * input_width + weights.ff + constants.ff + 2 * counter_lut(steps) + 10,
+        dsp=dsp,
         bram18=weights.bram18 + constants.bram18 + kept.bram18,
         memory_bits=weights.bits + constants.bits + kept.bits,
     )
 
 
-def weights_cost(op: WeightedSumsOp, steps: int, weights: int) -> MemoryCost:
-    """Of a table of weights with a row of so many for each step."""
-    block = None if op.memory is None else op.memory is Memory.BLOCK
-    return table_cost(steps, weights * stored_width(op), block)
+def signs(op: WeightedSumsOp, pe: int, simd: int, steps: int) -> SignSums | None:
+    """How the unit adds up with weights of -1, 0 and 1; None if it has others."""
+    constant = constant_of(op.weights)
+    if constant is None:
+        return None
+    has_zero = constant.fact("has zero", lambda: bool((constant.array == 0).any()))
+    planes = op.input_type.format.word_length
+    return sign_sums(constant.extremes, has_zero, simd=simd, planes=planes, pe=pe, steps=steps, block=_in_blocks(op))
+
+
+def _in_blocks(op: WeightedSumsOp) -> bool | None:
+    return None if op.memory is None else op.memory is Memory.BLOCK
+
+
+def weights_cost(op: WeightedSumsOp, steps: int, pe: int, simd: int) -> MemoryCost:
+    """Of the table of weights: a row for each step."""
+    own = signs(op, pe, simd, steps)
+    width = simd * stored_width(op) if own is None else own.word_width
+    return table_cost(steps, pe * width, _in_blocks(op))
 
 
 def stored_width(op: WeightedSumsOp) -> int:
-    """Bits in which a weight is stored: the narrowest format for the actual weights."""
+    """Bits in which a weight is stored unless all are -1, 0 or 1: the narrowest format for the actual weights."""
     format_ = op.weight_format
     constant = constant_of(op.weights)
     if constant is None or isinstance(format_, BipolarFormat):
@@ -56,17 +71,33 @@ def stored_width(op: WeightedSumsOp) -> int:
 
 
 def _latency(op: MatrixVectorOp, pe: int, simd: int) -> int:
-    return matrix_vector_latency(
-        mh=op.rows,
-        mw=op.columns,
-        pe=pe,
-        simd=simd,
-        input_width=op.input_type.format.word_length,
-        weight_width=op.weight_format.word_length,
-    )
+    steps = op.rows // pe * (op.columns // simd)
+    widths = op.input_type.format.word_length, op.weight_format.word_length
+    sum_stages = summing_stages(signs(op, pe, simd, steps), simd, *widths)
+    return matrix_vector_latency(mh=op.rows, mw=op.columns, pe=pe, simd=simd, sum_stages=sum_stages)
 
 
-def datapath(op: WeightedSumsOp, simd: int, stored: int) -> tuple[int, int, int]:
+def summing_stages(signs: SignSums | None, simd: int, input_width: int, weight_width: int) -> int:
+    """Registers from inputs and weights to the sum of the products of a step.
+
+    One for the products, one for each level of the adder tree. The widths are those of the declared formats.
+    """
+    if signs is not None:
+        return signs.preparation + signs.levels
+    return 1 + ceil_log2(ceil_div(simd, lanes_per_table(input_width, weight_width)))
+
+
+def datapath(op: WeightedSumsOp, pe: int, simd: int, steps: int) -> tuple[int, int, int]:
+    """(LUT, FF, DSP) of the products and their sums."""
+    own = signs(op, pe, simd, steps)
+    if own is None:
+        lut, ff, dsp = _products(op, simd, stored_width(op))
+        return pe * lut, pe * ff, pe * dsp
+    (lut, ff), (shared_lut, shared_ff) = own.row_cost, own.shared_cost
+    return pe * lut + shared_lut, pe * ff + shared_ff, 0
+
+
+def _products(op: WeightedSumsOp, simd: int, stored: int) -> tuple[int, int, int]:
     """(LUT, FF, DSP) of the products and the adder tree of one PE."""
     input_format = op.input_type.format
     width = input_format.word_length

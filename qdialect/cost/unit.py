@@ -92,7 +92,7 @@ def table_cost(depth: int, width: int, block: bool | None = None) -> MemoryCost:
         block = _fills_blocks(depth, width)
     if block:
         return MemoryCost(bram18=bram18(depth, width), bits=depth * width)
-    columns = min(width, (1 << depth) - 2) if depth < 8 else width  # of few rows, as many differ
+    columns = min(width, (1 << depth) - 2) if depth < 16 else width  # of few rows, as many differ
     tables = ceil_div(depth, 64)
     return MemoryCost(lut=columns * (tables if tables == 1 else 3 * tables // 2), ff=columns, bits=depth * width)
 

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sums of inputs times weights of -1, 0 and +1: how the bits of the products are added up, and what that costs.
+
+Such a product is the input, inverted or not, or zero: a *bit* for each bit of the input, of the weight 2^i of that bit.
+The bits of all lanes are added up column by column, first in look-up tables together with the product:
+
+- weights of one bit, groups of three lanes: a column of three products is two bits, of six inputs each;
+- the same with the parities shared: the sum of three exclusive-ors is the exclusive-or of three inputs, which all
+  rows share, and of three weights, which are stored with them. So a row makes the carry alone, and the parities are
+  lanes again, until one or two are left: half a bit for each product instead of two thirds;
+- weights of two bits (-1, 0 and +1), pairs of lanes: a carry chain adds one product while it makes it.
+
+Then a counter takes six bits of a column to three of the next columns, in three tables, as long as a column has six;
+a tree of adders adds the few rows that are left. A counter removes a bit for each table, an adder of two short numbers
+hardly any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+from ..formats import IntRange
+from .latency import TABLE_INPUTS
+from .unit import BRAM18_AREA, table_cost
+
+GROUP = 3  # lanes whose products of one bit a table takes
+ROUNDS_A_STAGE = 2  # of parities: an exclusive-or of nine bits between registers
+SIGNS = IntRange(-1, 1)
+
+Heights = tuple[int, ...]  # bits in each column
+Triples = tuple[tuple[int, int, int], ...]
+
+
+def counters(heights: Sequence[int]) -> Heights:
+    """Counters of six bits in each column of one level."""
+    return tuple(height // TABLE_INPUTS for height in heights)
+
+
+def after_counters(heights: Sequence[int]) -> Heights:
+    """Bits in each column behind one level of counters."""
+    made = counters(heights)
+    added = [0] * (len(heights) + 2)
+    for column, number in enumerate(made):
+        for bit in range(3):
+            added[column + bit] += number
+    found = [height % TABLE_INPUTS for height in heights] + [0, 0]
+    found = [left + new for left, new in zip(found, added, strict=True)]
+    while not found[-1]:
+        found.pop()
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def addition(heights: Heights) -> tuple[int, int, int]:
+    """(LUT, FF, levels) of adding up columns of bits; registers before each level, and of the sum."""
+    lut, ff, levels = 0, sum(heights), 1
+    while max(heights) >= TABLE_INPUTS:
+        lut += 3 * sum(counters(heights))
+        heights = after_counters(heights)
+        ff, levels = ff + sum(heights), levels + 1
+    rows = [[column for column, height in enumerate(heights) if height > row] for row in range(max(heights))]
+    numbers = [(row[0], row[-1] + 1) for row in rows]  # first column, and the one behind the last
+    while len(numbers) > 1:
+        sums = [(min(a, c), max(b, d) + 1) for (a, b), (c, d) in zip(numbers[0::2], numbers[1::2], strict=False)]
+        lut += sum(max(b, d) - max(a, c) for (a, b), (c, d) in zip(numbers[0::2], numbers[1::2], strict=False))
+        numbers = [*sums, *numbers[len(sums) * 2 :]]
+        ff, levels = ff + sum(end - start for start, end in numbers), levels + 1
+    return lut, ff, levels
+
+
+@lru_cache(maxsize=4096)
+def parity_rounds(lanes: int) -> tuple[tuple[Triples, ...], tuple[int, ...]]:
+    """Triples of lanes whose parity is a new lane, numbered on, in each round; and the one or two lanes left."""
+    rounds: list[Triples] = []
+    left, made = list(range(lanes)), lanes
+    while len(left) >= GROUP:
+        triples = tuple(zip(left[0::3], left[1::3], left[2::3], strict=False))
+        left = [*range(made, made + len(triples)), *left[len(triples) * GROUP :]]
+        made += len(triples)
+        rounds.append(triples)
+    return tuple(rounds), tuple(left)
+
+
+@dataclass(frozen=True)
+class SignSums:
+    """How one unit adds up its products.
+
+    Attributes:
+        simd: lanes.
+        planes: bits of an input.
+        signed, gated: whether a weight has a bit that inverts, and one that lets the input through.
+        parities: the rows share parities.
+    """
+
+    simd: int
+    planes: int
+    signed: bool
+    gated: bool
+    parities: bool = False
+
+    @property
+    def weight_bits(self) -> int:
+        return self.signed + self.gated
+
+    @property
+    def word_width(self) -> int:
+        """Bits of the weights of one row in a step."""
+        return self.simd * self.weight_bits + (self._triples if self.parities else 0)
+
+    @property
+    def preparation(self) -> int:
+        """Steps between inputs and products in which the parities are made."""
+        return -(-len(parity_rounds(self.simd)[0]) // ROUNDS_A_STAGE) if self.parities else 0
+
+    @property
+    def _triples(self) -> int:
+        return sum(map(len, parity_rounds(self.simd)[0]))
+
+    @property
+    def paired(self) -> bool:
+        """Pairs of lanes, the second added as it is made."""
+        return self.weight_bits == 2 and self.simd > 1
+
+    @cached_property
+    def heights(self) -> Heights:
+        """Bits of the products in each column, as the counters take them."""
+        if self.paired:
+            pairs, single = divmod(self.simd, 2)
+            return tuple(
+                pairs * (column <= self.planes) + single * (column < self.planes)
+                for column in range(self.planes + (pairs > 0))
+            )
+        low, high = self._group_bits
+        columns = [0] * (self.planes + (high > 0))
+        for plane in range(self.planes):
+            columns[plane] += low
+            if high:
+                columns[plane + 1] += high
+        return tuple(columns)
+
+    @property
+    def _group_bits(self) -> tuple[int, int]:
+        """Bits that the tables of one plane make in its own column and in the next."""
+        if self.parities:
+            return 1, self._triples + len(parity_rounds(self.simd)[1]) - 1
+        groups, rest = divmod(self.simd, GROUP)
+        return groups + (rest > 0), groups + (rest > 1)
+
+    @property
+    def levels(self) -> int:
+        """Registers from the products to their sum."""
+        return addition(self.heights)[2] + self.paired
+
+    @property
+    def row_cost(self) -> tuple[int, int]:
+        """(LUT, FF) of one row."""
+        lut, ff, _ = addition(self.heights)
+        if self.paired:
+            return lut + self.simd * self.planes, ff + self.simd // 2 * (self.planes + self.weight_bits)
+        return lut + self.planes * sum(self._group_bits), ff
+
+    @property
+    def shared_cost(self) -> tuple[int, int]:
+        """(LUT, FF) of what all rows share."""
+        if not self.parities:
+            return 0, self.simd // 2 * self.planes if self.paired else 0
+        return self.planes * self._triples, self.planes * self.simd * self.preparation
+
+
+def sign_sums(
+    extremes: IntRange, has_zero: bool, *, simd: int, planes: int, pe: int, steps: int, block: bool | None = None
+) -> SignSums | None:
+    """The cheapest way for weights with these extremes; None if they are not all -1, 0 or +1.
+
+    Args:
+        planes: bits of an input.
+        steps: rows of the table of weights; `block`: whether it is in block memory, None leaves that to synthesis.
+    """
+    if extremes not in SIGNS:
+        return None
+    plain = SignSums(simd, planes, extremes.lo < 0 or not has_zero, has_zero)
+    if plain.gated or simd < GROUP:
+        return plain
+
+    def area(way: SignSums) -> int:
+        table = table_cost(steps, pe * way.word_width, block)
+        return pe * way.row_cost[0] + way.shared_cost[0] + table.lut + BRAM18_AREA * table.bram18
+
+    return min(plain, replace(plain, parities=True), key=area)
