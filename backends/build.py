@@ -33,6 +33,7 @@ from . import host
 from .amaranth.emit import sanitised
 from .execute import run_hardware
 from .files import new_folder
+from .hardware import longest_silence
 from .interface import describe, function
 from .report import report_data, report_text
 from .testbench import write_testbench
@@ -78,7 +79,7 @@ def build(context: Context, module: ModuleOp, out: Path, options: BuildOptions, 
         text = report_text(report)
         (folder / "report.txt").write_text(text, encoding="utf-8")
         progress("writing golden vectors")
-        _write_golden(folder, host.Host(interface), typed or module, sorted(sources))
+        _write_golden(folder, host.Host(interface), typed or module, sorted(sources), longest_silence(module))
     return text
 
 
@@ -149,13 +150,14 @@ def _write_json(path: Path, data: dict[str, Any]) -> None:
     path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
 
-def _write_golden(folder: Path, interface: host.Host, module: ModuleOp, sources: list[str]) -> None:
+def _write_golden(folder: Path, interface: host.Host, module: ModuleOp, sources: list[str], timeout: int) -> None:
     """Random input codes and the codes that @hardware makes of them in the reference."""
     sent = analyse(module)[function(module, "hardware").args[0]]
     codes = random_codes(interface.input, GOLDEN_FRAMES, sent.lo, sent.hi)
     (expected,) = run_hardware(module, codes)
     expected = expected.reshape(-1, *interface.outputs[0].shape)
-    write_testbench(folder / "sim", interface, codes, expected, [f"../rtl/{name}" for name in sources])
+    files = [f"../rtl/{name}" for name in sources]
+    write_testbench(folder / "sim", interface, codes, expected, files, timeout_cycles=timeout)
 
 
 def random_codes(port: host.Port, frames: int, low: Array, high: Array) -> Array:

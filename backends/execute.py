@@ -181,6 +181,8 @@ def _only(arrays: list[Array]) -> Array:
 
 
 def _simulate(folder: BuildFolder, dataflow: ModuleOp, host: Host, codes: Array, request: Request) -> SimulationResult:
+    from .hardware import hardware_top, longest_silence
+
     common: dict[str, Any] = {
         "beats": host.to_beats(codes),
         "num_output_beats": len(codes) * host.outputs[0].beats,
@@ -189,14 +191,13 @@ def _simulate(folder: BuildFolder, dataflow: ModuleOp, host: Host, codes: Array,
         "output_frame_beats": host.outputs[0].beats,
         "stall": request.stall,
         "seed": request.seed,
+        "timeout_cycles": longest_silence(dataflow),
     }
     if request.engine == "verilog":
         missing = missing_engines()
         if missing is None:
             return simulate(sources=folder.sources, top=host.top, **common)
         request.warn(f"{missing}; running Amaranth's simulator instead, which is slow")
-    from .hardware import hardware_top
-
     return simulate_amaranth(hardware_top(dataflow), Stimulus(**common))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
+from ..qdialect.cost import unit_cost
 from ..qdialect.dataflow import (
     AddOp,
     ArgMaxOp,
@@ -243,6 +244,7 @@ def component(op: UnitOp) -> Unit:
         raise QoptError(fault.what, op, fault.mend) from None
 
 
+SILENCE_CYCLES = 100_000  # beyond what the units take: pauses of the ends
 LONGEST_NAME = 64  # of a node; some tools join the names of all nodes that became one, and files have limits
 
 
@@ -251,6 +253,11 @@ def unit_names(units: list[UnitOp]) -> list[str]:
     kinds = [unit.name.removeprefix("dataflow.") for unit in units]
     owners = [(node_name(unit) or unit.results[0].name_hint or "unit")[-LONGEST_NAME:] for unit in units]
     return unique_names([f"{owner}_{kind}" for owner, kind in zip(owners, kinds, strict=True)])
+
+
+def longest_silence(module: ModuleOp) -> int:
+    """Cycles in which no beat has to move at either end: all units work on one frame, one behind the other."""
+    return SILENCE_CYCLES + sum(unit_cost(unit).cycles for unit in unit_graph(hardware_function(module)))
 
 
 def hardware_top(module: ModuleOp) -> AxiStreamTop:
