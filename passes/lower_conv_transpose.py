@@ -76,9 +76,9 @@ def axis_windows(size: int, outputs: int, kernel: int, stride: int, dilation: in
         inside = [(place // stride, tap) for place, tap in meeting if place % stride == 0]
         if not inside:
             return None
-        places, taps = zip(*inside, strict=True)
-        step = places[1] - places[0] if len(places) > 1 else 1
-        windows = Windows(taps, places[0], step, len(range(phase, outputs, stride)))
+        first = inside[0][0]
+        step = inside[1][0] - first if len(inside) > 1 else 1
+        windows = Windows(tuple(tap for _, tap in inside), first, step, len(range(phase, outputs, stride)))
         low, high = windows.pads(size)
         if max(-low, 0) + max(-high, 0) >= size:
             return None

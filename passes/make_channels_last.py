@@ -35,8 +35,8 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from ..qdialect.attrs import Array, DenseAttr
-from ..qdialect.q import ConstantOp, ConvOp, MatMulOp, MaxPoolOp, QOp, ReshapeOp, SumPoolOp, TransposeOp
+from ..qdialect.attrs import Array
+from ..qdialect.q import ConvOp, MatMulOp, MaxPoolOp, QOp, ReshapeOp, SumPoolOp, TransposeOp
 from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import element_type, is_integer_type, shape_of
@@ -49,6 +49,7 @@ from .transposing import (
     images,
     inverse,
     on_view_input,
+    permuted,
     same_for_all,
     transposed,
 )
@@ -187,7 +188,7 @@ class _Rewriting:
         order = self.order[operand]
         for index, value in enumerate(op.operands):
             axis = 0 if isinstance(op, (MatMulOp, *ROWS)) else -1
-            op.operands[index] = self.plain[value] if value is operand else _permuted(value, axis, order, op)
+            op.operands[index] = self.plain[value] if value is operand else permuted(value, axis, order, op)
         if not isinstance(op, MatMulOp):
             self.order[op.results[0]] = order
             self.plain[op.results[0]] = op.results[0]
@@ -219,19 +220,6 @@ class _Rewriting:
         Rewriter.insert_op(at(new, user), InsertPoint.before(user))
         new.results[0].name_hint = value.name_hint
         return new.results[0]
-
-
-def _permuted(value: SSAValue, axis: int, order: Array, user: Operation) -> SSAValue:
-    """A constant operand in the new order along an axis; as it is where it says the same for all elements."""
-    attribute = constant_of(value)
-    assert attribute is not None, "vectors meet constants"
-    array = attribute.array
-    if not array.ndim or array.shape[axis] == 1:
-        return value
-    new = ConstantOp(DenseAttr(np.take(array, order, axis=axis), attribute.type))
-    new.result.name_hint = value.name_hint
-    Rewriter.insert_op(at(new, value.owner) if isinstance(value.owner, Operation) else new, InsertPoint.before(user))
-    return new.result
 
 
 def _rewrite(function: FuncOp) -> None:

@@ -19,6 +19,7 @@ _STREAMLINE = [
     "q-lower-top-k",
 ]
 _TO_HARDWARE = [
+    "q-move-reshapes",
     "q-infer-ranges",
     "q-remove-idle-quantizers",
     "q-lower-quantizers",
@@ -27,6 +28,7 @@ _TO_HARDWARE = [
     "q-infer-ranges",
     "q-lower-conv-transpose",
     "q-make-channels-last",
+    "q-absorb-transposes",
     "q-partition",
 ]
 

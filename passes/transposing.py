@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, i64
 from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
 
-from ..qdialect.attrs import DenseAttr
+from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.q import (
     BinaryOp,
     ClipOp,
@@ -111,6 +113,19 @@ def on_view_input(op: Operation, x: SSAValue) -> Operation:
     new = type(op).create(operands=[x, *op.operands[1:]], result_types=[type_], properties=properties)
     new.results[0].name_hint = op.results[0].name_hint
     return with_proof(op, at(new, op))
+
+
+def permuted(value: SSAValue, axis: int, order: Array, user: Operation) -> SSAValue:
+    """A constant operand in the new order along an axis; as it is where it says the same for all elements."""
+    attribute = constant_of(value)
+    assert attribute is not None, "vectors meet constants"
+    array = attribute.array
+    if not array.ndim or array.shape[axis] == 1:
+        return value
+    new = ConstantOp(DenseAttr(np.take(array, order, axis=axis), attribute.type))
+    new.result.name_hint = value.name_hint
+    Rewriter.insert_op(at(new, value.owner) if isinstance(value.owner, Operation) else new, InsertPoint.before(user))
+    return new.result
 
 
 def _constant(value: SSAValue, permutation: Permutation) -> ConstantOp:

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Absorb the transposition of an image that is made of a vector into the constants that the vector is made with.
+
+Before:
+    %a = q.matmul %x, %w : ... -> tensor<1x8x!q.fixed<12, 0>>
+    %b = q.threshold %a, %t base 0 : ... -> tensor<1x8x!q.ufixed<2, 0>>
+    %c = q.reshape %b : tensor<1x8x!q.ufixed<2, 0>> -> tensor<1x2x2x2x!q.ufixed<2, 0>>
+    %d = q.transpose %c perm [0, 2, 3, 1]
+After:
+    %a = q.matmul %x, %columns_of_w_in_the_new_order : ... -> tensor<1x8x!q.fixed<12, 0>>
+    %b = q.threshold %a, %rows_of_t_in_the_new_order base 0 : ... -> tensor<1x8x!q.ufixed<2, 0>>
+    %d = q.reshape %b : tensor<1x8x!q.ufixed<2, 0>> -> tensor<1x2x2x2x!q.ufixed<2, 0>>
+
+Exact: every element is computed from the same numbers.
+Needs: a matrix product by constant weights, constants otherwise, and one use of each value on the way.
+Keeps: types, ranges, locations.   Leaves: other transpositions. Generators and decoders begin with such an image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from ..qdialect.q import MatMulOp, ReshapeOp, TransposeOp
+from ..qdialect.q.inference import constant_of
+from ..qdialect.types import shape_of
+from .rewriting import at, replace, rewrite
+from .transposing import ELEMENTWISE, ROWS, images, permuted
+
+
+class AbsorbTransposeIntoMatrix(RewritePattern):
+    """transpose(reshape(f(x @ W)))   =>   reshape(g(x @ V)), constants of g and V in the order of the result."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: TransposeOp, rewriter: PatternRewriter, /) -> None:
+        view = op.input.owner
+        if not isinstance(view, ReshapeOp) or not op.input.has_one_use():
+            return
+        makers = _makers(view.input)
+        if makers is None:
+            return
+        shape = shape_of(view.result)
+        order = np.arange(prod(shape)).reshape(shape).transpose(op.permutation).reshape(-1)
+        for maker in makers:
+            axis = 0 if isinstance(maker, ROWS) else -1
+            for index, value in enumerate(maker.operands):
+                if constant_of(value) is not None:
+                    maker.operands[index] = permuted(value, axis, order, maker)
+            rewriter.handle_operation_modification(maker)
+        replace(rewriter, op, [at(ReshapeOp(view.input, shape_of(op.result)), op)])
+
+
+def _makers(value: SSAValue) -> list[Operation] | None:
+    """The ops that make a vector of a matrix product by constant weights, the product last; None if others do."""
+    if shape_of(value)[-1] != prod(shape_of(value)):
+        return None
+    found: list[Operation] = []
+    shape = shape_of(value)
+    while isinstance(value.owner, Operation) and value.has_one_use() and shape_of(value) == shape:
+        op = value.owner
+        found.append(op)
+        if isinstance(op, MatMulOp):
+            weights = constant_of(op.rhs)
+            return found if weights is not None and weights.array.ndim == 2 and constant_of(op.lhs) is None else None
+        computed = images(op)
+        if not isinstance(op, ELEMENTWISE) or computed is None or len(computed) != 1:
+            return None
+        if isinstance(op, ROWS) and op.trailing:
+            return None
+        value = computed[0]
+    return None
+
+
+@dataclass(frozen=True)
+class AbsorbTransposesPass(ModulePass):
+    """Absorb transpositions of images that are made of vectors into the matrix in front."""
+
+    name = "q-absorb-transposes"
+    exact: ClassVar[bool] = True
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        rewrite(op, AbsorbTransposeIntoMatrix())
