@@ -51,14 +51,20 @@ MODELS = (
     Model("qkeras_jettagging", ("global_in: fixed<16, 10>",), "qkeras_jettagging_qcdq"),
     Model("unsw_nb15_mlp_w2a2", ("onnx::Add_0: bipolar",)),
 )
+IMAGE_MODELS = (
+    Model("qkeras_mnist_cnn", ("global_in: ufixed<8, 8>",)),
+    Model("espcn_subpixel_quant", ("x.7: ufixed<8, 8>",)),
+    Model("mlperftiny_ic_resnet8_int8"),
+    Model("mlperftiny_kws_dscnn_int8"),
+)
 
 
-def present_models() -> list[Model]:
+def present_models(models: Sequence[Model] = MODELS) -> list[Model]:
     """The models that are there; says which are not."""
-    for model in MODELS:
+    for model in models:
         if not model.path.is_file():
             print(f"skipped: no {model.name}.onnx in the model collection beside the checkout", file=sys.stderr)
-    return [model for model in MODELS if model.path.is_file()]
+    return [model for model in models if model.path.is_file()]
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:

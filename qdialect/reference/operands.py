@@ -202,10 +202,10 @@ def elementwise(ufunc: Any, first: Operand, second: Operand, result: Numbers) ->
         left = tiled(first.constant, result.shape)
         kernel = _with_constant(lambda x, out: ufunc(left, x, out=out), second, result)
         return kernel if after is None else lambda x: kernel(after(x))
-    if before is None and after is None:
-        return ufunc
     one, other = before or _same, after or _same
-    return lambda x, y: ufunc(one(x), other(y))
+    if _can_hold(first.numbers, result):
+        return lambda x, y: _into_first(ufunc, one(x), other(y))
+    return ufunc if before is None and after is None else lambda x, y: ufunc(one(x), other(y))
 
 
 def nary(function: Kernel, operands: Sequence[Operand], rank: int) -> Kernel:
@@ -225,10 +225,18 @@ def nary(function: Kernel, operands: Sequence[Operand], rank: int) -> Kernel:
 
 
 def _with_constant(apply: Any, operand: Operand, result: Numbers) -> Kernel:
-    numbers = operand.numbers
-    if numbers.reusable and numbers.shape == result.shape and numbers.dtype == result.dtype:
+    if _can_hold(operand.numbers, result):
         return lambda x: apply(x, x)
     return lambda x: apply(x, None)
+
+
+def _can_hold(numbers: Numbers, result: Numbers) -> bool:
+    """Whether the result may overwrite the operand."""
+    return numbers.reusable and numbers.shape == result.shape and numbers.dtype == result.dtype
+
+
+def _into_first(ufunc: Any, x: Array, y: Array) -> Array:
+    return ufunc(x, y, out=x)
 
 
 def _same(x: Array) -> Array:
