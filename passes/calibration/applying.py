@@ -10,6 +10,7 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ...frontends.precision.specification import Choices, FormatChoice, Kind, Role, Specification
+from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
 from ...qdialect.formats import IntRange
 from ...qdialect.types import FloatType, shape_of
@@ -75,14 +76,17 @@ def _check_groups(network: Network, quantizers: Quantizers) -> None:
 
 
 def choose_weights(network: Network, specification: Specification, quantizers: Quantizers) -> None:
-    """Add the quantisers of all weights that the specification gives a format, and of the biases behind them."""
+    """Add the quantisers of all weights that the specification gives a format."""
     for linear in network.linears:
         choices = linear_choices(specification, linear)
-        choice = choices.formats.get(Role.WEIGHT)
-        if choice is None or choices.keep:
-            continue
-        weights = linear.weights.array
-        quantizers.weights[linear.op] = weight_quantizer(weights, linear.out_axis, choice, choice.bits.hi)
+        if Role.WEIGHT in choices.formats and not choices.keep:
+            quantizers.weights[linear.op] = choose_weight(linear, linear.weights.array, specification)
+
+
+def choose_weight(linear: Linear, weights: Array, specification: Specification) -> Quantizer:
+    """The quantiser of a layer for given float weights, at the greatest word length of its format."""
+    choice = linear_choices(specification, linear).formats[Role.WEIGHT]
+    return weight_quantizer(weights, linear.out_axis, choice, choice.bits.hi)
 
 
 def choose_bias(linear: Linear, specification: Specification, quantizers: Quantizers) -> Quantizer | None:

@@ -21,6 +21,7 @@ from .histogram import Histogram
 from .quantizer import Quantizer, largest_number
 
 SCALE_BITS = 12
+FINE_BITS = 6  # from here on, saturating one number in ten thousand does less harm than the error that it saves
 
 
 def activation_quantizer(histogram: Histogram, choice: FormatChoice, bits: int, name: str) -> Quantizer:
@@ -31,7 +32,7 @@ def activation_quantizer(histogram: Histogram, choice: FormatChoice, bits: int, 
     if isinstance(type_, FloatType):
         largest = max(-histogram.low, histogram.high)
         return Quantizer(type_, _scale_for(np.asarray(largest), largest_number(type_), choice.power_of_two))
-    clip = choice.clip or Clip.MSE
+    clip = choice.clip or (Clip.PERCENTILE if bits >= FINE_BITS else Clip.MSE)
     signed = isinstance(type_, FixedType)
     levels = 2**type_.format.word_length - (2 if signed else 1)
     low, high = clip_range(histogram, clip, levels, signed, choice.percentile)

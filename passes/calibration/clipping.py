@@ -72,7 +72,10 @@ def divergence(histogram: Histogram, bounds: Bounds, levels: int) -> float:
     width = histogram.reach / HALF
     first, last = int(np.floor(bounds[0] / width)) + HALF, int(np.ceil(bounds[1] / width)) + HALF
     first, last = max(first, 0), min(max(last, first + 1), 2 * HALF)
+    if last - first <= levels:
+        return np.inf  # every bin is a code of its own: there is nothing to compare
     inner = histogram.counts[first:last].astype(np.float64)
+    inner[HALF - first] = np.median(inner[inner > 0]) if inner.any() else 0  # zeros are exact, and may be most numbers
     clipped = inner.copy()
     clipped[0] += histogram.counts[:first].sum()
     clipped[-1] += histogram.counts[last:].sum()

@@ -14,25 +14,30 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from ...frontends.precision.data import Data, load_data
-from ...frontends.precision.specification import KINDS_OF_LAYERS, Role, Specification
+from ...frontends.precision.specification import KINDS_OF_LAYERS, Role, Rounding, Specification
 from ...frontends.precision.syntax import Source
+from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
 from ...qdialect.reference import Plan, compile_function
 from ...qdialect.types import FixedType, FloatType, UFixedType, element_type, is_f32, shape_of
 from ..fold_constants import FoldConstantsPass
 from ..rewriting import function_named
+from .accumulators import check_accumulators
 from .applying import (
     Quantizers,
     choose_activations,
+    choose_weight,
     choose_weights,
     insert_activations,
     insert_weights,
     site_choices,
 )
+from .equalization import equalize
 from .folding import fold_batch_norms
 from .layers import Network, find_layers
 from .quantizer import Quantizer
 from .report import LayerReport, QuantizationReport
+from .rounding_weights import WeightRounding
 from .scoring import Noise, noises, score
 from .statistics import Statistics, gather
 
@@ -69,6 +74,8 @@ def quantize_network(
     FoldConstantsPass().apply(context, module)
     job = _Job(module, specification, data, progress)
     fold_batch_norms(job.function)
+    if specification.equalize:
+        equalize(job.function)
     network = find_layers(job.function)
     check_patterns(network, specification)
     plan = compile_function(module)
@@ -76,7 +83,10 @@ def quantize_network(
     quantizers = choose_activations(network, specification, statistics)
     insert_activations(network, quantizers)
     choose_weights(network, specification, quantizers)
-    weight_noise = _noise_of_weights(network, quantizers)
+    weights: dict[Operation, Array] = {linear.op: linear.weights.array for linear in network.linears}
+    _round_weights(job, network, plan, quantizers)
+    check_accumulators(network, specification, quantizers)
+    weight_noise = _noise_of_weights(network, quantizers, weights)
     insert_weights(network, specification, quantizers)
     if data is None:
         return QuantizationReport(_report(network, quantizers, weight_noise, {}))
@@ -162,12 +172,30 @@ def _report(
     return tuple(rows.values())
 
 
-def _noise_of_weights(network: Network, quantizers: Quantizers) -> dict[Operation, Noise]:
+def _round_weights(job: _Job, network: Network, before: Plan, quantizers: Quantizers) -> None:
+    """Round weights by reconstruction, or correct biases, where the specification asks for it."""
+    specification, data = job.specification, job.data
+    reconstruct = specification.rounding is Rounding.RECONSTRUCT
+    if not (reconstruct or specification.bias_correction):
+        return
+    if data is None:
+        what = "rounding = reconstruct" if reconstruct else "bias_correction = on"
+        raise QoptError(f"'{what}' needs frames to run", mend='name them: data { file = "x.npz" ... }')
+    rounding = WeightRounding(
+        job.module, network, before, lambda: data.calibration.batches(job.shape), reconstruct, job.progress
+    )
+    rounding.run(quantizers, lambda linear, weights: choose_weight(linear, weights, specification))
+
+
+def _noise_of_weights(
+    network: Network, quantizers: Quantizers, weights: Mapping[Operation, Array]
+) -> dict[Operation, Noise]:
+    """The noise of the weights against the float ones that they come from."""
     result: dict[Operation, Noise] = {}
     for linear in network.linears:
         if linear.op in quantizers.weights:
             result[linear.op] = Noise()
-            result[linear.op].add(linear.weights.array, quantizers.weights[linear.op].apply(linear.weights.array))
+            result[linear.op].add(weights[linear.op], quantizers.weights[linear.op].apply(linear.weights.array))
     return result
 
 

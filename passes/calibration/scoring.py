@@ -111,7 +111,7 @@ def _values(plan: Plan, function: FuncOp, values: Iterable[SSAValue], batch: Arr
     parts: dict[SSAValue, list[Array]] = {value: [] for value in wanted.values()}
 
     def trace(op: Operation, codes: Sequence[Any]) -> None:
-        parts[wanted[op]].append(_numbers(wanted[op], codes[0]))
+        parts[wanted[op]].append(numbers_of(wanted[op], codes[0]))
 
     plan.run({0: batch}, trace, wanted)
     found = {value: np.concatenate(chunks) for value, chunks in parts.items()}
@@ -119,7 +119,7 @@ def _values(plan: Plan, function: FuncOp, values: Iterable[SSAValue], batch: Arr
     return found
 
 
-def _numbers(value: SSAValue, codes: Any) -> Array:
+def numbers_of(value: SSAValue, codes: Any) -> Array:
     """Codes as the numbers that they stand for."""
     if isinstance(codes, ExactReal):
         return codes.to_float64()

@@ -34,7 +34,7 @@ def observe(
     function: FuncOp,
     values: Iterable[SSAValue],
     batches: Iterable[Batch],
-    take: Callable[[SSAValue, Array], None],
+    take: Callable[[SSAValue, Any], None],
 ) -> int:
     """Run the frames and hand the numbers of each value, chunk by chunk, to `take`; returns how many frames ran."""
     wanted = set(values)
@@ -45,7 +45,7 @@ def observe(
     def trace(op: Operation, codes: Sequence[Any]) -> None:
         for result, array in zip(op.results, codes, strict=True):
             if result in wanted:
-                take(result, np.asarray(array))
+                take(result, array)
 
     for batch in batches:
         for argument in arguments:
