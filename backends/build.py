@@ -54,6 +54,8 @@ class BuildOptions:
     clock: float = 200e6  # Hz
     fps: float | None = None  # frames a second
     max_lut: int | None = None
+    max_dsp: int | None = None
+    max_bram18: int | None = None
     input_formats: tuple[str, ...] = ()  # 'NAME: uint<8> scale 1/255'
     force: bool = False
 
@@ -114,9 +116,10 @@ def _write_levels(
             f"--input-format belongs to the graph level, this module is at the {level} level",
             mend="build from the .onnx file or from ir/graph.mlir",
         )
-    if level == "dataflow" and (options.fps is not None or options.max_lut is not None):
+    limits = (options.fps, options.max_lut, options.max_dsp, options.max_bram18)
+    if level == "dataflow" and limits != (None,) * len(limits):
         raise QoptError(
-            "--fps and --max-lut choose a folding, this module is folded already",
+            "--fps and --max-lut, --max-dsp, --max-bram18 choose a folding, this module is folded already",
             mend="edit PE and SIMD in the file, or build from ir/typed.mlir",
         )
     check_ranges(module)
@@ -129,7 +132,7 @@ def _write_levels(
         typed = module.clone()
         _write_level(folder, "typed", module)
         progress("folding")
-        run_passes(context, module, parse_passes(to_dataflow(options.clock, options.fps, options.max_lut)))
+        run_passes(context, module, parse_passes(to_dataflow(options.clock, *limits)))
     else:
         run_passes(context, module, parse_passes("q-insert-forks,q-insert-width-converters,q-insert-fifos"))
     _write_level(folder, "dataflow", module)

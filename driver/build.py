@@ -25,6 +25,8 @@ def main(arguments: list[str]) -> int:
         clock=options.clock,
         fps=options.fps,
         max_lut=options.max_lut,
+        max_dsp=options.max_dsp,
+        max_bram18=options.max_bram18,
         input_formats=tuple(options.input_format),
         force=options.force,
     )
@@ -89,6 +91,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _count_or_none(text: str) -> int:
+    return 0 if text == "0" else _count(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qopt build", description="From a model or IR of any level to Verilog, testbench, interface and report."
@@ -100,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--fps", type=_positive, help="fold for this many frames a second")
     add("--clock", type=_clock, default=200e6, help="clock: 200e6 (default), 100MHz")
     add("--max-lut", type=_count, metavar="N", help="fold for at most about N LUTs")
+    add("--max-dsp", type=_count_or_none, metavar="N", help="fold for at most about N DSP blocks")
+    add("--max-bram18", type=_count_or_none, metavar="N", help="fold for at most about N block RAMs of 18 kbit")
     add(
         "--input-format",
         action="append",

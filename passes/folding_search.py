@@ -13,14 +13,52 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from ..qdialect.cost import UnitCost
 from ..qdialect.cost.fifo import fifo_cost
+from ..qdialect.cost.unit import BRAM18_AREA, DSP_AREA
 from ..qdialect.cost.width_converter import converter_cost
+from ..qdialect.dataflow import Memory
 
-Folding = tuple[int, int]  # lanes taken, lanes made
 BEAM = 512
+
+Prices: TypeAlias = tuple[int, int, int]  # of a look-up table, a DSP block, an 18-kbit memory
+AREA: Prices = (1, DSP_AREA, BRAM18_AREA)
+RISES = 5  # how often the prices of resources beyond the budget rise, each time fourfold
+
+
+class Folding(NamedTuple):
+    """Lanes taken, lanes made, and where the unit keeps its numbers if that is not left as it is."""
+
+    taken: int
+    made: int
+    memory: Memory | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Resources to stay within; None: any number."""
+
+    lut: int | None = None
+    dsp: int | None = None
+    bram18: int | None = None
+    names: ClassVar = {"lut": "look-up tables", "dsp": "DSP blocks", "bram18": "18-kbit memories"}
+
+    @property
+    def limits(self) -> dict[str, int]:
+        return {name: limit for name in self.names if (limit := getattr(self, name)) is not None}
+
+    def exceeded(self, cost: UnitCost) -> list[str]:
+        """The resources of which there are too few."""
+        return [name for name, limit in self.limits.items() if getattr(cost, name) > limit]
+
+    @property
+    def scarcity(self) -> Prices:
+        """Prices by which only limited resources count, each by the part of its limit."""
+        largest = 1000 * max(self.limits.values()) + 1
+        lut, dsp, bram18 = (largest // (self.limits[name] + 1) if name in self.limits else 0 for name in self.names)
+        return lut, dsp, bram18
 
 
 @dataclass(frozen=True)
@@ -83,19 +121,19 @@ class _Way:
 _State: TypeAlias = tuple[int, ...]  # lanes of the open makers: units with takers to come
 
 
-def cheapest(units: Sequence[FoldableUnit], max_cycles: int, *, by_lut: bool = False) -> Choice | None:
-    """The folding of least area (or look-up tables) with no unit above `max_cycles` a frame; None if there is none."""
+def cheapest(units: Sequence[FoldableUnit], max_cycles: int, prices: Prices = AREA) -> Choice | None:
+    """The folding of the lowest price, then area, with no unit above `max_cycles` a frame; None if there is none."""
     last_taker = {feed.maker: number for number, unit in enumerate(units) for feed in unit.feeds}
     ways: dict[_State, _Way] = {(): _Way()}
     makers: list[int] = []  # the open ones
     for number, unit in enumerate(units):
         options = {folding: cost for folding, cost in unit.options.items() if cost.cycles <= max_cycles}
-        weights = {folding: _weight(cost, by_lut) for folding, cost in options.items()}
+        weights = {folding: _weight(cost, prices) for folding, cost in options.items()}
         positions = [None if feed.maker < 0 else makers.index(feed.maker) for feed in unit.feeds]
         kept = [place for place, maker in enumerate(makers) if last_taker[maker] > number]
         ways = _joined(
             unit,
-            _arrivals(unit, sorted({taken for taken, _ in weights}), ways, positions, kept, by_lut),
+            _arrivals(unit, sorted({folding.taken for folding in weights}), ways, positions, kept, prices),
             weights,
             number in last_taker,
         )
@@ -112,7 +150,7 @@ def _arrivals(
     ways: dict[_State, _Way],
     positions: Sequence[int | None],
     kept: Sequence[int],
-    by_lut: bool,
+    prices: Prices,
 ) -> dict[tuple[_State, int], _Way]:
     """The best ways to feed the unit, by the lanes of the makers that stay open and the lanes taken."""
     found: dict[tuple[_State, int], _Way] = {}
@@ -122,7 +160,7 @@ def _arrivals(
         for taken in lanes_taken:
             if unit.follows_input and any(lanes not in (None, taken) for lanes in made):
                 continue
-            links = _weight(_links(unit, tuple(made), taken), by_lut)
+            links = _weight(_links(unit, tuple(made), taken), prices)
             weight = (way.weight[0] + links[0], way.weight[1] + links[1])
             known = found.get((rest, taken))
             if known is None or weight < known.weight:
@@ -140,9 +178,9 @@ def _joined(
     found: dict[_State, _Way] = {}
     for (rest, taken), way in arrivals.items():
         for folding, (weight, second) in weights.items():
-            if folding[0] != taken:
+            if folding.taken != taken:
                 continue
-            state = (*rest, folding[1]) if is_open else rest
+            state = (*rest, folding.made) if is_open else rest
             total = (way.weight[0] + weight, way.weight[1] + second)
             known = found.get(state)
             if known is None or total < known.weight:
@@ -150,27 +188,49 @@ def _joined(
     return found
 
 
-def fastest(units: Sequence[FoldableUnit], max_lut: int) -> Choice | None:
-    """The folding with the least cycles a frame that stays within `max_lut` look-up tables; None if none does."""
+def within(units: Sequence[FoldableUnit], max_cycles: int, budget: Budget) -> Choice | None:
+    """A folding within the budget with no unit above `max_cycles`: that of least area if it is, else near it.
+
+    None if there is none, as found for certain of one limit; of several, a way may be overlooked.
+    """
+    prices = AREA
+    for _ in range(RISES):
+        choice = cheapest(units, max_cycles, prices)
+        exceeded = [] if choice is None else budget.exceeded(choice.cost)
+        if not exceeded:
+            return choice
+        lut, dsp, bram18 = (
+            price * (4 if name in exceeded else 1) for price, name in zip(prices, budget.names, strict=True)
+        )
+        prices = lut, dsp, bram18
+    choice = cheapest(units, max_cycles, budget.scarcity)
+    return None if choice is None or budget.exceeded(choice.cost) else choice
+
+
+def fastest(units: Sequence[FoldableUnit], budget: Budget) -> Choice | None:
+    """The folding with the least cycles a frame that stays within the budget; None if none does."""
     limits = sorted({cost.cycles for unit in units for cost in unit.options.values()})
 
     def fits(limit: int) -> bool:
-        choice = cheapest(units, limit, by_lut=True)
-        return choice is not None and choice.cost.lut <= max_lut
+        if len(budget.limits) > 1:
+            return within(units, limit, budget) is not None
+        choice = cheapest(units, limit, budget.scarcity)
+        return choice is not None and not budget.exceeded(choice.cost)
 
     index = bisect_left(limits, True, key=fits)
-    return None if index == len(limits) else cheapest(units, limits[index], by_lut=True)
+    return None if index == len(limits) else within(units, limits[index], budget)
 
 
-def _weight(cost: UnitCost, by_lut: bool) -> tuple[int, int]:
-    return (cost.lut, cost.area) if by_lut else (cost.area, cost.lut)
+def _weight(cost: UnitCost, prices: Prices) -> tuple[int, int]:
+    lut, dsp, bram18 = prices
+    return lut * cost.lut + dsp * cost.dsp + bram18 * cost.bram18, cost.area
 
 
 def _total(units: Sequence[FoldableUnit], foldings: Sequence[Folding]) -> UnitCost:
     total = UnitCost()
     for unit, folding in zip(units, foldings, strict=True):
-        made = tuple(None if feed.maker < 0 else foldings[feed.maker][1] for feed in unit.feeds)
-        total = total + unit.options[folding] + _links(unit, made, folding[0])
+        made = tuple(None if feed.maker < 0 else foldings[feed.maker].made for feed in unit.feeds)
+        total = total + unit.options[folding] + _links(unit, made, folding.taken)
     return total
 
 

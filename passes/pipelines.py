@@ -57,12 +57,19 @@ def to_typed(input_formats: Sequence[str] = ()) -> str:
     return ",".join([fold, *formats, *rest])
 
 
-def to_dataflow(clock: float, fps: float | None = None, max_lut: int | None = None) -> str:
+def to_dataflow(
+    clock: float,
+    fps: float | None = None,
+    max_lut: int | None = None,
+    max_dsp: int | None = None,
+    max_bram18: int | None = None,
+) -> str:
     """The pipeline from the typed to the dataflow level.
 
     Args:
-        clock: hertz.   fps: frames a second to reach.   max_lut: look-up tables to stay below.
+        clock: hertz.   fps: frames a second to reach.
+        max_lut, max_dsp, max_bram18: look-up tables, DSP blocks and 18-kbit memories to stay within.
     """
-    limits = {"clock": clock, "fps": fps, "max-lut": max_lut}
+    limits = {"clock": clock, "fps": fps, "max-lut": max_lut, "max-dsp": max_dsp, "max-bram18": max_bram18}
     folding = ArgSpec("q-set-folding", {name: (value,) for name, value in limits.items() if value is not None})
     return ",".join(str(folding) if step == "q-set-folding" else step for step in PIPELINES["q-to-dataflow"])

@@ -9,10 +9,11 @@ After q-set-folding{cycles=256}:
     %y = dataflow.threshold %a, %t base -1 lanes 2 -> !q.fixed<2, 0>
 
 A target in cycles a frame (`cycles`, or `fps` and `clock`) gives the folding of least estimated area that reaches
-it; a budget (`max-lut`) the fastest one that fits; both the one of fewest look-up tables that reaches the target, or an
-error. Without either, the largest matrix-vector unit gets 64 multipliers (PE * SIMD) and sets the pace. Area is look-up
-tables, plus 100 for each DSP block and 18-kbit memory; converters and FIFOs between units count with what they will
-need at most.
+it; a budget (`max-lut`, `max-dsp`, `max-bram18`) the fastest one that fits; both one that reaches the target within the
+budget, or an error. Without either, the largest matrix-vector unit gets 64 multipliers (PE * SIMD) and sets the pace.
+Area is look-up tables, plus 100 for each DSP block and 18-kbit memory; converters and FIFOs between units count with
+what they will need at most. Where a unit keeps its weights, lines or entries is chosen as well where that saves area or
+the budget asks for it, and the unit does not say.
 
 Exact: folding changes when a number is computed, not which.   Needs: q-convert-to-dataflow.   Keeps: locations.
 Leaves: nothing; what was folded before is folded anew, and converters and FIFOs for the old folding go.
@@ -21,7 +22,8 @@ Leaves: nothing; what was folded before is folded anew, and converters and FIFOs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from fractions import Fraction
+from typing import ClassVar, NoReturn
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -30,10 +32,12 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from ..qdialect.cost import unit_cost
+from ..qdialect.cost import UnitCost, unit_cost
 from ..qdialect.dataflow import (
     FoldableOp,
     MatrixVectorOp,
+    Memory,
+    MemoryAttr,
     Source,
     UnitOp,
     hardware_function,
@@ -42,7 +46,7 @@ from ..qdialect.dataflow import (
     unit_graph,
 )
 from ..qdialect.errors import QoptError, node_name
-from .folding_search import Choice, Feed, FoldableUnit, Folding, cheapest, fastest
+from .folding_search import Budget, Choice, Feed, FoldableUnit, Folding, cheapest, fastest, within
 from .hardware_calls import update_signature
 from .rewriting import at
 
@@ -62,7 +66,7 @@ def search_units(units: list[UnitOp]) -> list[FoldableUnit]:
         found.append(
             FoldableUnit(
                 name=f"{unit.name} '{node_name(unit) or unit.results[0].name_hint or number}'",
-                options={folding: unit_cost(unit, folding) for folding in unit.foldings()},
+                options=_options(unit),
                 feeds=tuple(
                     Feed(made[source], type_.elements, type_.format.word_length)
                     for source, type_ in zip(taken, types, strict=True)
@@ -72,6 +76,28 @@ def search_units(units: list[UnitOp]) -> list[FoldableUnit]:
             )
         )
     return found
+
+
+def _options(unit: FoldableOp) -> dict[Folding, UnitCost]:
+    """Cost of every folding, and with each kind of memory that may be better for something."""
+    found = {Folding(*folding): unit_cost(unit, folding) for folding in unit.foldings()}
+    if not _may_choose_memory(unit):
+        return found
+    for memory in Memory:
+        other = unit.clone()
+        other.properties["memory"] = MemoryAttr(memory)
+        for plain, cost in list(found.items()):
+            if plain.memory is None:
+                changed = unit_cost(other, plain[:2])
+                if changed.lut < cost.lut or changed.bram18 < cost.bram18:
+                    found[plain._replace(memory=memory)] = changed
+        other.erase()
+    return found
+
+
+def _may_choose_memory(unit: FoldableOp) -> bool:
+    """True if the unit keeps numbers in a memory and does not say in which."""
+    return "memory" in type(unit).get_irdl_definition().properties and "memory" not in unit.properties
 
 
 def default_cycles(units: list[FoldableOp]) -> int:
@@ -88,7 +114,7 @@ def fold_graph(module: ModuleOp, function: FuncOp, foldings: dict[FoldableOp, Fo
     end, argument = block.last_op, block.args[0]
     assert isinstance(end, ReturnOp)
     first = next(foldings[unit] for unit in units if isinstance(unit, FoldableOp))
-    new_type = stream_type(argument).with_lanes(first[0])
+    new_type = stream_type(argument).with_lanes(first.taken)
     argument = Rewriter.replace_value_with_new_type(argument, new_type)
     streams: dict[SSAValue, SSAValue] = {argument: argument}
     for unit in units:
@@ -96,8 +122,10 @@ def fold_graph(module: ModuleOp, function: FuncOp, foldings: dict[FoldableOp, Fo
         if not isinstance(unit, FoldableOp):
             streams[unit.results[0]] = inputs[0]
             continue
-        new = at(unit.folded(inputs, foldings[unit]), unit)
+        new = at(unit.folded(inputs, foldings[unit][:2]), unit)
         new.attributes.update(unit.attributes)
+        if (memory := foldings[unit].memory) is not None:
+            new.properties["memory"] = MemoryAttr(memory)
         block.insert_op_before(new, unit)
         for before, after in zip(unit.results, new.results, strict=True):
             after.name_hint = before.name_hint
@@ -120,6 +148,8 @@ class SetFoldingPass(ModulePass):
     clock: float | int = 200_000_000  # hertz
     cycles: int | None = None  # cycles a frame to reach, instead of fps
     max_lut: int | None = None  # look-up tables (estimated) to stay within
+    max_dsp: int | None = None  # DSP blocks (estimated)
+    max_bram18: int | None = None  # 18-kbit memories (estimated)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = hardware_function(op)
@@ -129,12 +159,18 @@ class SetFoldingPass(ModulePass):
             fold_graph(op, function, dict(zip(units, choice.foldings, strict=True)))
 
     def _choose(self, function: FuncOp, units: list[FoldableOp]) -> Choice:
-        search = search_units(unit_graph(function))
-        target = self._target()
-        if target is None and self.max_lut is not None:
-            return self._within(function, search, self.max_lut)
+        target, search = self._target(), search_units(unit_graph(function))
+        budget = Budget(self.max_lut, self.max_dsp, self.max_bram18)
+        if target is None and budget.limits:
+            return self._fastest(function, search, budget)
         if target is None:
             target = max(default_cycles(units), *(unit.least_cycles for unit in search), 1)
+        self._check_reachable(units, search, target)
+        choice = within(search, target, budget)
+        return choice or self._refuse_budget(function, search, target, budget)
+
+    def _check_reachable(self, units: list[FoldableOp], search: list[FoldableUnit], target: int) -> None:
+        """QoptError if a unit is too slow for the target however it is folded."""
         slowest = max(range(len(search)), key=lambda index: search[index].least_cycles)
         least = search[slowest].least_cycles
         if least > target:
@@ -143,22 +179,13 @@ class SetFoldingPass(ModulePass):
                 units[slowest],
                 f"ask for at most {self._rate(least)}" + ("" if self.fps is None else ", or a faster clock"),
             )
-        choice = cheapest(search, target, by_lut=self.max_lut is not None)
-        assert choice is not None, "every unit alone reaches the target"
-        if self.max_lut is not None and choice.cost.lut > self.max_lut:
-            self._refuse_budget(function, search, choice, self.max_lut)
-        return choice
 
     def _target(self) -> int | None:
         """Cycles a frame that are asked for."""
-        for name, value in (
-            ("fps", self.fps),
-            ("clock", self.clock),
-            ("cycles", self.cycles),
-            ("max-lut", self.max_lut),
-        ):
-            if value is not None and value <= 0:
-                raise QoptError(f"q-set-folding has {name}={value}", None, "give a positive number")
+        limits = {name: getattr(self, name) for name in ("fps", "clock", "cycles", "max_lut", "max_dsp", "max_bram18")}
+        for name, value in limits.items():
+            if value is not None and (value < 0 or (value == 0 and name not in ("max_dsp", "max_bram18"))):
+                raise QoptError(f"q-set-folding has {_option(name)}={value}", None, "give a positive number")
         if self.fps is None:
             return self.cycles
         if self.cycles is not None:
@@ -168,30 +195,46 @@ class SetFoldingPass(ModulePass):
             raise QoptError(f"{self.fps:.12g} frames a second need more than one frame a cycle", None, mend)
         return int(self.clock // self.fps)
 
-    def _within(self, function: FuncOp, search: list[FoldableUnit], max_lut: int) -> Choice:
-        choice = fastest(search, max_lut)
-        if choice is None:
-            least = cheapest(search, max(cost.cycles for unit in search for cost in unit.options.values()), by_lut=True)
-            assert least is not None
-            raise QoptError(
-                f"the smallest folding needs about {least.cost.lut} look-up tables, the budget is {max_lut}",
-                function,
-                f"allow max-lut={least.cost.lut}, or reduce word lengths or layers of the network",
-            )
-        return choice
-
-    def _refuse_budget(self, function: FuncOp, search: list[FoldableUnit], choice: Choice, max_lut: int) -> None:
-        parts = [(unit.options[folding].lut, unit.name) for unit, folding in zip(search, choice.foldings, strict=True)]
-        largest, name = max(parts)
-        within = fastest(search, max_lut)
-        slower = "" if within is None else f", or ask for at most {self._rate(within.cost.cycles)}"
+    def _fastest(self, function: FuncOp, search: list[FoldableUnit], budget: Budget) -> Choice:
+        choice = fastest(search, budget)
+        if choice is not None:
+            return choice
+        slowest = max(cost.cycles for unit in search for cost in unit.options.values())
+        least = cheapest(search, slowest, budget.scarcity)
+        assert least is not None
+        name, needed, limit = _most_exceeded(least, budget)
         raise QoptError(
-            f"{choice.cost.cycles} cycles a frame need about {choice.cost.lut} look-up tables, {largest} of them "
-            f"{name}; the budget is {max_lut}",
+            f"the smallest folding needs about {needed} {Budget.names[name]}, the budget is {limit}",
             function,
-            f"allow max-lut={choice.cost.lut}{slower}",
+            f"allow {_option('max_' + name)}={needed}, or reduce word lengths or layers of the network",
+        )
+
+    def _refuse_budget(self, function: FuncOp, search: list[FoldableUnit], target: int, budget: Budget) -> NoReturn:
+        choice = cheapest(search, target, budget.scarcity)
+        assert choice is not None, "every unit alone reaches the target"
+        name, needed, limit = _most_exceeded(choice, budget)
+        costs = [unit.options[folding] for unit, folding in zip(search, choice.foldings, strict=True)]
+        largest, unit = max((getattr(cost, name), unit.name) for cost, unit in zip(costs, search, strict=True))
+        slower = fastest(search, budget)
+        raise QoptError(
+            f"{choice.cost.cycles} cycles a frame need about {needed} {Budget.names[name]}, {largest} of them "
+            f"{unit}; the budget is {limit}",
+            function,
+            f"allow {_option('max_' + name)}={needed}"
+            + ("" if slower is None else f", or ask for at most {self._rate(slower.cost.cycles)}"),
         )
 
     def _rate(self, cycles: int) -> str:
         """`cycles=28`, or the frames a second that they mean, in the terms of the user."""
         return f"cycles={cycles}" if self.fps is None else f"fps={int(self.clock // cycles)}"
+
+
+def _most_exceeded(choice: Choice, budget: Budget) -> tuple[str, int, int]:
+    """The resource that is exceeded by most of its limit, how many are needed, and the limit."""
+    used = {name: getattr(choice.cost, name) for name in budget.limits}
+    name = max(used, key=lambda name: Fraction(used[name], budget.limits[name] + 1))
+    return name, used[name], budget.limits[name]
+
+
+def _option(field: str) -> str:
+    return field.replace("_", "-")

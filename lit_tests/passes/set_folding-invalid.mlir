@@ -2,8 +2,9 @@
 // RUN: qopt %s -p 'q-set-folding{fps=150000000}' --verify-diagnostics | filecheck %s --check-prefix=LEAST
 // RUN: qopt %s -p 'q-set-folding{cycles=1}' --verify-diagnostics | filecheck %s --check-prefix=CYCLES
 // RUN: qopt %s -p 'q-set-folding{max-lut=10}' --verify-diagnostics | filecheck %s --check-prefix=BUDGET
-// RUN: qopt %s -p 'q-set-folding{cycles=2 max-lut=80}' --verify-diagnostics | filecheck %s --check-prefix=BOTH
+// RUN: qopt %s -p 'q-set-folding{cycles=2 max-lut=40}' --verify-diagnostics | filecheck %s --check-prefix=BOTH
 // RUN: qopt %s -p 'q-set-folding{cycles=2 fps=3}' --verify-diagnostics | filecheck %s --check-prefix=TWICE
+// RUN: qopt %s -p 'q-set-folding{cycles=8 max-dsp=0 max-bram18=0 max-lut=20}' --verify-diagnostics | filecheck %s --check-prefix=SEVERAL
 // RUN: qopt %s -p 'q-set-folding{cycles=0}' --verify-diagnostics | filecheck %s --check-prefix=ZERO
 
 // More than a frame a cycle cannot come out.
@@ -22,9 +23,13 @@
 // BUDGET-NEXT: at: {{.*}}
 // BUDGET-NEXT: mend: allow max-lut={{[0-9]+}}, or reduce word lengths or layers of the network
 // The target and the budget cannot both be met; what is possible is named.
-// BOTH: error: 2 cycles a frame need about {{[0-9]+}} look-up tables, {{[0-9]+}} of them dataflow.matrix_vector 'MatMul_0'; the budget is 80
+// BOTH: error: 2 cycles a frame need about {{[0-9]+}} look-up tables, {{[0-9]+}} of them dataflow.matrix_vector 'MatMul_0'; the budget is 40
 // BOTH-NEXT: at: {{.*}}
 // BOTH-NEXT: mend: allow max-lut={{[0-9]+}}, or ask for at most cycles={{[0-9]+}}
+// Of several budgets, the one that is missed by most is named.
+// SEVERAL: error: {{[0-9]+}} cycles a frame need about {{[0-9]+}} look-up tables, {{[0-9]+}} of them dataflow.matrix_vector 'MatMul_0'; the budget is 20
+// SEVERAL-NEXT: at: {{.*}}
+// SEVERAL-NEXT: mend: allow max-lut={{[0-9]+}}
 // Two targets.
 // TWICE: error: q-set-folding has both fps and cycles
 // TWICE-NEXT: mend: give one of them

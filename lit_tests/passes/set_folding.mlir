@@ -59,3 +59,17 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
 // CYCLES:      dataflow.fork
 // FPS:         dataflow.fork
 // BUDGET:      dataflow.fork
+
+// -----
+// Without block memories the weights are in look-up tables.
+// RUN: qopt %s -p 'q-set-folding{cycles=512 max-bram18=0}' --split-input-file | filecheck %s --check-prefix=NOBLOCKS
+func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 64>) -> !dataflow.stream<!q.fixed<8, 0>, lanes = 1, beats = 256> {
+  %w = q.constant #q.dense<1 : tensor<256x64x!q.fixed<2, 0>>>
+  %a = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<8, 0>
+  func.return %a : !dataflow.stream<!q.fixed<8, 0>, lanes = 1, beats = 256>
+}
+// NOBLOCKS: dataflow.matrix_vector %x, %w pe {{[0-9]+}} simd {{[0-9]+}} memory distributed -> !q.fixed<8, 0>
+// CHECK: dataflow.matrix_vector
+// CYCLES: dataflow.matrix_vector
+// FPS: dataflow.matrix_vector
+// BUDGET: dataflow.matrix_vector

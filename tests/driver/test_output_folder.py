@@ -92,7 +92,7 @@ def test_a_build_that_is_terminated_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [["--fps", "5"], ["--max-lut", "5000"]])
+@pytest.mark.parametrize("arguments", [["--fps", "5"], ["--max-lut", "5000"], ["--max-bram18", "0"]])
 def test_folding_belongs_above_the_dataflow_level(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:

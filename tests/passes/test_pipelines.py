@@ -43,8 +43,8 @@ def test_whole_networks(name: str, run_passes: Callable[[ModuleOp, str], ModuleO
 
 
 def test_build_options_reach_the_passes() -> None:
-    text = to_dataflow(200e6, fps=1000.0, max_lut=5000)
-    assert "q-set-folding{clock=200000000.0 fps=1000.0 max-lut=5000}" in text.split(",")
+    text = to_dataflow(200e6, fps=1000.0, max_lut=5000, max_dsp=0, max_bram18=7)
+    assert "q-set-folding{clock=200000000.0 fps=1000.0 max-lut=5000 max-dsp=0 max-bram18=7}" in text.split(",")
     assert len(parse_passes(text)) == len(to_dataflow(1e8).split(","))
 
 
