@@ -3,6 +3,7 @@
 
 PASSES: dict[str, str] = {
     "q-quantize": ".quantize:QuantizePass",
+    "q-optimize-word-lengths": ".optimize_word_lengths:OptimizeWordLengthsPass",
     "q-fold-constants": ".fold_constants:FoldConstantsPass",
     "q-set-input-format": ".set_input_format:SetInputFormatPass",
     "q-convert-to-typed": ".convert_to_typed:ConvertToTypedPass",

@@ -94,7 +94,7 @@ class Evaluator:
         (codes,) = plan.run_codes(given, keep, kept)
         for digest, arrays in parts.items():
             self._keep(digest, np.concatenate(arrays))
-        return _values(codes, element_type(result))
+        return decoded(codes, element_type(result))
 
     def _needed(self, main: FuncOp, result: SSAValue, digests: dict[SSAValue, Digest]) -> list[Operation]:
         """The ops that have to run for `result`, in order."""
@@ -153,7 +153,7 @@ def _returned(main: FuncOp) -> SSAValue:
     return last.arguments[0]
 
 
-def _values(codes: Codes, type_: Attribute) -> Array:
+def decoded(codes: Codes, type_: Attribute) -> Array:
     """What codes stand for."""
     if isinstance(codes, ExactReal):
         return codes.to_float64()

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data of a precision specification, as options of a pass name them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from ..frontends.precision.specification import DataArrays, DataSource
+from ..qdialect.affine import parse_fraction
+from ..qdialect.errors import QoptError
+
+
+def data_source(
+    file: str, frames: str | None, labels: str | None, samples: int | None, scale: str | None, offset: str | None
+) -> DataSource:
+    """QoptError for options that say nothing possible."""
+    if samples is not None and samples < 1:
+        raise QoptError(f"the option 'samples' is {samples}", mend="give a positive number")
+    numbers = _number("scale", scale or "1"), _number("offset", offset or "0")
+    return DataSource(file, DataArrays(frames or "", labels), scale=numbers[0], offset=numbers[1], samples=samples)
+
+
+def _number(name: str, text: str) -> Fraction:
+    try:
+        number = parse_fraction(text)
+    except ValueError as fault:
+        raise QoptError(f"the option '{name}': {fault}", mend=f'write {name}="1/255"') from None
+    if name == "scale" and not number:
+        raise QoptError("the option 'scale' is zero", mend="leave it out to keep numbers as they are")
+    return number

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose the word length of every quantiser: least cost within a bound on accuracy, agreement or noise.
+
+Before:
+    %a = q.quantize %x half_even saturate : tensor<1x4xf32> -> tensor<1x4x!q.ufixed<8, 0>>
+After (`q-optimize-word-lengths{data="frames.npz" bound="agreement 99 %"}`):
+    %a = q.quantize %x half_even saturate : tensor<1x4xf32> -> tensor<1x4x!q.ufixed<5, -3>>
+
+Only types of quantisers change: fewer bits cover about the same range more coarsely. A choice is tried by running all
+frames from the first layer that differs; none is tried twice. Whatever the algorithm, single bits are removed at the
+end until none can go (the result is 1-minimal), except that `limit` bounds the number of choices tried before.
+
+Approximate: the remarks (`-v`) give the cost, the quality and the number of choices tried.
+Needs: a quantised graph (an imported one, or q-quantize), one input, one output; frames.
+Keeps: everything but the types of quantisers and what follows from them.   Leaves: biases, quantisers to floats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from ..frontends.precision.data import Frames, load_data
+from ..frontends.precision.parser import parse_setting, read_specification
+from ..frontends.precision.specification import Bound, DataSource, Measure, Objective, Specification
+from ..qdialect.attrs import Array
+from ..qdialect.errors import QoptError
+from ..qdialect.types import shape_of
+from .accuracy_evaluation import Evaluator
+from .calibration.progress import terminal_progress
+from .data_options import data_source
+from .remarks import remark
+from .rewriting import function_named
+from .word_lengths.algorithms import ALGORITHMS
+from .word_lengths.costs import Cost, cost_of
+from .word_lengths.descent import descend
+from .word_lengths.measuring import Measurement, lut_cost
+from .word_lengths.problem import Problem
+from .word_lengths.variables import Bits, find_variables, set_bits
+
+DEFAULT_BOUND = Bound(Measure.AGREEMENT, Fraction(99))
+
+
+@dataclass(frozen=True)
+class OptimizeWordLengthsPass(ModulePass):
+    """Choose the word length of every quantiser within a bound on accuracy, agreement or noise."""
+
+    name = "q-optimize-word-lengths"
+    exact: ClassVar[bool] = False
+
+    specification: str | None = None  # file with a precision specification: data, objective and bound
+    data: str | None = None  # .npy or .npz file of frames
+    frames: str | None = None  # name of the array of frames; none: the only one of the file
+    labels: str | None = None  # name of the array of labels
+    samples: int | None = None  # frames to try choices on, spread over the array; none: all
+    scale: str | None = None  # a stored number x means x * scale + offset
+    offset: str | None = None  # see scale
+    objective: str | None = None  # bit_operations, weight_memory or luts
+    bound: str | None = None  # as "accuracy drop 1 %", "agreement 99 %" or "sqnr 20 dB"
+    algorithm: str = "analytic"  # see passes/word_lengths/algorithms.py
+    min_bits: int = 2  # fewest bits of a quantiser
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        specification = self.stated()
+        algorithm = ALGORITHMS.get(self.algorithm)
+        if algorithm is None:
+            raise QoptError(f"there is no algorithm '{self.algorithm}'", mend=f"choose one of {', '.join(ALGORITHMS)}")
+        if self.min_bits < 1:
+            raise QoptError(f"the option 'min-bits' is {self.min_bits}", mend="give a positive number")
+        with terminal_progress() as progress:
+            problem, measurement = word_length_problem(op, specification, self.min_bits)
+            problem.progress = lambda count: progress(f"{self.name}: {count} choices tried")
+            bits = descend(problem, algorithm(problem))
+        remark(op, f"{self.name}: {_report(problem, measurement, bits)}")
+        set_bits(op, problem.variables, bits)
+
+    def stated(self) -> Specification:
+        """What the options say."""
+        if self.specification is not None:
+            stated = read_specification(self.specification)
+        else:
+            if self.data is None:
+                mend = f'write {self.name}{{data="frames.npz" bound="agreement 99 %"}}'
+                raise QoptError(f"the pass '{self.name}' is given no data", mend=mend)
+            data = data_source(self.data, self.frames, self.labels, self.samples, self.scale, self.offset)
+            stated = Specification((), data)
+        for key, text in (("objective", self.objective), ("bound", self.bound)):
+            stated = parse_setting(stated, key, text) if text else stated
+        return stated
+
+
+def word_length_problem(module: ModuleOp, specification: Specification, min_bits: int) -> tuple[Problem, Measurement]:
+    """The problem that a specification states for a network. QoptError if it has no data, or does not fit."""
+    if specification.data is None:
+        raise QoptError(f"{specification.name} names no data", mend='write data { file = "frames.npz" ... }')
+    frames = _frames(module, specification.data)
+    variables = find_variables(module, frames[0], min_bits)
+    evaluator = Evaluator(*frames)
+    measurement = Measurement(module.clone(), variables, evaluator, specification.bound or DEFAULT_BOUND)
+    luts: Cost = lut_cost(measurement.module, variables)
+    cost = cost_of(specification.objective or Objective.BIT_OPERATIONS, module, variables, luts)
+    return Problem(variables, cost, measurement.trial), measurement
+
+
+def _frames(module: ModuleOp, data: DataSource) -> tuple[Array, Array | None]:
+    """Frames [N, *shape] of the network's one input and their labels."""
+    main = function_named(module, "main")
+    if main is None or len(main.args) != 1:
+        raise QoptError("the network is not a function @main of one input", module, "cut it")
+    shape = shape_of(main.args[0])
+    loaded: Frames = load_data(data, shape).calibration
+    return np.concatenate(list(loaded.batches(shape))), loaded.labels
+
+
+def _report(problem: Problem, measurement: Measurement, bits: Bits) -> str:
+    before, after = problem.cost(problem.highest), problem.cost(bits)
+    trial = problem.trial(bits)
+    lines = [
+        f"cost {before} -> {after}, margin {trial.margin:.2f} over the bound "
+        f"{measurement.bound}, {problem.evaluations} choices tried",
+        *(
+            f"  {variable.name} {variable.role}: {variable.high} -> {count} bits"
+            for variable, count in zip(problem.variables, bits, strict=True)
+        ),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What word lengths cost: bit operations, bits of weight memory, or look-up tables.
+
+Bit operations are the multiplications of a frame times the bits of both factors (HAWQ-V3 2021; EBOPs of HGQ 2024
+without trimming).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, BlockArgument, SSAValue
+
+from ...frontends.precision.specification import Objective, Role
+from ...qdialect.q import Convolution, ConvTransposeOp, MatMulOp, QuantizeOp
+from ...qdialect.types import element_type, integer_format, is_integer_type, shape_of
+from ..rewriting import function_named
+from .variables import PRODUCTS, Bits, Variable
+
+FLOAT_BITS = 32  # of a factor that is not quantised
+
+Cost = Callable[[Bits], int]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Bits of one factor of a layer's products: the most of these variables and of `fixed`."""
+
+    variables: tuple[int, ...]
+    fixed: int
+
+    def bits(self, bits: Bits) -> int:
+        return max([self.fixed, *(bits[variable] for variable in self.variables)])
+
+
+@dataclass(frozen=True)
+class Products:
+    """A layer: how often it multiplies in a frame, and what with what."""
+
+    name: str
+    count: int
+    factors: tuple[Factor, Factor]
+
+    def bit_operations(self, bits: Bits) -> int:
+        return self.count * self.factors[0].bits(bits) * self.factors[1].bits(bits)
+
+
+def layer_products(module: ModuleOp, variables: Sequence[Variable]) -> list[Products]:
+    """The layers of @main that multiply, in their order."""
+    main = function_named(module, "main")
+    assert main is not None
+    ops = list(main.body.block.ops)
+    numbers: dict[SSAValue, int] = {ops[variable.index].results[0]: n for n, variable in enumerate(variables)}
+    found = list[Products]()
+    for op in ops:
+        if isinstance(op, PRODUCTS):
+            first, second = (_factor(operand, numbers, {}) for operand in op.operands[:2])
+            name = next((variables[n].name for n in (*second.variables, *first.variables)), op.name)
+            found.append(Products(name, multiplications(op), (first, second)))
+    return found
+
+
+def multiplications(op: MatMulOp | Convolution | ConvTransposeOp) -> int:
+    """Products of a frame, those with inserted and padded zeros counted too."""
+    outputs = prod(shape_of(op.results[0]))
+    if isinstance(op, MatMulOp):
+        return outputs * shape_of(op.operands[0])[-1]
+    weights = shape_of(op.operands[1])
+    if isinstance(op, ConvTransposeOp):
+        return prod(shape_of(op.operands[0])) * prod(weights[1:])
+    return outputs * prod(weights[1:])
+
+
+def _factor(value: SSAValue, numbers: dict[SSAValue, int], seen: dict[SSAValue, Factor]) -> Factor:
+    """Where the codes of a factor come from, through scales, moves and sums."""
+    if value in seen:
+        return seen[value]
+    if value in numbers:
+        factor = Factor((numbers[value],), 0)
+    elif is_integer_type(element_type(value)):
+        factor = Factor((), integer_format(element_type(value)).word_length)
+    elif isinstance(value, BlockArgument) or isinstance(value.owner, QuantizeOp) or not _inputs(value):
+        factor = Factor((), FLOAT_BITS)
+    else:
+        parts = [_factor(operand, numbers, seen) for operand in _inputs(value)]
+        known = [part for part in parts if part != Factor((), FLOAT_BITS)] or parts  # a scale is no factor's bits
+        merged = {number for part in known for number in part.variables}
+        factor = Factor(tuple(sorted(merged)), max(part.fixed for part in known))
+    seen[value] = factor
+    return factor
+
+
+def _inputs(value: SSAValue) -> tuple[SSAValue, ...]:
+    owner = value.owner
+    return () if isinstance(owner, Block) or isinstance(owner, PRODUCTS) else tuple(owner.operands)
+
+
+def cost_of(objective: Objective, module: ModuleOp, variables: Sequence[Variable], luts: Cost) -> Cost:
+    """The cost of a choice of word lengths; `luts` counts look-up tables."""
+    if objective is Objective.LUTS:
+        return luts
+    if objective is Objective.BIT_OPERATIONS:
+        layers = layer_products(module, variables)
+        return lambda bits: sum(layer.bit_operations(bits) for layer in layers)
+    sizes = weight_sizes(module, variables)
+    return lambda bits: sum(count * bits[number] for number, count in sizes.items())
+
+
+def weight_sizes(module: ModuleOp, variables: Sequence[Variable]) -> dict[int, int]:
+    """How many weights each variable of a weight has."""
+    main = function_named(module, "main")
+    assert isinstance(main, FuncOp)
+    ops = list(main.body.block.ops)
+    weights = {n: ops[variable.index] for n, variable in enumerate(variables) if variable.role is Role.WEIGHT}
+    return {n: prod(shape_of(op.results[0])) for n, op in weights.items()}

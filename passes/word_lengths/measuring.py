@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How good a choice of word lengths is: accuracy, agreement or noise on frames, against the network of the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from ...frontends.precision.specification import Bound, Measure
+from ...qdialect.attrs import Array
+from ...qdialect.errors import QoptError
+from ..accuracy_evaluation import Evaluator, choices, percent_equal
+from .problem import Trial
+from .variables import Bits, Variable, with_bits
+
+SILENCE = 1e-300  # power that stands for none in a logarithm
+
+
+@dataclass
+class Measurement:
+    """Runs choices on frames; `bound` decides which are good enough.
+
+    Raises: QoptError if the bound is on the accuracy and there are no labels.
+    """
+
+    module: ModuleOp
+    variables: Sequence[Variable]
+    evaluator: Evaluator
+    bound: Bound
+
+    def __post_init__(self) -> None:
+        if self.bound.measure is Measure.ACCURACY and self.evaluator.labels is None:
+            mend = "name the array of the labels, or bound the agreement or the sqnr"
+            raise QoptError("the bound is on the accuracy, and the data have no labels", mend=mend)
+        self.start = self.evaluator.outputs(self.module).astype(np.float64)
+
+    def trial(self, bits: Bits) -> Trial:
+        outputs = self.evaluator.outputs(with_bits(self.module, self.variables, bits))
+        noise = relative_noise(self.start, outputs)
+        return Trial(self.quality(outputs, noise) - self.least, noise)
+
+    @property
+    def least(self) -> float:
+        """The quality that the bound asks for."""
+        value = float(self.bound.value)
+        if self.bound.measure is not Measure.ACCURACY:
+            return value
+        labels = self.evaluator.labels
+        assert labels is not None
+        # a thousandth of a frame for the rounding of percentages
+        return percent_equal(choices(self.start), labels) - value - 0.1 / len(labels)
+
+    def quality(self, outputs: Array, noise: float) -> float:
+        """In points (accuracy, agreement) or dB."""
+        if self.bound.measure is Measure.SQNR:
+            return -10 * float(np.log10(max(noise, SILENCE)))
+        if self.bound.measure is Measure.AGREEMENT:
+            return percent_equal(choices(outputs), choices(self.start))
+        assert self.evaluator.labels is not None
+        return percent_equal(choices(outputs), self.evaluator.labels)
+
+
+def relative_noise(exact: Array, outputs: Array) -> float:
+    """Power of the difference, relative to that of `exact`."""
+    power = float(np.square(exact).mean())
+    return float(np.square(outputs.astype(np.float64) - exact).mean()) / (power or 1.0)
+
+
+def lut_cost(module: ModuleOp, variables: Sequence[Variable]) -> Callable[[Bits], int]:
+    """Estimated look-up tables of the hardware of a choice, default folding; seconds each, so known ones are kept."""
+    from ..hardware_luts import estimated_luts
+
+    return cache(lambda bits: estimated_luts(with_bits(module, variables, bits)))

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The word lengths of a network that can be chosen: those of its quantisers.
+
+A quantiser of W bits and F fraction bits with k bits fewer is one of W - k and F - k: it covers the same range more
+coarsely. Where clipping costs less than coarseness (few bits, rare large numbers), it is one of F - k + 1 or F - k + 2,
+whichever brings the numbers that it saw in the given network nearest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.rewriter import Rewriter
+
+from ...frontends.precision.specification import Role
+from ...qdialect.attrs import Array
+from ...qdialect.errors import QoptError, node_name
+from ...qdialect.q import Convolution, ConvTransposeOp, MatMulOp, QOp, QuantizeOp
+from ...qdialect.q.base import tensor
+from ...qdialect.reference import ExactReal, compile_function
+from ...qdialect.rounding import saturation_range
+from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, shape_of
+from ..accuracy_evaluation import decoded
+from ..evaluation import run_block
+from ..rewriting import function_named
+
+PRODUCTS = (MatMulOp, Convolution, ConvTransposeOp)
+SAMPLES = 20_000  # numbers of each quantiser that its range is chosen on
+SAMPLE_FRAMES = 16
+MAX_CLIPPED_BITS = 2
+SEED = 0
+
+Bits = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """The word length of one quantiser.
+
+    Args:
+        index: place of the `q.quantize` in the block of @main.
+        low, high: fewest bits, and those that it has.
+        shifts: by how many bits its fraction bits rise again, for each word length from `low` to `high`.
+    """
+
+    name: str
+    role: Role
+    index: int
+    low: int
+    high: int
+    shifts: tuple[int, ...] = field(repr=False)
+
+    def type_of(self, op: QuantizeOp, bits: int) -> FixedType | UFixedType:
+        """The type of `bits` bits in place of the one that the quantiser has in the network of the start."""
+        fraction = integer_format(element_type(op.result)).fraction_bits - (self.high - bits)
+        return _resized(op, bits, fraction + self.shifts[bits - self.low])
+
+
+def find_variables(module: ModuleOp, frames: Array, min_bits: int) -> tuple[Variable, ...]:
+    """Quantisers of weights and activations to fixed-point formats of more than `min_bits`, in their order.
+
+    Args:
+        frames: [N, *shape] of the network's input; few are enough.
+
+    Raises: QoptError if there is none.
+    """
+    main = function_named(module, "main")
+    assert main is not None
+    constants = _constant_values(main)
+    ops = list(main.body.block.ops)
+    quantizers = [(index, op) for index, op in enumerate(ops) if isinstance(op, QuantizeOp)]
+    roles = [(index, op, role) for index, op in quantizers if (role := _role(op, constants)) is not None]
+    samples = _samples(module, [op for _, op, _ in roles], constants, frames)
+    found = list[Variable]()
+    for (index, op, role), numbers in zip(roles, samples, strict=True):
+        high = integer_format(element_type(op.result)).word_length
+        low = max(min_bits, 2 if isinstance(element_type(op.result), FixedType) else 1)
+        if high > low:
+            shifts = tuple(_best_shift(op, numbers, high, bits) for bits in range(low, high + 1))
+            found.append(Variable(f"{node_name(op) or f'op {index}'}", role, index, low, high, shifts))
+    if not found:
+        mend = "quantise the network first (q-quantize), or allow fewer bits"
+        raise QoptError(f"no quantiser has more than {min_bits} bits", module, mend)
+    return tuple(found)
+
+
+def with_bits(module: ModuleOp, variables: Sequence[Variable], bits: Bits) -> ModuleOp:
+    """A copy of the network whose quantisers have these word lengths."""
+    copy = module.clone()
+    set_bits(copy, variables, bits)
+    return copy
+
+
+def set_bits(module: ModuleOp, variables: Sequence[Variable], bits: Bits) -> None:
+    main = function_named(module, "main")
+    assert main is not None
+    ops = list(main.body.block.ops)
+    for variable, count in zip(variables, bits, strict=True):
+        op = ops[variable.index]
+        assert isinstance(op, QuantizeOp)
+        if count != variable.high:
+            Rewriter.replace_value_with_new_type(op.result, tensor(variable.type_of(op, count), shape_of(op.result)))
+    _infer_types_behind(main)
+
+
+def _infer_types_behind(main: FuncOp) -> None:
+    """Bring the types of exact ops to those that follow from their operands, up to the next quantisers."""
+    for op in main.body.block.ops:
+        if not isinstance(op, QOp) or isinstance(op, QuantizeOp) or not op.operands:
+            continue
+        for result, type_ in zip(op.results, op.infer_types(), strict=True):
+            if result.type != type_:
+                Rewriter.replace_value_with_new_type(result, type_)
+    main.update_function_type()
+
+
+def _constant_values(main: FuncOp) -> set[SSAValue]:
+    """Values that no input reaches."""
+    found = set[SSAValue]()
+    for op in main.body.block.ops:
+        if all(operand in found for operand in op.operands):
+            found.update(op.results)
+    return found
+
+
+def _role(op: QuantizeOp, constants: set[SSAValue]) -> Role | None:
+    """What the quantiser is for; None: its word length is no choice of ours (a bias, another format)."""
+    if not isinstance(element_type(op.result), FixedType | UFixedType):
+        return None
+    if op.result not in constants:
+        return Role.ACTIVATION
+    if not is_f32(element_type(op.input)):
+        return None
+    return Role.WEIGHT if _reaches_product(op.result, constants) else None
+
+
+def _reaches_product(value: SSAValue, constants: set[SSAValue]) -> bool:
+    for use in value.uses:
+        user = use.operation
+        if isinstance(user, PRODUCTS) and use.index < 2:
+            return True
+        if all(result in constants for result in user.results) and user.results:
+            if any(_reaches_product(result, constants) for result in user.results):
+                return True
+    return False
+
+
+def _samples(module: ModuleOp, ops: Sequence[QuantizeOp], constants: set[SSAValue], frames: Array) -> list[Array]:
+    """Some of the numbers that each quantiser gets, float64."""
+    first = frames[:SAMPLE_FRAMES]
+    seen: dict[SSAValue, list[Array]] = {op.input: [] for op in ops if op.input not in constants}
+    makers = {value.owner: value for value in seen if isinstance(value.owner, Operation)}
+
+    def see(op: Operation, codes: Sequence[Array | ExactReal]) -> None:
+        (array,) = codes
+        seen[makers[op]].append(decoded(array, element_type(makers[op])))
+
+    compile_function(module).run({0: first}, see, makers)
+    for value, given in seen.items():
+        if not isinstance(value.owner, Operation):
+            given.append(first)
+    chooser = np.random.default_rng(SEED)
+    numbers = (np.concatenate(seen[op.input], None) if op.input in seen else _computed(op.input) for op in ops)
+    return [_some(array.astype(np.float64).reshape(-1), chooser) for array in numbers]
+
+
+def _computed(value: SSAValue) -> Array:
+    """The numbers of a value that no input reaches."""
+    needed, work = set[Operation](), [value]
+    while work:
+        owner = work.pop().owner
+        if isinstance(owner, Operation) and owner not in needed:
+            needed.add(owner)
+            work += owner.operands
+    block, mapping = Block(arg_types=[tensor(Float32Type(), [1])]), dict[SSAValue, SSAValue]()
+    assert isinstance(value.owner, Operation)
+    assert value.owner.parent is not None
+    block.add_ops([op.clone(mapping) for op in value.owner.parent.ops if op in needed])
+    return run_block(block, [mapping[value]], np.zeros((1, 1), np.float32))[0]
+
+
+def _some(numbers: Array, chooser: np.random.Generator) -> Array:
+    return numbers if numbers.size <= SAMPLES else chooser.choice(numbers, SAMPLES, replace=False)
+
+
+def _best_shift(op: QuantizeOp, numbers: Array, high: int, bits: int) -> int:
+    """By how many bits to raise the fraction bits again: the least squared error."""
+    fraction = integer_format(element_type(op.result)).fraction_bits - (high - bits)
+    errors = list[float]()
+    for shift in range(min(MAX_CLIPPED_BITS, high - bits) + 1):
+        held = saturation_range(_resized(op, bits, fraction + shift).format, op.narrow)
+        scaled = np.ldexp(numbers, fraction + shift)
+        rounded = np.ldexp(np.clip(np.rint(scaled), held.lo, held.hi), -(fraction + shift))
+        errors.append(float(np.square(rounded - numbers).sum()))
+    return int(np.argmin(errors))
+
+
+def _resized(op: QuantizeOp, bits: int, fraction_bits: int) -> FixedType | UFixedType:
+    """The type of a quantiser's result with other bits."""
+    signed = isinstance(element_type(op.result), FixedType)
+    return FixedType(bits, fraction_bits) if signed else UFixedType(bits, fraction_bits)
