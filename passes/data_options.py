@@ -9,20 +9,22 @@ from ..frontends.precision.specification import DataArrays, DataSource
 from ..qdialect.affine import parse_fraction
 from ..qdialect.errors import QoptError
 
+Number = str | int | float  # "1/255" as well
+
 
 def data_source(
-    file: str, frames: str | None, labels: str | None, samples: int | None, scale: str | None, offset: str | None
+    file: str, frames: str | None, labels: str | None, samples: int | None, scale: Number | None, offset: Number | None
 ) -> DataSource:
     """QoptError for options that say nothing possible."""
     if samples is not None and samples < 1:
         raise QoptError(f"the option 'samples' is {samples}", mend="give a positive number")
-    numbers = _number("scale", scale or "1"), _number("offset", offset or "0")
+    numbers = _number("scale", 1 if scale is None else scale), _number("offset", offset or 0)
     return DataSource(file, DataArrays(frames or "", labels), scale=numbers[0], offset=numbers[1], samples=samples)
 
 
-def _number(name: str, text: str) -> Fraction:
+def _number(name: str, text: Number) -> Fraction:
     try:
-        number = parse_fraction(text)
+        number = parse_fraction(str(text))
     except ValueError as fault:
         raise QoptError(f"the option '{name}': {fault}", mend=f'write {name}="1/255"') from None
     if name == "scale" and not number:

@@ -43,6 +43,7 @@ from .word_lengths.descent import descend
 from .word_lengths.measuring import Measurement, lut_cost
 from .word_lengths.problem import Problem
 from .word_lengths.variables import Bits, find_variables, set_bits
+from .word_lengths.writing import with_word_lengths, write_specification
 
 DEFAULT_BOUND = Bound(Measure.AGREEMENT, Fraction(99))
 
@@ -59,12 +60,13 @@ class OptimizeWordLengthsPass(ModulePass):
     frames: str | None = None  # name of the array of frames; none: the only one of the file
     labels: str | None = None  # name of the array of labels
     samples: int | None = None  # frames to try choices on, spread over the array; none: all
-    scale: str | None = None  # a stored number x means x * scale + offset
-    offset: str | None = None  # see scale
+    scale: str | int | float | None = None  # a stored number x means x * scale + offset
+    offset: str | int | float | None = None  # see scale
     objective: str | None = None  # bit_operations, weight_memory or luts
     bound: str | None = None  # as "accuracy drop 1 %", "agreement 99 %" or "sqnr 20 dB"
     algorithm: str = "analytic"  # see passes/word_lengths/algorithms.py
     min_bits: int = 2  # fewest bits of a quantiser
+    write: str | None = None  # file that the result is written to as a precision specification
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         specification = self.stated()
@@ -79,6 +81,8 @@ class OptimizeWordLengthsPass(ModulePass):
             bits = descend(problem, algorithm(problem))
         remark(op, f"{self.name}: {_report(problem, measurement, bits)}")
         set_bits(op, problem.variables, bits)
+        if self.write is not None:
+            write_specification(self.write, with_word_lengths(specification, problem.variables, bits))
 
     def stated(self) -> Specification:
         """What the options say."""

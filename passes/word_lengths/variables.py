@@ -82,7 +82,9 @@ def find_variables(module: ModuleOp, frames: Array, min_bits: int) -> tuple[Vari
         low = max(min_bits, 2 if isinstance(element_type(op.result), FixedType) else 1)
         if high > low:
             shifts = tuple(_best_shift(op, numbers, high, bits) for bits in range(low, high + 1))
-            found.append(Variable(f"{node_name(op) or f'op {index}'}", role, index, low, high, shifts))
+            found.append(
+                Variable(f"{node_name(op) or op.result.name_hint or f'op {index}'}", role, index, low, high, shifts)
+            )
     if not found:
         mend = "quantise the network first (q-quantize), or allow fewer bits"
         raise QoptError(f"no quantiser has more than {min_bits} bits", module, mend)

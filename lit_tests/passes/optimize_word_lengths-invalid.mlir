@@ -1,0 +1,17 @@
+// RUN: qopt %s -p 'q-optimize-word-lengths' --verify-diagnostics | filecheck %s --check-prefix=DATA
+// RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" algorithm=best}' --verify-diagnostics | filecheck %s --check-prefix=ALGORITHM
+// RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" bound="accuracy drop 1 %"}' --verify-diagnostics | filecheck %s --check-prefix=LABELS
+// RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" min-bits=0}' --verify-diagnostics | filecheck %s --check-prefix=BITS
+// RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" min-bits=8}' --verify-diagnostics | filecheck %s --check-prefix=NONE
+// RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" scale=0}' --verify-diagnostics | filecheck %s --check-prefix=SCALE
+
+// DATA: error: the pass 'q-optimize-word-lengths' is given no data
+// ALGORITHM: error: there is no algorithm 'best'
+// LABELS: error: the bound is on the accuracy, and the data have no labels
+// BITS: error: the option 'min-bits' is 0
+// NONE: error: no quantiser has more than 8 bits
+// SCALE: error: the option 'scale' is zero
+func.func @main(%x: tensor<1x64xf32>) -> tensor<1x64x!q.ufixed<4, 0>> {
+  %0 = q.quantize %x half_even saturate : tensor<1x64xf32> -> tensor<1x64x!q.ufixed<4, 0>>
+  func.return %0 : tensor<1x64x!q.ufixed<4, 0>>
+}

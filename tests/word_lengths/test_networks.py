@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Word lengths of a network: which can be chosen, what they cost, what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from qopt_mlir.backends.execute import run_module
+from qopt_mlir.frontends.precision.parser import parse_specification
+from qopt_mlir.frontends.precision.specification import (
+    Bound,
+    DataArrays,
+    DataSource,
+    FormatChoice,
+    Kind,
+    Measure,
+    Pattern,
+    Role,
+    Rule,
+    Specification,
+)
+from qopt_mlir.passes.optimize_word_lengths import word_length_problem
+from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
+from qopt_mlir.passes.word_lengths.costs import layer_products
+from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
+from qopt_mlir.passes.word_lengths.problem import Problem
+from qopt_mlir.passes.word_lengths.variables import set_bits
+from qopt_mlir.passes.word_lengths.writing import with_word_lengths
+from qopt_mlir.qdialect.errors import QoptError
+from qopt_mlir.qdialect.formats import IntRange
+from qopt_mlir.qdialect.text import module_text, parse_module, verify_module
+from xdsl.dialects.builtin import ModuleOp
+
+TEXT = """
+func.func @main(%x: tensor<1x6xf32>) -> tensor<1x2xf32> {
+  %a = q.quantize %x half_even saturate : tensor<1x6xf32> -> tensor<1x6x!q.fixed<8, 4>> loc("in")
+  %w = q.constant #q.dense<WEIGHTS : tensor<6x4xf32>>
+  %v = q.quantize %w half_even saturate : tensor<6x4xf32> -> tensor<6x4x!q.fixed<8, 6>> loc("w1")
+  %b = q.matmul %a, %v : tensor<1x6x!q.fixed<8, 4>>, tensor<6x4x!q.fixed<8, 6>> -> tensor<1x4x!q.fixed<18, 10>>
+  %c = q.constant #q.dense<[0.5, 0.25, -1.0, 0.0] : tensor<4xf32>>
+  %d = q.quantize %c half_even saturate : tensor<4xf32> -> tensor<4x!q.fixed<16, 10>> loc("bias")
+  %e = q.add %b, %d : tensor<1x4x!q.fixed<18, 10>>, tensor<4x!q.fixed<16, 10>> -> tensor<1x4x!q.fixed<19, 10>>
+  %f = q.relu %e : tensor<1x4x!q.fixed<19, 10>> -> tensor<1x4x!q.ufixed<18, 10>>
+  %g = q.quantize %f half_even saturate : tensor<1x4x!q.ufixed<18, 10>> -> tensor<1x4x!q.ufixed<8, 5>> loc("mid")
+  %u = q.constant #q.dense<[[1.0, -1.0], [0.5, 0.25], [-0.5, 1.0], [0.75, -0.25]] : tensor<4x2xf32>>
+  %t = q.quantize %u half_even saturate : tensor<4x2xf32> -> tensor<4x2x!q.fixed<8, 6>> loc("w2")
+  %y = q.matmul %g, %t : tensor<1x4x!q.ufixed<8, 5>>, tensor<4x2x!q.fixed<8, 6>> -> tensor<1x2x!q.fixed<19, 11>>
+  %z = q.quantize %y half_even saturate : tensor<1x2x!q.fixed<19, 11>> -> tensor<1x2xf32>
+  func.return %z : tensor<1x2xf32>
+}
+"""
+
+
+def network() -> ModuleOp:
+    weights = np.random.default_rng(0).normal(size=(6, 4)).round(3).tolist()
+    module = parse_module(TEXT.replace("WEIGHTS", str(weights)), "net.mlir")
+    verify_module(module)
+    return module
+
+
+def stated(tmp_path_factory: pytest.TempPathFactory, bound: Bound) -> Specification:
+    folder = tmp_path_factory.mktemp("data")
+    frames = np.random.default_rng(1).normal(size=(300, 6)).astype(np.float32)
+    labels = run_module(network(), {"": frames.reshape(-1, 1, 6)}).outputs[0].reshape(300, 2).argmax(axis=1)
+    np.savez(folder / "frames.npz", x=frames, y=labels)
+    return Specification((), DataSource("frames.npz", DataArrays("x", "y"), folder=folder), bound=bound)
+
+
+def problem_of(factory: pytest.TempPathFactory, bound: Bound) -> Problem:
+    return word_length_problem(network(), stated(factory, bound), 2)[0]
+
+
+def test_variables_and_costs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    problem = problem_of(tmp_path_factory, Bound(Measure.SQNR, Fraction(20)))
+    assert [(one.name, one.role) for one in problem.variables] == [
+        ("in", Role.ACTIVATION),
+        ("w1", Role.WEIGHT),
+        ("mid", Role.ACTIVATION),
+        ("w2", Role.WEIGHT),
+    ]
+    layers = layer_products(network(), problem.variables)
+    assert [layer.count for layer in layers] == [24, 8]
+    assert problem.cost((8, 8, 8, 8)) == 24 * 64 + 8 * 64
+    assert problem.cost((3, 5, 2, 7)) == 24 * 15 + 8 * 14
+
+
+@pytest.mark.parametrize("bound", [(Measure.SQNR, 15), (Measure.AGREEMENT, 95), (Measure.ACCURACY, 4)])
+def test_the_bound_holds_and_no_bit_can_go(
+    tmp_path_factory: pytest.TempPathFactory, bound: tuple[Measure, int]
+) -> None:
+    problem = problem_of(tmp_path_factory, Bound(bound[0], Fraction(bound[1])))
+    bits = descend(problem, ALGORITHMS["analytic"](problem))
+    assert is_one_minimal(problem, bits)
+    assert problem.cost(bits) < problem.cost(problem.highest) / 2
+
+
+def test_the_result_is_ir_whose_types_say_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    problem = problem_of(tmp_path_factory, Bound(Measure.SQNR, Fraction(20)))
+    module = network()
+    set_bits(module, problem.variables, (5, 4, 3, 6))
+    verify_module(module)
+    text = module_text(module)
+    for type_ in ("x6x!q.fixed<5, ", "6x4x!q.fixed<4, ", "x4x!q.ufixed<3, ", "4x2x!q.fixed<6, "):
+        assert type_ in text
+    assert "4x!q.fixed<16, 10>" in text, "biases stay"
+    frames = np.zeros((1, 1, 6), np.float32)
+    assert run_module(parse_module(text, "again.mlir"), {"": frames}).outputs[0].shape == (1, 1, 2)
+
+
+def test_accuracy_needs_labels(tmp_path_factory: pytest.TempPathFactory) -> None:
+    specification = stated(tmp_path_factory, Bound(Measure.ACCURACY, Fraction(1)))
+    assert specification.data is not None
+    data = DataSource("frames.npz", DataArrays("x"), folder=specification.data.folder)
+    with pytest.raises(QoptError, match="no labels"):
+        word_length_problem(network(), Specification((), data, bound=specification.bound), 2)
+
+
+def test_the_result_as_a_specification(tmp_path_factory: pytest.TempPathFactory) -> None:
+    rule = Rule((Pattern("*"),), {Role.WEIGHT: FormatChoice(Kind.FIXED, IntRange(8, 8), power_of_two=True)})
+    stated_ = replace(stated(tmp_path_factory, Bound(Measure.SQNR, Fraction(20))), rules=(rule,))
+    problem, _ = word_length_problem(network(), stated_, 2)
+    found = with_word_lengths(stated_, problem.variables, (5, 4, 3, 6))
+    assert parse_specification(str(found), "again.spec") == found
+    weight = found.choices(("w1",), "matmul").formats[Role.WEIGHT]
+    assert (weight.bits, weight.power_of_two) == (IntRange(4, 4), True)
+    assert found.choices(("mid",), "other").formats[Role.ACTIVATION].bits == IntRange(3, 3)
