@@ -73,8 +73,11 @@ def add_up(pipe: Pipeline, terms: list[list[Term | LateTerm]]) -> list[Value]:
 
 
 def register_terms(pipe: Pipeline, name: str, terms: list[list[Term | LateTerm]]) -> list[list[Term | LateTerm]]:
-    values = iter(pipe.registers(name, [term.value for row in terms for term in row]))
-    return [[replace(term, value=next(values)) for term in row] for row in terms]
+    found: list[list[Term | LateTerm]] = []
+    for pe, row in enumerate(terms):
+        values = pipe.registers(f"{name}_{pe}", [term.value for term in row])
+        found.append([replace(term, value=value) for term, value in zip(row, values, strict=True)])
+    return found
 
 
 def add_pairs(terms: list[Term | LateTerm]) -> list[Term | LateTerm]:

@@ -140,10 +140,14 @@ def _compressed(pipe: Pipeline, heaps: list[Columns]) -> list[Terms]:
     """Rows of the bits of each PE, behind as many levels of counters as there are columns of six bits."""
     level = 0
     while max(map(len, heaps[0])) >= TABLE_INPUTS:
-        bits = iter(pipe.registers(f"bits_{level}", [bit for heap in heaps for column in heap for bit in column]))
-        heaps = [_counted([[next(bits) for _ in column] for column in heap]) for heap in heaps]
+        heaps = [_counted(_registered(pipe, f"bits_{level}_{pe}", heap)) for pe, heap in enumerate(heaps)]
         level += 1
     return [_rows(heap) for heap in heaps]
+
+
+def _registered(pipe: Pipeline, name: str, heap: Columns) -> Columns:
+    bits = iter(pipe.registers(name, [bit for column in heap for bit in column]))
+    return [[next(bits) for _ in column] for column in heap]
 
 
 def _counted(heap: Columns) -> Columns:

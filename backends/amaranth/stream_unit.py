@@ -143,6 +143,12 @@ class Pipeline:
         """`value` one step later, without reset."""
         return self.registers(name, [value])[0]
 
+    def named(self, name: str, value: Value) -> Signal:
+        """Wires of their own for a value: the time to convert each of its slices grows with what it is cut from."""
+        wires = Signal(value.shape(), name=name)
+        self.m.d.comb += wires.eq(value)
+        return wires
+
     def counter(self, name: str, bound: int, enable: ValueLike) -> tuple[Value, Value]:
         """Counts 0 .. bound - 1 round and round at each advance with `enable`; returns it and whether it ends."""
         if bound == 1:

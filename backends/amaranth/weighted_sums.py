@@ -10,11 +10,13 @@ from amaranth.hdl import Mux, Signal, Value
 from numpy.typing import NDArray
 
 from ...qdialect.cost.matrix_vector import summing_stages
+from ...qdialect.cost.sharing import kept_as_indices
 from ...qdialect.cost.sign_sums import sign_sums
 from ...qdialect.formats import BipolarFormat, FixedFormat, IntegerFormat, IntRange
 from .adder_tree import add_up
-from .multiply_add import choose_products
+from .multiply_add import LaneProducts, Products, choose_products
 from .shapes import lanes_of
+from .shared_products import SharedProducts
 from .stream_unit import MEMORY_ATTRIBUTES, Pipeline, StreamUnit, integer_array, require
 
 MEMORY_BLOCKS = {"auto": None, "block": True, "distributed": False}
@@ -34,6 +36,7 @@ class WeightedSumsUnit(StreamUnit):
         input_lanes: elements of an input beat.
         memory: where the weights are kept: "auto" leaves it to synthesis, "block" or "distributed" ask for that.
         bias: integer codes [MH] in `accumulator_format`, or None.
+        shared: the weights share values: they may be kept as indices into a codebook.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class WeightedSumsUnit(StreamUnit):
         input_lanes: int,
         memory: str,
         bias: object,
+        shared: bool,
     ) -> None:
         where = type(self).__name__
         self.weights = integer_array(weights, 2, where, "weights")
@@ -71,9 +75,18 @@ class WeightedSumsUnit(StreamUnit):
             steps=self._row_groups * self._column_groups,
             block=MEMORY_BLOCKS[memory],
         )
-        self._products = choose_products(input_format, weight_format, self.weights, signs)
+        products = choose_products(input_format, weight_format, self.weights, signs)
+        self._products = self._shared(products) if shared and isinstance(products, LaneProducts) else products
         self._sum_stages = summing_stages(signs, simd, input_format.word_length, weight_format.word_length)
         super().__init__(input_format, input_lanes, accumulator_format, pe)
+
+    def _shared(self, products: LaneProducts) -> Products:
+        """The data path behind a codebook, where indices take less memory than weights."""
+        codebook = np.unique(self.weights)
+        lanes, steps = self._pe * self._simd, self._row_groups * self._column_groups
+        stored, block = products.weight_format.word_length, MEMORY_BLOCKS[self._memory]
+        cheaper = kept_as_indices(len(codebook), stored, lanes, steps, block)
+        return SharedProducts(products, codebook) if cheaper else products
 
     def _sums(self, pipe: Pipeline, inputs: Sequence[list[Value]], address: Value) -> list[Value]:
         """Sum of the terms of each PE: weights read, products and each level of the adder trees registered.
@@ -82,7 +95,8 @@ class WeightedSumsUnit(StreamUnit):
             inputs: lanes of each PE. address: row of the weight table, one step before them.
         """
         rows, width = self._weight_rows()
-        words = lanes_of(pipe.read("weights", rows, width * self._pe, address, self._memory), width)
+        table = pipe.read("weights", rows, width * self._pe, address, self._memory)
+        words = [pipe.named(f"weights_{pe}", word) for pe, word in enumerate(lanes_of(table, width))]
         return add_up(pipe, self._products.rows(pipe, inputs, words))
 
     def _prepare(self, pipe: Pipeline, inputs: Sequence[Value], address: Value) -> tuple[list[Value], Value]:

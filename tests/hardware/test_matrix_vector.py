@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from qopt_mlir.backends.amaranth import reference
 from qopt_mlir.backends.amaranth.matrix_vector import MatrixVectorUnit
+from qopt_mlir.qdialect.cost.sign_sums import sign_sums
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import BipolarFormat, FixedFormat, IntegerFormat, IntRange, smallest_fixed
 
@@ -161,3 +162,24 @@ def test_refused_arguments(changes: dict[str, object], message: str) -> None:
     }
     with pytest.raises(QoptError, match=message):
         MatrixVectorUnit(**(arguments | changes))  # pyright: ignore[reportArgumentType]
+
+
+def test_signs_share_parities_where_that_is_cheaper() -> None:
+    rng = np.random.default_rng(8)
+    ways = [
+        sign_sums(IntRange(-1, 1), False, simd=simd, planes=1, pe=pe, steps=steps)
+        for pe, simd, steps in ((1, 29, 64), (4, 29, 2), (4, 2, 2))
+    ]
+    assert [way.parities for way in ways if way] == [False, True, False]
+    for pe, simd in ((4, 29), (4, 27), (1, 31)):
+        for format in (BIPOLAR, FixedFormat(3), FixedFormat(2, signed=False)):
+            weights = random_codes(rng, BIPOLAR, 2 * pe * simd).reshape(2 * pe, simd)
+            check(rng, weights, (format, BIPOLAR), pe, simd, stall=0)
+
+
+@pytest.mark.parametrize("codes", [(0, 1), (-1, 0, 1), (-1, 1), (1,), (-1,), (0,)], ids=str)
+@pytest.mark.parametrize("simd", [1, 2, 13, 40])
+def test_weights_of_signs(codes: tuple[int, ...], simd: int) -> None:
+    rng = np.random.default_rng(9)
+    for format in (BIPOLAR, FixedFormat(1, signed=False), FixedFormat(2), FixedFormat(4)):
+        check(rng, rng.choice(codes, (2, 2 * simd)), (format, FixedFormat(2)), pe=2, simd=simd, stall=0)
