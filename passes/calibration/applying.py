@@ -19,6 +19,7 @@ from .folding import bias_by_channel, bias_operand, bias_shaped, replace_constan
 from .histogram import Histogram
 from .layers import Linear, Network, Site
 from .quantizer import Quantizer
+from .result_types import infer_types
 from .statistics import Statistics
 
 DEFAULT_BIAS = FormatChoice(Kind.FIXED, IntRange(32, 32))
@@ -127,6 +128,7 @@ def insert_activations(network: Network, quantizers: Quantizers) -> None:
             assert isinstance(value, BlockArgument)
             Rewriter.insert_op(ops, InsertPoint.at_start(value.owner))  # pyright: ignore[reportArgumentType]
         quantizers.quantised[value] = last
+    infer_types(network.function)
 
 
 def insert_weights(network: Network, specification: Specification, quantizers: Quantizers) -> None:
@@ -146,6 +148,7 @@ def insert_weights(network: Network, specification: Specification, quantizers: Q
                 replace_constant(linear.bias, index, bias_shaped(linear, bias_by_channel(linear)))
             _insert_constant(linear.bias, index, bias)
             quantizers.biases[linear.op] = bias
+    infer_types(network.function)
 
 
 def _insert_constant(user: Operation, index: int, quantizer: Quantizer) -> None:

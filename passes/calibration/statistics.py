@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from ...qdialect.attrs import Array
 from ...qdialect.reference import Plan
@@ -32,31 +32,31 @@ class Statistics:
 def observe(
     plan: Plan,
     function: FuncOp,
-    values: Iterable[SSAValue],
+    values: Collection[SSAValue],
     batches: Iterable[Batch],
     take: Callable[[SSAValue, Any], None],
 ) -> int:
-    """Run the frames and hand the numbers of each value, chunk by chunk, to `take`; returns how many frames ran."""
-    wanted = set(values)
-    traced = {value.owner for value in wanted if isinstance(value.owner, Operation)}
-    arguments = [argument for argument in function.args if argument in wanted]
+    """Run the frames and hand the codes of each value, chunk by chunk, to `take`; returns how many frames ran.
+
+    Values are function arguments, and results of ops that have one.
+    """
+    wanted = {value.owner: value for value in values if isinstance(value.owner, Operation)}  # a value may be retyped
+    arguments = [value for value in values if isinstance(value, BlockArgument)]
     frames = 0
 
     def trace(op: Operation, codes: Sequence[Any]) -> None:
-        for result, array in zip(op.results, codes, strict=True):
-            if result in wanted:
-                take(result, array)
+        take(wanted[op], codes[0])
 
     for batch in batches:
         for argument in arguments:
             take(argument, batch[argument.index].reshape(-1, *shape_of(argument)).astype(np.float32))
-        plan.run(dict(enumerate(batch)), trace, traced)
+        plan.run(dict(enumerate(batch)), trace, wanted)
         frames += len(batch[0])
     return frames
 
 
 def gather(
-    plan: Plan, function: FuncOp, values: Iterable[SSAValue], batches: Iterable[Batch], progress: Progress
+    plan: Plan, function: FuncOp, values: Collection[SSAValue], batches: Iterable[Batch], progress: Progress
 ) -> Statistics:
     """Histograms of the values."""
     statistics = Statistics({value: Histogram() for value in values})
