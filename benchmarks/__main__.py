@@ -5,7 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("reference_speed.py", "build_time.py", "scale.py", "synthesis_area.py", "unit_area.py")
+SCRIPTS = (
+    "multiplications.py",
+    "reference_speed.py",
+    "build_time.py",
+    "scale.py",
+    "synthesis_area.py",
+    "unit_area.py",
+)
 
 for script in SCRIPTS:
     subprocess.run([sys.executable, Path(__file__).with_name(script), *sys.argv[1:]], check=True)
