@@ -157,8 +157,7 @@ def _write_golden(folder: Path, interface: host.Host, module: ModuleOp, sources:
     """Random input codes and the codes that @hardware makes of them in the reference."""
     sent = analyse(module)[function(module, "hardware").args[0]]
     codes = random_codes(interface.input, GOLDEN_FRAMES, sent.lo, sent.hi)
-    (expected,) = run_hardware(module, codes)
-    expected = expected.reshape(-1, *interface.outputs[0].shape)
+    expected = run_hardware(module, codes).reshape(-1, *interface.output.shape)
     files = [f"../rtl/{name}" for name in sources]
     write_testbench(folder / "sim", interface, codes, expected, files, timeout_cycles=timeout)
 

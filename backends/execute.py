@@ -138,15 +138,15 @@ def run_folder(folder: BuildFolder, request: Request) -> Execution:
     comparisons: list[Comparison] = []
     if folder.highest_level == "typed":
         reference_codes = _hardware_codes(folder.module("typed"), request.inputs)
-        comparisons += _compare_all("dataflow run and reference", dataflow_codes.outputs, reference_codes.outputs)
+        comparisons.append(_compare("dataflow run and reference", dataflow_codes.outputs, reference_codes.outputs))
     if request.engine == "dataflow":
         return Execution(_run_main(dataflow, request.inputs), "dataflow", comparisons)
     host = folder.host
     codes = host.before(_only(input_codes(function(dataflow, "main"), request.inputs)))
     comparisons.append(_compare("host codes and reference", codes, reference_codes.inputs))
     result = _simulate(folder, dataflow, host, codes, request)
-    outputs = [port.unpack(result.beats) for port in host.outputs]
-    comparisons += _compare_all(f"{result.engine} and reference", outputs, reference_codes.outputs)
+    outputs = host.from_beats(result.beats)
+    comparisons.append(_compare(f"{result.engine} and reference", outputs, reference_codes.outputs))
     timing = None if request.stall else _timing(result, len(codes))
     return Execution(host.after(outputs), result.engine, comparisons, timing)
 
@@ -154,7 +154,7 @@ def run_folder(folder: BuildFolder, request: Request) -> Execution:
 @dataclass(frozen=True)
 class _Codes:
     inputs: Array  # of the hardware, (frames, *shape)
-    outputs: list[Array]  # of each stream that leaves it
+    outputs: Array
 
 
 def _hardware_codes(module: ModuleOp, inputs: dict[str, Array]) -> _Codes:
@@ -166,12 +166,13 @@ def _hardware_codes(module: ModuleOp, inputs: dict[str, Array]) -> _Codes:
     return _Codes(codes, run_hardware(module, codes))
 
 
-def run_hardware(module: ModuleOp, codes: Array) -> list[Array]:
-    """Codes (frames, *shape) through @hardware in the reference; at the dataflow level as beats. One array a result."""
+def run_hardware(module: ModuleOp, codes: Array) -> Array:
+    """Codes (frames, *shape) through @hardware in the reference; at the dataflow level as beats."""
     taken = function(module, "hardware").args[0].type
     shape = (taken.beats, taken.lanes) if isinstance(taken, StreamType) else shape_of(taken)
-    outputs = compile_function(module, "hardware").run_codes({0: codes.reshape(len(codes), *shape)})
-    return [np.asarray(output) for output in outputs]
+    outputs = compile_function(module, "hardware").run_codes({0: codes.reshape(len(codes), *shape)})[0]
+    assert isinstance(outputs, np.ndarray)
+    return outputs
 
 
 def _only(arrays: list[Array]) -> Array:
@@ -185,10 +186,10 @@ def _simulate(folder: BuildFolder, dataflow: ModuleOp, host: Host, codes: Array,
 
     common: dict[str, Any] = {
         "beats": host.to_beats(codes),
-        "num_output_beats": len(codes) * host.outputs[0].beats,
-        "output_bytes": host.outputs[0].beat_bytes,
+        "num_output_beats": len(codes) * host.output.beats,
+        "output_bytes": host.output.beat_bytes,
         "input_frame_beats": host.input.beats,
-        "output_frame_beats": host.outputs[0].beats,
+        "output_frame_beats": host.output.beats,
         "stall": request.stall,
         "seed": request.seed,
         "timeout_cycles": longest_silence(dataflow),
@@ -205,12 +206,6 @@ def _timing(result: SimulationResult, frames: int) -> Timing:
     ends = result.output_cycles.reshape(frames, -1)[:, -1]
     interval = int(ends[-1] - ends[-2]) if frames > 1 else None
     return Timing(interval, int(ends[0] - result.input_cycles[0]))
-
-
-def _compare_all(what: str, actual: list[Array], expected: list[Array]) -> list[Comparison]:
-    """A comparison for each stream; it is named where there are several."""
-    names = [what] if len(actual) == 1 else [f"{what}, output {number}" for number in range(len(actual))]
-    return [_compare(name, *pair) for name, *pair in zip(names, actual, expected, strict=True)]
 
 
 def _compare(what: str, actual: Array, expected: Array) -> Comparison:

@@ -8,9 +8,8 @@ code serves the simulators and a program on a real board.
     beats = host.to_beats(host.before(images))          # images: (frames, *model_shape)
     in_buffer[:] = beats.reshape(-1)                    # plain little-endian bytes, say in a DMA's uint8 buffer
     dma.sendchannel.transfer(in_buffer)
-    dma.recvchannel.transfer(out_buffer)                # len(images) * host.outputs[0].frame_bytes bytes
-    codes = [port.unpack(out_buffer) for port in host.outputs]      # a buffer for each stream that leaves
-    scores, *others = host.after(codes)                 # for each output of the model (frames, *model_shape)
+    dma.recvchannel.transfer(out_buffer)                # len(images) * host.output.frame_bytes bytes
+    scores, *others = host.after(host.from_beats(out_buffer))   # each output of the model: (frames, *model_shape)
 
 One *frame* is one inference input. Frames are a leading axis in front of every shape named here. A *code* is the
 integer that stands for a number on the wire (value = code * 2**-fraction_bits); bipolar codes are -1 and +1.
@@ -27,11 +26,10 @@ interface.json, version 2:
                "shape": [784],              tensor that the hardware takes, without the frame axis
                "model_shape": [1, 784],     tensor that the model takes, without the frame axis
                "scale": 0.00392, "offset": 0},   only if the model itself takes codes: number = value * scale + offset
-     "outputs": [{... the same, without model_shape, scale and offset ...}],   one for each stream of the hardware
+     "output": {... the same, without model_shape, scale and offset ...},
      "host_before": [steps],                model input -> codes
      "host_after": [{"name": "scores",      for each output of the model: its name
                      "model_shape": [1, 10],        its shape, without the frame axis
-                     "output": 0,           the stream of "outputs" that it is computed from
                      "steps": [steps]}]}    codes -> model output
 
 A step is one object; the steps run in order, each on the result of the one before. `dtype` is the numpy dtype that both
@@ -42,6 +40,7 @@ operands are brought to, so float32 steps round as ONNX does.
      "fraction_bits": int, "bipolar": bool}    value -> code in [lo, hi]; bipolar: x >= 0 -> +1, else -1
     {"op": "dequantize", "fraction_bits": int}                        code -> float64 value, exact below 2**53
     {"op": "reshape", "shape": [...]}    {"op": "transpose", "perm": [...]}    {"op": "cast", "dtype": ...}
+    {"op": "slice", "starts": [...], "sizes": [...], "steps": [...]}    (one number an axis)
     {"op": "gather", "indices": [int], "axis": int}    {"op": "reduce_max", "axes": [int], "keep_dims": bool}
     {"op": "relu"}    {"op": "sigmoid"}    {"op": "softmax", "axis": int}
     {"op": "arg_max", "axis": int, "keep_dims": bool}
@@ -84,7 +83,7 @@ class Port:
 
     @staticmethod
     def of(fields: Mapping[str, Any]) -> Port:
-        """Read "input" or one of "outputs" of interface.json. Raises ValueError if it contradicts itself."""
+        """Read the "input" or "output" object of interface.json. Raises ValueError if it contradicts itself."""
         values: dict[str, Any] = dict(fields)
         values |= {"shape": tuple(fields["shape"]), "model_shape": tuple(fields.get("model_shape", ()))}
         port = Port(**values)
@@ -173,11 +172,10 @@ class Port:
 
 @dataclass(frozen=True)
 class Result:
-    """An output of the model: computed by `steps` from the codes of the hardware's output number `output`."""
+    """An output of the model: computed by `steps` from the codes that the hardware gives."""
 
     name: str
     model_shape: tuple[int, ...]
-    output: int
     steps: list[dict[str, Any]]
 
 
@@ -193,17 +191,15 @@ class Host:
         self.name: str = interface["name"]
         self.top: str = interface["top"]
         self.input = Port.of(interface["input"])
-        self.outputs = [Port.of(fields) for fields in interface["outputs"]]
+        self.output = Port.of(interface["output"])
         self.results = [
-            Result(fields["name"], tuple(fields["model_shape"]), fields["output"], list(fields["steps"]))
+            Result(fields["name"], tuple(fields["model_shape"]), list(fields["steps"]))
             for fields in interface["host_after"]
         ]
         self._before: list[dict[str, Any]] = list(interface["host_before"])
         for step in (*self._before, *(step for result in self.results for step in result.steps)):
             if step["op"] not in STEPS:
                 raise ValueError(f"unknown host step '{step['op']}', known are {', '.join(STEPS)}")
-        if any(not 0 <= result.output < len(self.outputs) for result in self.results):
-            raise ValueError(f"an output of the model comes from none of the {len(self.outputs)} streams")
 
     def before(self, x: Array) -> Array:
         """Model input (frames, *input.model_shape) -> codes (frames, *input.shape).
@@ -229,11 +225,13 @@ class Host:
         """Codes (frames, *input.shape) -> uint8 [frames * beats, bytes of a beat]."""
         return self.input.pack(codes)
 
-    def after(self, codes: Sequence[Array]) -> list[Array]:
-        """Codes of each stream of `outputs` (frames, *shape) -> outputs of the model (frames, *model_shape)."""
-        return [
-            run_steps(result.steps, codes[result.output]).reshape(-1, *result.model_shape) for result in self.results
-        ]
+    def from_beats(self, data: Array) -> Array:
+        """Bytes that the hardware sent (any shape, whole frames) -> codes (frames, *output.shape)."""
+        return self.output.unpack(data)
+
+    def after(self, codes: Array) -> list[Array]:
+        """Codes (frames, *output.shape) -> for each output of the model (frames, *its model_shape)."""
+        return [run_steps(result.steps, codes).reshape(-1, *result.model_shape) for result in self.results]
 
 
 def run_steps(steps: Sequence[Mapping[str, Any]], x: Array) -> Array:
@@ -300,6 +298,12 @@ def _softmax(x: Array, step: Mapping[str, Any]) -> Array:
     return powers / np.sum(powers, axis=axis, keepdims=True)
 
 
+def _slice(x: Array, step: Mapping[str, Any]) -> Array:
+    ends = zip(step["starts"], step["sizes"], step["steps"], strict=True)
+    parts = [np.arange(start, start + size * by, by) for start, size, by in ends]
+    return x[np.ix_(np.arange(len(x)), *parts)]
+
+
 def _axis(axis: int) -> int:
     """An axis of a tensor without frames, seen from one with them."""
     return axis + 1 if axis >= 0 else axis
@@ -318,6 +322,7 @@ STEPS: dict[str, Callable[[Array, Mapping[str, Any]], Array]] = {
     "relu": lambda x, step: np.maximum(x, 0),
     "sigmoid": lambda x, step: 1 / (1 + np.exp(-x)),
     "softmax": _softmax,
+    "slice": _slice,
     "gather": lambda x, step: np.take(x, step["indices"], axis=_axis(step["axis"])),
     "reduce_max": lambda x, step: np.max(
         x, axis=tuple(_axis(axis) for axis in step["axes"]), keepdims=bool(step.get("keep_dims", False))

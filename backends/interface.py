@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from ..qdialect.q import (
     ReluOp,
     ReshapeOp,
     SigmoidOp,
+    SliceOp,
     SoftmaxOp,
     SubOp,
     TransposeOp,
@@ -58,12 +59,13 @@ def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
     main = function(module, "main")
     sends = [op for op in main.walk() if isinstance(op, ToStreamOp)]
     receives = [op for op in main.walk() if isinstance(op, FromStreamOp)]
-    if len(sends) != 1 or not receives or len(main.args) != 1:
+    if len(sends) != 1 or len(receives) != 1 or len(main.args) != 1:
         raise QoptError(
             f"the hardware has {len(sends)} inputs and {len(receives)} outputs, the model has {len(main.args)} inputs; "
-            "one input and at least one output are supported",
+            "one of each is supported",
             mend="cut the model so that it has one input",
         )
+    hardware = function(module, HARDWARE)
     port = _port(INPUT_PORT, argument_names(main)[0], sends[0].result, sends[0].input)
     port["model_shape"] = list(shape_of(main.args[0]))
     if is_integer_type(element_type(main.args[0])):
@@ -76,30 +78,14 @@ def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
         "clock": CLOCK,
         "reset": RESET,
         "input": port,
-        "outputs": _output_ports(module, main, receives),
+        "output": _port(OUTPUT_PORT, result_names(hardware)[0], receives[0].input, receives[0].result),
         "host_before": host_steps(function(module, "host_before")) if has_function(module, "host_before") else [],
-        "host_after": _results(module, main, receives),
+        "host_after": _results(module, main, receives[0]),
     }
 
 
-def output_prefixes(count: int) -> list[str]:
-    """Prefixes of the ports of so many output streams."""
-    return [OUTPUT_PORT] if count == 1 else [f"{OUTPUT_PORT}_{number}" for number in range(count)]
-
-
-def _output_ports(module: ModuleOp, main: FuncOp, receives: Sequence[FromStreamOp]) -> list[dict[str, Any]]:
-    """The streams that leave the hardware; one alone has the name of the model's output."""
-    names = result_names(main if len(main.function_type.outputs) == 1 else function(module, HARDWARE))
-    prefixes = output_prefixes(len(receives))
-    return [
-        _port(prefix, name, receive.input, receive.result)
-        for prefix, name, receive in zip(prefixes, names, receives, strict=True)
-    ]
-
-
-def _results(module: ModuleOp, main: FuncOp, receives: Sequence[FromStreamOp]) -> list[dict[str, Any]]:
-    """How each output of the model follows from a stream."""
-    streams: dict[SSAValue, int] = {receive.result: number for number, receive in enumerate(receives)}
+def _results(module: ModuleOp, main: FuncOp, receive: FromStreamOp) -> list[dict[str, Any]]:
+    """How each output of the model follows from the codes that are received."""
     names, returned = result_names(main), main.body.block.last_op
     assert isinstance(returned, ReturnOp)
     results = list[dict[str, Any]]()
@@ -109,11 +95,10 @@ def _results(module: ModuleOp, main: FuncOp, receives: Sequence[FromStreamOp]) -
             after = function(module, "host_after")
             source = value.owner.arguments[_chain(after, number)[0].index]
             steps = host_steps(after, number)
-        if source not in streams:
+        if source is not receive.result:
             mend = "leave the output away, or compute it behind the last layer"
             raise QoptError(f"output '{name}' does not come from the hardware", main, mend)
-        shape = list(shape_of(value))
-        results.append({"name": name, "model_shape": shape, "output": streams[source], "steps": steps})
+        results.append({"name": name, "model_shape": list(shape_of(value)), "steps": steps})
     return results
 
 
@@ -167,7 +152,7 @@ def host_steps(func: FuncOp, number: int = 0) -> list[Step]:
     steps: list[Step] = []
     holds_codes = is_integer_type(element_type(value))  # what the steps so far have made of it: codes or numbers
     for op in ops:
-        if holds_codes and not isinstance(op, ReshapeOp | TransposeOp | GatherOp | ReduceMaxOp | ArgMaxOp):
+        if holds_codes and not isinstance(op, ReshapeOp | TransposeOp | SliceOp | GatherOp | ReduceMaxOp | ArgMaxOp):
             steps += _dequantize(value)
             holds_codes = False
         steps += _STEPS[type(op)](op)
@@ -228,6 +213,11 @@ def _transpose(op: Operation) -> list[Step]:
     return [{"op": "transpose", "perm": list(op.permutation)}]
 
 
+def _slice(op: Operation) -> list[Step]:
+    assert isinstance(op, SliceOp)
+    return [{"op": "slice", "starts": list(op.starts), "sizes": list(op.sizes), "steps": list(op.steps)}]
+
+
 def _gather(op: Operation) -> list[Step]:
     assert isinstance(op, GatherOp)
     return [{"op": "gather", "indices": op.indices.tolist(), "axis": op.axis}]
@@ -262,6 +252,7 @@ _STEPS: dict[type[Operation], Callable[[Operation], list[Step]]] = {
     SigmoidOp: lambda op: [{"op": "sigmoid"}],
     ReshapeOp: _reshape,
     TransposeOp: _transpose,
+    SliceOp: _slice,
     GatherOp: _gather,
     ReduceMaxOp: _reduce_max,
     SoftmaxOp: _softmax,

@@ -35,13 +35,13 @@ def write_testbench(
         sources: Verilog files of the design as seen from `folder`.
         timeout_cycles: cycles without a beat moving, after which the testbench gives up.
     """
-    expected = host.outputs[0].pack(expected_codes)
+    expected = host.output.pack(expected_codes)
     stimulus = Stimulus(
         beats=host.input.pack(input_codes),
         num_output_beats=len(expected),
-        output_bytes=host.outputs[0].beat_bytes,
+        output_bytes=host.output.beat_bytes,
         input_frame_beats=host.input.beats,
-        output_frame_beats=host.outputs[0].beats,
+        output_frame_beats=host.output.beats,
         timeout_cycles=timeout_cycles,
     )
     folder.mkdir(parents=True, exist_ok=True)

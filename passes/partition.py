@@ -19,6 +19,7 @@ Exact: the same ops on the same values, in three functions.
 Needs: matrix products of integers with constant weights, and nothing but integer ops between them.
 Keeps: names, locations, types of @main.   Leaves: nothing; a module that has @hardware already is not touched.
 Everything that stands in the way is reported at once.
+Several values that leave the hardware become one vector, for one stream; @host_after cuts it apart.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from xdsl.passes import ModulePass
 from ..qdialect.q import ConstantOp
 from .hardware_division import Division, ancestors, descendants, divide
 from .hardware_support import argument_name, result_name
+from .joined_outputs import join_outputs
 from .rewriting import at, function_named, with_proof
 
 
@@ -170,4 +172,4 @@ class PartitionPass(ModulePass):
         main = function_named(op, "main")
         if main is None or function_named(op, "hardware") is not None:
             return
-        _split(op, main, divide(main))
+        _split(op, main, join_outputs(divide(main)))

@@ -67,7 +67,7 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x1x!q.fixed<2, 0>> {
 // CHECK: q.matmul %q, %w range <-1, 1>
 
 // -----
-// A float32 path from the input to the output goes past the hardware; a value that is used twice crosses once.
+// A float32 path from the input to the output goes past the hardware; what the hardware gives comes in one vector.
 func.func @main(%x: tensor<1x1xf32> {q.name = "x"}) -> (tensor<1x1xf32>, tensor<1x1x!q.fixed<2, 0>>) {
   %q = q.quantize %x half_even saturate : tensor<1x1xf32> -> tensor<1x1x!q.fixed<2, 0>>
   %w = q.constant #q.dense<[[1]] : tensor<1x1x!q.ufixed<1, 0>>>
@@ -78,8 +78,8 @@ func.func @main(%x: tensor<1x1xf32> {q.name = "x"}) -> (tensor<1x1xf32>, tensor<
   func.return %y, %b : tensor<1x1xf32>, tensor<1x1x!q.fixed<2, 0>>
 }
 // CHECK:      [[B:%.*]], [[X:%.*]] = func.call @host_before(%x)
-// CHECK-NEXT: [[H:%.*]], [[A:%.*]] = func.call @hardware([[B]])
-// CHECK-NEXT: func.call @host_after([[H]], [[A]], [[X]])
+// CHECK-NEXT: [[H:%.*]] = func.call @hardware([[B]])
+// CHECK-NEXT: func.call @host_after([[H]], [[X]])
 
 // -----
 // A module that is divided already stays as it is.
@@ -93,3 +93,22 @@ func.func private @hardware(%x: tensor<1x!q.fixed<2, 0>>) -> tensor<1x!q.fixed<2
 // CHECK:     func.func @main
 // CHECK-NOT: host_before
 // CHECK:     func.func private @hardware
+
+// -----
+// Two values that leave the hardware become one vector of a common type, which the host cuts apart.
+func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> (tensor<1x2x!q.fixed<7, 0>>, tensor<2x1x!q.bipolar>) {
+  %w = q.constant #q.dense<[[1, -1], [2, 3]] : tensor<2x2x!q.fixed<3, 0>>>
+  %a = q.matmul %x, %w : tensor<1x2x!q.fixed<4, 0>>, tensor<2x2x!q.fixed<3, 0>> -> tensor<1x2x!q.fixed<7, 0>>
+  %t = q.constant #q.dense<[[3]] : tensor<1x1x!q.fixed<7, 0>>>
+  %b = q.threshold %a, %t base -1 : tensor<1x2x!q.fixed<7, 0>>, tensor<1x1x!q.fixed<7, 0>> -> tensor<1x2x!q.bipolar>
+  %c = q.reshape %b : tensor<1x2x!q.bipolar> -> tensor<2x1x!q.bipolar>
+  func.return %a, %c : tensor<1x2x!q.fixed<7, 0>>, tensor<2x1x!q.bipolar>
+}
+// CHECK:      %outputs = func.call @hardware
+// CHECK:      func.func private @hardware
+// CHECK:      %outputs = q.concat %{{.*}}, %{{.*}} axis 1 : {{.*}} -> tensor<1x4x!q.fixed<7, 0>>
+// CHECK-NEXT: func.return %outputs
+// CHECK:      func.func private @host_after(%outputs: tensor<1x4x!q.fixed<7, 0>>)
+// CHECK-NEXT: q.slice %outputs starts [0, 0] sizes [1, 2]
+// CHECK:      %[[B:.*]] = q.slice %outputs starts [0, 2] sizes [1, 2]
+// CHECK:      q.quantize {{.*}} -> tensor<1x2x!q.bipolar>

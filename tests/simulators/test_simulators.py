@@ -223,7 +223,7 @@ def test_unwritable_cache_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def host_of_stage() -> Host:
     end = {"format": "!q.fixed<24, 0>", "word_length": 24, "fraction_bits": 0, "signed": True, "bipolar": False}
     end |= {"lanes": 2, "beats": FRAME, "lane_bytes": 3, "shape": [8], "model_shape": [1, 8]}
-    ends = {"input": {"name": "x", "port": "s_axis", **end}, "outputs": [{"name": "y", "port": "m_axis", **end}]}
+    ends = {"input": {"name": "x", "port": "s_axis", **end}, "output": {"name": "y", "port": "m_axis", **end}}
     return Host({"version": 2, "name": "stage", "top": "stage", **ends, "host_before": [], "host_after": []})
 
 
