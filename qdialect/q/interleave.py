@@ -132,13 +132,23 @@ class DepthToSpaceOp(GridOp):
             shape[axis] *= stride
         return tuple(shape)
 
-    def move(self, *arrays: Array, lead: int = 0) -> Array:
-        (array,), result = arrays, self.infer_shape()
-        axis, before = self.axis + lead, (*arrays[0].shape[:lead], *result)
-        split = array.reshape(*array.shape[:axis], *self.factors, before[axis], *array.shape[axis + 1 :])
+    @property
+    def split(self) -> tuple[int, ...]:
+        """Shape of the input with its phases as axes in front of the channels."""
+        shape = shape_of(self.input)
+        return (*shape[: self.axis], *self.factors, shape[self.axis] // prod(self.factors), *shape[self.axis + 1 :])
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The axes of `split` with each phase behind the axis that it makes finer."""
         order = list[int]()
-        for place in range(array.ndim):
-            order.append(place if place < axis else place + len(self.factors))
-            if place - lead in self.axes:
-                order.append(axis + self.axes.index(place - lead))
-        return split.transpose(order).reshape(before)
+        for axis in range(len(shape_of(self.input))):
+            order.append(axis if axis < self.axis else axis + len(self.factors))
+            if axis in self.axes:
+                order.append(self.axis + self.axes.index(axis))
+        return tuple(order)
+
+    def move(self, *arrays: Array, lead: int = 0) -> Array:
+        (array,), frames = arrays, arrays[0].shape[:lead]
+        order = (*range(lead), *(axis + lead for axis in self.order))
+        return array.reshape(*frames, *self.split).transpose(order).reshape(*frames, *self.infer_shape())

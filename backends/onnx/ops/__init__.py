@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exporters of the q dialect's ops; importing this package registers them."""
 
-from . import elementwise, movement, quantize, select, table, window
+from . import elementwise, interleave, movement, quantize, select, table, window
 
-__all__ = ["elementwise", "movement", "quantize", "select", "table", "window"]
+__all__ = ["elementwise", "interleave", "movement", "quantize", "select", "table", "window"]
