@@ -129,7 +129,7 @@ def reciprocal(x: Interval) -> Interval:
     return point_fractions(values)
 
 
-def _aligned(*operands: Interval) -> list[Interval]:
+def aligned(*operands: Interval) -> list[Interval]:
     """The same numbers in one unit."""
     scale = operands[0].scale
     for other in operands[1:]:
@@ -139,7 +139,7 @@ def _aligned(*operands: Interval) -> list[Interval]:
 
 def rising(function: Any, *operands: Interval) -> Interval:
     """`function`, which picks one of its arguments and falls in none."""
-    operands = tuple(_aligned(*operands))
+    operands = tuple(aligned(*operands))
     lo, hi = function(*(x.lo for x in operands)), function(*(x.hi for x in operands))
     return Interval(np.asarray(lo), np.asarray(hi), operands[0].scale)
 
@@ -153,7 +153,7 @@ def prelu(x: Interval, slope: Interval) -> Interval:
     """`max(x, 0) + slope * min(x, 0)`: either half by itself."""
     above = Interval(np.maximum(x.lo, 0), np.maximum(x.hi, 0), x.scale)
     below = multiply(Interval(np.minimum(x.lo, 0), np.minimum(x.hi, 0), x.scale), slope)
-    a, b = _aligned(above, below)
+    a, b = aligned(above, below)
     both = (x.lo < 0) & (x.hi > 0)
     low = np.where(both, np.minimum(a.lo, b.lo), a.lo + b.lo)
     high = np.where(both, np.maximum(a.hi, b.hi), a.hi + b.hi)
@@ -162,7 +162,7 @@ def prelu(x: Interval, slope: Interval) -> Interval:
 
 def select(condition: Interval, on_true: Interval, on_false: Interval) -> Interval:
     """`on_true` where the condition is 1, else `on_false`."""
-    a, b = _aligned(on_true, on_false)
+    a, b = aligned(on_true, on_false)
     surely, never = condition.lo > 0, condition.hi == 0
     low = np.where(surely, a.lo, np.where(never, b.lo, np.minimum(a.lo, b.lo)))
     high = np.where(surely, a.hi, np.where(never, b.hi, np.maximum(a.hi, b.hi)))

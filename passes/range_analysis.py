@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which numbers every value of a module can take: one forward walk over SSA, elementwise, exact.
 
-Integer arithmetic by interval corners, so each bound of a matrix product with known weights is reached by some input.
-Operands count as independent, but for `x * x` and `x - x`. Proofs written in the IR (`range`) are not believed.
+Networks have no loops, so the worklist is the ops in program order, each once. Integer arithmetic by interval corners,
+so each bound of a matrix product with known weights is reached by some input; where operands come from the same values,
+affine forms narrow that (`correlations.py`). Proofs written in the IR (`range`) are not believed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -20,6 +21,7 @@ from ..qdialect.q.inference import constant_of
 from ..qdialect.rounding import saturation_range
 from ..qdialect.types import RealType, integer_format, is_integer_type
 from . import interval
+from .correlations import Correlations
 from .interval import Interval
 from .range_transfer import transfer_of
 from .stream_ranges import stream_interval
@@ -37,61 +39,64 @@ def analyse(module: ModuleOp) -> Ranges:
     calls = [op for op in module.walk() if isinstance(op, CallOp)]
     called = [op.callee.string_value() for op in calls]
     inlined = {
-        name
+        name: function
         for name, function in functions.items()
         if called.count(name) == 1 and function.sym_visibility is not None and function.sym_visibility.data == "private"
     }
-    ranges: Ranges = {}
+    known = Correlations()
     for name, function in functions.items():
         if name not in inlined:
-            _analyse_function(function, {}, functions, inlined, ranges)
-    return ranges
+            _analyse_function(function, [], inlined, known)
+    return known.ranges
 
 
 def _analyse_function(
-    function: FuncOp, arguments: dict[int, Interval], functions: dict[str, FuncOp], inlined: set[str], ranges: Ranges
+    function: FuncOp, operands: Sequence[SSAValue], inlined: Mapping[str, FuncOp], known: Correlations
 ) -> None:
+    """`operands`: what the function is called with, if that is known."""
+    known.aliases.update(zip(function.body.block.args, operands, strict=bool(operands)))
     for argument in function.body.block.args:
-        known = arguments.get(argument.index) or any_of_type(argument)
-        if known is not None:
-            ranges[argument] = known
+        given = known.aliases.get(argument)
+        found = any_of_type(argument) if given is None else known.ranges.get(given, any_of_type(argument))
+        if found is not None:
+            known.record(argument, found)
     for op in function.body.block.ops:
-        if isinstance(op, CallOp):
-            callee = functions.get(op.callee.string_value())
-            if callee is not None and callee.sym_name.data in inlined:
-                given = {i: ranges[operand] for i, operand in enumerate(op.operands) if operand in ranges}
-                _analyse_function(callee, given, functions, inlined, ranges)
-                _take_results(op, callee, ranges)
-                continue
-        _analyse_op(op, ranges)
+        callee = inlined.get(op.callee.string_value()) if isinstance(op, CallOp) else None
+        if callee is None:
+            _analyse_op(op, known)
+            continue
+        _analyse_function(callee, op.operands, inlined, known)
+        returned = callee.body.block.last_op
+        assert isinstance(returned, ReturnOp)
+        known.aliases.update(zip(op.results, returned.operands, strict=True))
+        for result, value in zip(op.results, returned.operands, strict=True):
+            if value in known.ranges:
+                known.record(result, known.ranges[value])
 
 
-def _take_results(call: CallOp, callee: FuncOp, ranges: Ranges) -> None:
-    returned = callee.body.block.last_op
-    assert isinstance(returned, ReturnOp)
-    for result, value in zip(call.results, returned.operands, strict=True):
-        if value in ranges:
-            ranges[result] = ranges[value]
+def _analyse_op(op: Operation, known: Correlations) -> None:
+    found = _intervals(op, known.ranges)
+    for result, known_result in zip(op.results, found, strict=True):
+        if known_result is not None:
+            known.record(result, known_result)
+    if len(found) == 1 and found[0] is not None:
+        known.ranges[op.results[0]] = known.tightened(op, found[0])
 
 
-def _analyse_op(op: Operation, ranges: Ranges) -> None:
+def _intervals(op: Operation, ranges: Ranges) -> Sequence[Interval | None]:
+    """What the ranges of its operands alone say of each result of `op`."""
     if op.operands and op.operands[0] in ranges:
         moved = stream_interval(op, [ranges[operand] for operand in op.operands if operand in ranges])
         if moved is not None:
-            ranges.update(dict.fromkeys(op.results, moved))
-            return
+            return [moved] * len(op.results)
     transfer = transfer_of(op)
     needed = _needed(op)
     types = [getattr(result.type, "element_type", None) for result in op.results]
     exact = all(type_ is not None and (is_integer_type(type_) or isinstance(type_, RealType)) for type_ in types)
     if transfer is not None and exact and all(operand in ranges for operand in needed):
         results = transfer(op, [ranges[operand] for operand in needed])
-        ranges.update(zip(op.results, [results] if isinstance(results, Interval) else results, strict=True))
-        return
-    for result in op.results:
-        known = any_of_type(result)
-        if known is not None:
-            ranges[result] = known
+        return [results] if isinstance(results, Interval) else list(results)
+    return [any_of_type(result) for result in op.results]
 
 
 def _needed(op: Operation) -> Sequence[SSAValue]:

@@ -226,4 +226,4 @@ func.func @main(%x: tensor<1x2x!q.ufixed<2, 0>>, %v: tensor<!q.fixed<3, 0>>) -> 
   %y = q.pad %x, %s low [0, 1] high [0, 1] : tensor<1x2x!q.ufixed<2, 0>>, !t -> tensor<1x4x!q.fixed<4, 0>>
   func.return %y : tensor<1x4x!q.fixed<4, 0>>
 }""")
-    assert (known.lo.ravel().tolist(), known.hi.ravel().tolist()) == ([-3, 0, 0, -3], [7, 3, 3, 7])
+    assert (known.lo.ravel().tolist(), known.hi.ravel().tolist()) == ([-1, 0, 0, -1], [4, 3, 3, 4])
