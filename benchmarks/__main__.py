@@ -10,6 +10,7 @@ SCRIPTS = (
     "reference_speed.py",
     "build_time.py",
     "scale.py",
+    "cnv.py",
     "synthesis_area.py",
     "unit_area.py",
 )
