@@ -75,6 +75,7 @@ def _matrix_vector(op: MatrixVectorOp) -> Unit:
         simd=op.simd,
         memory=_memory(op.memory),
         bias=op.bias_codes,
+        shared=op.shares_values,
     )
 
 
@@ -89,6 +90,7 @@ def _depthwise(op: DepthwiseOp) -> Unit:
         pe=op.input_lanes,
         memory=_memory(op.memory),
         bias=op.bias_codes,
+        shared=op.shares_values,
     )
 
 

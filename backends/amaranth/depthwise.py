@@ -32,6 +32,7 @@ class DepthwiseUnit(WeightedSumsUnit):
         pe: int,
         memory: str = "auto",
         bias: object = None,
+        shared: bool = False,
     ) -> None:
         super().__init__(
             weights=weights,
@@ -43,6 +44,7 @@ class DepthwiseUnit(WeightedSumsUnit):
             input_lanes=pe,
             memory=memory,
             bias=bias,
+            shared=shared,
         )
         self.latency = depthwise_latency()
 

@@ -36,6 +36,7 @@ class MatrixVectorUnit(WeightedSumsUnit):
         simd: int,
         memory: str = "auto",
         bias: object = None,
+        shared: bool = False,
     ) -> None:
         super().__init__(
             weights=weights,
@@ -47,6 +48,7 @@ class MatrixVectorUnit(WeightedSumsUnit):
             input_lanes=simd,
             memory=memory,
             bias=bias,
+            shared=shared,
         )
         mh, mw = self.weights.shape
         self.latency = matrix_vector_latency(

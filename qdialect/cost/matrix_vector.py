@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..dataflow.matrix_vector import MatrixVectorOp
 from ..dataflow.weighted_sums import Memory, WeightedSumsOp
 from ..formats import BipolarFormat, FixedFormat, smallest_fixed
 from ..q.inference import constant_of
 from .latency import TABLE_INPUTS, ceil_log2, lanes_per_table, matrix_vector_latency
+from .sharing import indices_cost, kept_as_indices
 from .sign_sums import SignSums, sign_sums
 from .stages import Schedule, evenly
 from .unit import MemoryCost, UnitCost, adder_tree, buffer_cost, ceil_div, counter_lut, product_cost, table_cost
@@ -56,9 +59,21 @@ def _in_blocks(op: WeightedSumsOp) -> bool | None:
 
 def weights_cost(op: WeightedSumsOp, steps: int, pe: int, simd: int) -> MemoryCost:
     """Of the table of weights: a row for each step."""
-    own = signs(op, pe, simd, steps)
+    own, entries = signs(op, pe, simd, steps), _entries(op)
+    if own is None and entries is not None:
+        shared = (entries, stored_width(op), pe * simd, steps, _in_blocks(op))
+        if kept_as_indices(*shared):
+            return indices_cost(*shared)
     width = simd * stored_width(op) if own is None else own.word_width
     return table_cost(steps, pe * width, _in_blocks(op))
+
+
+def _entries(op: WeightedSumsOp) -> int | None:
+    """Values that the weights share; None if they share none."""
+    constant = constant_of(op.weights)
+    if constant is None or not op.shares_values:
+        return None
+    return constant.fact("entries", lambda: len(np.unique(constant.array)))
 
 
 def stored_width(op: WeightedSumsOp) -> int:

@@ -16,7 +16,7 @@ from ..attrs import Array, RangeAttr
 from ..formats import IntegerFormat, IntRange
 from ..q.base import IntegerTensor
 from ..q.inference import signed_sums
-from ..types import element_type, integer_format, shape_of
+from ..types import SharedType, element_type, integer_format, shape_of
 from .unit import AnyStream, FoldableOp
 
 
@@ -70,6 +70,11 @@ class WeightedSumsOp(FoldableOp, ABC):
     @property
     def weight_format(self) -> IntegerFormat:
         return integer_format(element_type(self.weights))
+
+    @property
+    def shares_values(self) -> bool:
+        """Whether weights are indices into codebooks."""
+        return isinstance(element_type(self.weights), SharedType)
 
     def result_range(self) -> IntRange:
         """Codes that the result can take by the types and constants alone."""
