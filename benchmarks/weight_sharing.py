@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weight sharing: Pareto fronts of memory against accuracy for each granularity, and runs that the search takes.
+
+Networks of 8-bit weights share values without retraining. The search sees the first frames alone; accuracies in the
+tables are of other frames. Bits are those of indices and codebooks. With `--write` the fronts go to
+docs/weight_sharing.svg, which takes matplotlib (`pip install qopt-mlir[report]`). Measurements go to `--results FILE`
+one by one, and are not made again where the file has them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import DATA, FIGURES, arguments, publish, table
+from numpy.typing import NDArray
+from qopt_mlir.frontends.onnx import import_onnx
+from qopt_mlir.frontends.precision.specification import SharingGranularity
+from qopt_mlir.passes.accuracy_evaluation import Evaluator
+from qopt_mlir.passes.runner import parse_passes, run_passes
+from qopt_mlir.passes.sharing_search import COUNTS, Design, SharingSearch, best_of
+from qopt_mlir.qdialect.text import new_context
+
+Array = NDArray[Any]
+LOSS = 0.2  # percentage points
+POINTS = 7  # of a front
+GRANULARITIES = tuple(SharingGranularity)
+SETS = DATA.parent / "datasets"
+TYPED = "q-fold-constants,q-convert-to-typed,q-streamline"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, its frames and labels, and how many frames the search and the test see."""
+
+    name: str
+    frames: Callable[[], tuple[Array, Array]]
+    search: int
+    test: int
+
+
+def images() -> tuple[Array, Array]:
+    """CIFAR-10 test images, compressed as JPEG, as codes."""
+    with np.load(SETS / "cifar10_jpeg_subset.npz") as data:
+        return data["x_test"].astype(np.int64)[:, None] - 128, data["y_test"]
+
+
+def words() -> tuple[Array, Array]:
+    with np.load(SETS / "kws_mlperftiny_1000.npz") as data:
+        return data["x_mfcc_int8"].astype(np.int64).reshape(-1, 1, 49, 10, 1), data["y"]
+
+
+def digits() -> tuple[Array, Array]:
+    with np.load(SETS / "mnist.npz") as data:
+        return data["x_test"].reshape(-1, 1, 1, 28, 28).astype(np.float32), data["y_test"]
+
+
+CASES = (
+    Case("mnist_conv_cntk_int8_qoperator", digits, 1000, 4000),
+    Case("mlperftiny_kws_dscnn_int8", words, 400, 600),
+    Case("mlperftiny_ic_resnet8_int8", images, 400, 1000),
+)
+
+
+def measured(case: Case, granularity: SharingGranularity) -> dict[str, Any]:
+    """What the search finds for one network and granularity, scored on the test frames."""
+    module = import_onnx(DATA / f"{case.name}.onnx")
+    run_passes(new_context(), module, parse_passes(TYPED))
+    frames, labels = case.frames()
+    evaluator = Evaluator(frames[: case.search], labels[: case.search])
+    started = time.perf_counter()
+    search = SharingSearch(module, evaluator, granularity)
+    best = search.smallest(LOSS)
+    runs, seconds = evaluator.runs, time.perf_counter() - started
+    uniform = search.uniform()
+    kept = [d for d in uniform if search.baseline_accuracy - (d.accuracy or 0) <= LOSS + 1e-9]
+    test = slice(case.search, case.search + case.test)
+    judge = Evaluator(frames[test], labels[test])
+    baseline = judge.accuracy(search.shared((0,) * len(search.layers)))
+
+    def tested(design: Design | None) -> dict[str, Any] | None:
+        if design is None:
+            return None
+        return asdict(design) | {"test": judge.accuracy(search.shared(design.counts))}
+
+    return {
+        "weights": search.num_weights,
+        "plain_bits": search.plain_bits,
+        "baseline": baseline,
+        "runs": runs,
+        "seconds": seconds,
+        "best": tested(best),
+        "uniform": tested(min(kept, key=lambda d: d.bits) if kept else None),
+        "front": [tested(design) for design in best_of(search.front(POINTS))],
+    }
+
+
+def result_row(case: Case, granularity: str, result: dict[str, Any], kind: str) -> tuple[object, ...]:
+    design = result[kind]
+    name = "the same k in all layers" if kind == "uniform" else "search"
+    runs = len(COUNTS) if kind == "uniform" else result["runs"]
+    if design is None:
+        return case.name, granularity, name, *[None] * 5, runs
+    bits, weights = design["bits"], result["weights"]
+    counts = (
+        str(design["counts"][0]) if kind == "uniform" else " ".join(str(count or "-") for count in design["counts"])
+    )
+    loss = result["baseline"] - design["test"]
+    return case.name, granularity, name, counts, bits, 32 * weights / bits, 8 * weights / bits, loss, runs
+
+
+def front_table(case: Case, results: dict[str, Any]) -> str:
+    rows = [
+        (granularity, point["bits"], 8 * result["weights"] / point["bits"], point["test"])
+        for granularity, result in results.items()
+        for point in result["front"]
+    ]
+    return table(["codebook for each", "bits", "8-bit weights / bits", "accuracy (test) %"], rows)
+
+
+def plot(results: dict[str, dict[str, Any]], path: Path) -> None:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "qopt"  # the same figures give the same bytes
+    figure = Figure(figsize=(5 * len(results), 4), layout="constrained")
+    for axes, (name, by_granularity) in zip(figure.subplots(1, len(results), squeeze=False)[0], results.items()):
+        for granularity, result in by_granularity.items():
+            points = [(8 * result["weights"] / p["bits"], p["test"]) for p in result["front"]]
+            axes.plot(*zip(*sorted(points), strict=True), marker="o", label=granularity)
+            axes.axhline(result["baseline"], color="grey", linewidth=0.5)
+        axes.set(title=name, xlabel="compression of 8-bit weights", ylabel="accuracy (test) %")
+        axes.legend()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--model", action="append", help="only networks whose name holds this (may be repeated)")
+    parser.add_argument("--granularity", action="append", choices=[str(g) for g in GRANULARITIES])
+    parser.add_argument("--results", type=Path, metavar="FILE", help="JSON of measurements, read and written")
+    options = parser.parse_args()
+    path: Path | None = options.results
+    results: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path and path.is_file() else {}
+    for case in CASES:
+        if options.model and not any(part in case.name for part in options.model):
+            continue
+        if not (DATA / f"{case.name}.onnx").is_file():
+            print(f"skipped: no {case.name}.onnx in the model collection beside the checkout", file=sys.stderr)
+            continue
+        for granularity in options.granularity or GRANULARITIES:
+            if granularity not in results.setdefault(case.name, {}):
+                results[case.name][granularity] = measured(case, SharingGranularity(granularity))
+                print(case.name, granularity, json.dumps(results[case.name][granularity]), file=sys.stderr)
+                if path:
+                    path.write_text(json.dumps(results, indent=1))
+    report(results, options.write)
+
+
+def report(results: dict[str, dict[str, Any]], write: bool) -> None:
+    cases = [case for case in CASES if results.get(case.name)]
+    rows = [
+        result_row(case, granularity, result, kind)
+        for case in cases
+        for granularity, result in results[case.name].items()
+        for kind in ("uniform", "best")
+    ]
+    titles = ["network", "codebook for each", "numbers of values", "k (- keeps its weights)", "bits", "32 bits /"]
+    titles += ["8 bits /", "loss (test)", "runs"]
+    texts = [
+        f"The smallest networks that lose at most {LOSS} points on the frames of the search (after Dupuis et al.); "
+        "'32 bits /' and '8 bits /' are compressions against weights of that width, indices and codebooks counted. "
+        "Losses are in points, of frames that the search has not seen. Published: 4.85x from 32 bits for ResNet18.",
+        table(titles, rows),
+        "Pareto fronts that the search foretells, and then runs (docs/weight_sharing.svg):",
+        *(
+            f"{case.name}, {results[case.name]['layer']['baseline']:.4g} % without sharing:\n\n"
+            f"{front_table(case, results[case.name])}"
+            for case in cases
+            if "layer" in results[case.name]
+        ),
+    ]
+    publish(__file__, "Weight sharing", texts, write)
+    if write:
+        plot(results, FIGURES.with_name("weight_sharing.svg"))
+
+
+if __name__ == "__main__":
+    main()
