@@ -13,7 +13,17 @@ from pathlib import Path
 from ..qdialect.errors import QoptError
 
 # what `qopt build` writes to its folder, all of it replaced by --force
-BUILD_ENTRIES = {"ir", "rtl", "sim", "interface.json", "host.py", "report.json", "report.txt", "__pycache__"}
+BUILD_ENTRIES = {
+    "ir",
+    "rtl",
+    "sim",
+    "interface.json",
+    "host.py",
+    "report.json",
+    "report.txt",
+    "precision.txt",
+    "__pycache__",
+}
 
 
 def write_file(path: str | Path, data: bytes) -> None:

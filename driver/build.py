@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from .arguments import add_shape_option, batch_hint, load_module, parse_shapes
+from .precision import apply_specification
 
 
 def main(arguments: list[str]) -> int:
@@ -31,8 +32,12 @@ def main(arguments: list[str]) -> int:
         force=options.force,
     )
     with batch_hint(module, options.model):
+        quantized = apply_specification(new_context(), module, options.spec) if options.spec else ""
         report = build(new_context(), module, out, build_options, _progress)
     _progress("")
+    if quantized:
+        (out / "precision.txt").write_text(quantized, encoding="utf-8")
+        print(quantized)
     print(report, end="")
     print(f"wrote {out}")
     return 0
@@ -102,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("model", metavar="MODEL_OR_IR", help=".onnx, or IR of any level (DIR/ir/LEVEL.mlir of an earlier build)")
     add("-o", "--output", required=True, metavar="DIR", help="the folder to make")
+    add("--spec", metavar="FILE", help="quantise the float network as this precision specification says")
     add("--name", help="of the top module (default: the file's name)")
     add("--fps", type=_positive, help="fold for this many frames a second")
     add("--clock", type=_clock, default=200e6, help="clock: 200e6 (default), 100MHz")

@@ -24,7 +24,6 @@ Keeps: the types of inputs and outputs; layers that are to be kept.   Leaves: wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -32,11 +31,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ..frontends.precision.parser import parse_format, parse_setting, read_specification
-from ..frontends.precision.specification import DataArrays, DataSource, Pattern, Role, Rule, Specification
-from ..qdialect.affine import parse_fraction
+from ..frontends.precision.specification import Pattern, Role, Rule, Specification
 from ..qdialect.errors import QoptError
 from .calibration.progress import terminal_progress
 from .calibration.quantization import quantize_network
+from .data_options import data_source
 from .remarks import remark
 
 _OPTIONS = ("weight", "activation", "bias")
@@ -53,12 +52,12 @@ class QuantizePass(ModulePass):
     weight: str | None = None  # format of weights, as "fixed<8> per channel"
     activation: str | None = None  # format of activations, as "fixed<8>"
     bias: str | None = None  # format of biases, fixed<32> if there is none
-    data: str | None = None  # .npy or .npz file with frames to calibrate with
-    calibration: str | None = None  # name of the array of frames; none: the only one of the file
+    data: str | None = None  # .npy or .npz file with frames to calibrate with, and to score on
+    frames: str | None = None  # name of the array of frames; none: the only one of the file
     labels: str | None = None  # name of the array of labels
     samples: int | None = None  # frames to calibrate with, spread over the array; none: all
-    scale: str | None = None  # a stored number x means x * scale + offset
-    offset: str | None = None  # see scale
+    scale: str | int | float | None = None  # a stored number x means x * scale + offset
+    offset: str | int | float | None = None  # see scale
     rounding: str | None = None  # of weights: nearest or reconstruct
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
@@ -72,31 +71,17 @@ class QuantizePass(ModulePass):
         given = [name for name, value in vars(self).items() if value is not None]
         if self.specification is not None:
             if given != ["specification"]:
-                what = f"the pass '{self.name}' has 'specification' and '{next(name for name in given if name != 'spec')}'"
+                what = (
+                    f"the pass '{self.name}' has 'specification' and '{next(name for name in given if name != 'spec')}'"
+                )
                 raise QoptError(what, mend="say it in the specification")
             return read_specification(self.specification)
         formats = {Role(role): parse_format(text, Role(role), role) for role in _OPTIONS if (text := vars(self)[role])}
         if not formats:
             mend = 'write q-quantize{weight="fixed<8>" activation="fixed<8>" data="frames.npy"}'
             raise QoptError(f"the pass '{self.name}' is given no format", mend=mend)
-        specification = Specification((Rule((Pattern("*"),), formats),), self._data())
+        data = None
+        if self.data is not None:
+            data = data_source(self.data, self.frames, self.labels, self.samples, self.scale, self.offset)
+        specification = Specification((Rule((Pattern("*"),), formats),), data)
         return parse_setting(specification, "rounding", self.rounding) if self.rounding else specification
-
-    def _data(self) -> DataSource | None:
-        if self.data is None:
-            return None
-        if self.samples is not None and self.samples < 1:
-            raise QoptError(f"the option 'samples' is {self.samples}", mend="give a positive number")
-        arrays = DataArrays(self.calibration or "", self.labels)
-        scale, offset = _number("scale", self.scale or "1"), _number("offset", self.offset or "0")
-        return DataSource(self.data, arrays, scale=scale, offset=offset, samples=self.samples)
-
-
-def _number(name: str, text: str) -> Fraction:
-    try:
-        number = parse_fraction(text)
-    except ValueError as fault:
-        raise QoptError(f"the option '{name}': {fault}", mend=f'write {name}="1/255"') from None
-    if name == "scale" and not number:
-        raise QoptError("the option 'scale' is zero", mend="leave it out to keep numbers as they are")
-    return number

@@ -144,7 +144,7 @@ def _statistics(job: _Job, network: Network, plan: Plan) -> Statistics:
             'name frames to calibrate with: data { file = "x.npz" ... }, or the option data',
         )
     batches = [] if job.data is None else ([batch] for batch in job.data.calibration.batches(job.shape))
-    return gather(plan, job.function, network.sites, batches, job.progress)
+    return gather(plan, network.sites, batches, job.progress)
 
 
 def _report(

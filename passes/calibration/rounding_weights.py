@@ -83,7 +83,7 @@ class WeightRounding:
         def take(_: SSAValue, codes: Any) -> None:
             parts.append(numbers_of(value, codes))
 
-        observe(plan, self.network.function, [value], [[batch]], take)
+        observe(plan, [value], [[batch]], take)
         return input_rows(linear, np.concatenate(parts), positions)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from ...qdialect.attrs import Array
@@ -31,7 +30,6 @@ class Statistics:
 
 def observe(
     plan: Plan,
-    function: FuncOp,
     values: Collection[SSAValue],
     batches: Iterable[Batch],
     take: Callable[[SSAValue, Any], None],
@@ -55,9 +53,7 @@ def observe(
     return frames
 
 
-def gather(
-    plan: Plan, function: FuncOp, values: Collection[SSAValue], batches: Iterable[Batch], progress: Progress
-) -> Statistics:
+def gather(plan: Plan, values: Collection[SSAValue], batches: Iterable[Batch], progress: Progress) -> Statistics:
     """Histograms of the values."""
     statistics = Statistics({value: Histogram() for value in values})
 
@@ -67,5 +63,5 @@ def gather(
             progress(f"calibrating: {statistics.frames} frames")
             yield batch
 
-    observe(plan, function, statistics.histograms, counted(), lambda v, array: statistics.histograms[v].add(array))
+    observe(plan, statistics.histograms, counted(), lambda v, array: statistics.histograms[v].add(array))
     return statistics
