@@ -174,8 +174,11 @@ class SetFoldingPass(ModulePass):
         slowest = max(range(len(search)), key=lambda index: search[index].least_cycles)
         least = search[slowest].least_cycles
         if least > target:
+            options = search[slowest].options
+            widest = min(options, key=lambda folding: (options[folding].cycles, -folding.taken, -folding.made))
             raise QoptError(
-                f"{search[slowest].name} needs at least {least} cycles a frame, the target is {target}",
+                f"{search[slowest].name} needs at least {least} cycles a frame, with {widest.taken} lanes in and "
+                f"{widest.made} out; the target is {target}",
                 units[slowest],
                 f"ask for at most {self._rate(least)}" + ("" if self.fps is None else ", or a faster clock"),
             )

@@ -11,11 +11,11 @@
 // FPS: error: 400000000 frames a second need more than one frame a cycle
 // FPS-NEXT: mend: ask for at most fps=200000000, or a faster clock
 // Two vectors need two cycles, whatever the folding.
-// LEAST: error: dataflow.matrix_vector 'MatMul_0' needs at least 2 cycles a frame, the target is 1
+// LEAST: error: dataflow.matrix_vector 'MatMul_0' needs at least 2 cycles a frame, with 4 lanes in and 4 out; the target is 1
 // LEAST-NEXT: at: node 'MatMul_0', {{.*}}
 // LEAST-NEXT: mend: ask for at most fps=100000000, or a faster clock
 // The same in cycles.
-// CYCLES: error: dataflow.matrix_vector 'MatMul_0' needs at least 2 cycles a frame, the target is 1
+// CYCLES: error: dataflow.matrix_vector 'MatMul_0' needs at least 2 cycles a frame, with 4 lanes in and 4 out; the target is 1
 // CYCLES-NEXT: at: node 'MatMul_0', {{.*}}
 // CYCLES-NEXT: mend: ask for at most cycles=2
 // No folding is small enough.
