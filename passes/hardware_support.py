@@ -52,6 +52,7 @@ from ..qdialect.q import (
 )
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import RealType, element_type, is_f32, is_integer_type, shape_of
+from .lower_conv_transpose import phases
 from .refusals import Refusal
 
 LINEAR = ("q.matmul", "q.conv", "q.conv_transpose")  # the layers that hardware is made for
@@ -62,7 +63,7 @@ SUPPORTED = (
 )
 _HOST = "keep it in front of the first or behind the last quantised layer, where the host computes it"
 _NEAREST = {  # op without a unit -> what comes nearest to it
-    "q.conv_transpose": "run q-lower-conv-transpose; kernels are at least as long as their strides",
+    "q.conv_transpose": "run q-lower-conv-transpose in front",
     "q.reduce_min": "negate in front of q.reduce_max and behind it",
     "q.mul": "multiply with constants",
     "q.reduce_sum": "q.matmul by a constant matrix of ones and zeros",
@@ -95,6 +96,9 @@ def unit_refusal(op: Operation) -> Refusal | None:
             return None
         case ConvOp() | MaxPoolOp() | SumPoolOp() | ReduceSumOp() | ReduceMaxOp() | PadOp() | ConcatOp():
             return _image_refusal(op)
+        case ConvTransposeOp() if phases(op) is None:
+            mend = "use a kernel that is at least as long as its stride"
+            return Refusal(op, "q.conv_transpose has output positions that no tap of its kernel reaches", mend)
         case ConvTransposeOp() | DepthToSpaceOp() | InterleaveOp():
             return _image_refusal(op)
         case MatMulOp():

@@ -43,11 +43,11 @@ func.func @main(%x: tensor<1x1xf32> {q.name = "x"}) -> tensor<1x1xf32> {
 
 // Layers on integers make a network typed, whether they have a unit or not.
 // CHECK:      typed     yes
-// CHECK-NEXT: dataflow  no        q.conv_transpose has no hardware unit yet, node 'Conv_0',
-func.func @main(%x: tensor<1x1x3x3x!q.fixed<4, 0>>) -> tensor<1x1x4x4x!q.fixed<6, 0>> {
-  %w = q.constant #q.dense<[[[[1, 1], [1, 1]]]] : tensor<1x1x2x2x!q.ufixed<1, 0>>>
-  %y = q.conv_transpose %x, %w strides [1, 1] pads [0, 0, 0, 0] output_padding [0, 0] dilations [1, 1] groups 1 : tensor<1x1x3x3x!q.fixed<4, 0>>, tensor<1x1x2x2x!q.ufixed<1, 0>> -> tensor<1x1x4x4x!q.fixed<6, 0>> loc("Conv_0")
-  func.return %y : tensor<1x1x4x4x!q.fixed<6, 0>>
+// CHECK-NEXT: dataflow  no        q.conv_transpose has output positions that no tap of its kernel reaches, node 'Conv_0',
+func.func @main(%x: tensor<1x1x3x!q.fixed<4, 0>>) -> tensor<1x1x5x!q.fixed<5, 0>> {
+  %w = q.constant #q.dense<[[[1]]] : tensor<1x1x1x!q.fixed<2, 0>>>
+  %y = q.conv_transpose %x, %w strides [2] pads [0, 0] output_padding [0] dilations [1] groups 1 : tensor<1x1x3x!q.fixed<4, 0>>, tensor<1x1x1x!q.fixed<2, 0>> -> tensor<1x1x5x!q.fixed<5, 0>> loc("Conv_0")
+  func.return %y : tensor<1x1x5x!q.fixed<5, 0>>
 }
 
 // -----

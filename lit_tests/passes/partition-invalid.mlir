@@ -64,7 +64,7 @@ func.func @main(%x: tensor<1xf32>) -> tensor<1xf32> {
 }
 // CHECK:      error: nothing in @main can be hardware
 // CHECK-NEXT: at: {{.*}}
-// CHECK-NEXT: mend: quantise weights and activations before export; hardware has q.matmul and q.conv with constant weights,
+// CHECK-NEXT: mend: quantise weights and activations before export; hardware has q.matmul, q.conv and q.conv_transpose with constant weights,
 
 // -----
 // A float network: what quantisation alone does not mend is told too, as the product of two branches.
