@@ -153,7 +153,7 @@ def _become_calls(block: Block, calls: Sequence[CallOp], results: Sequence[Seque
             now[value] = result
     for op in reversed(list(block.ops)):
         op.detach()
-        op.erase()
+        op.erase(safe_erase=False)  # constants may stand behind the ops that use them
     block.add_ops([*calls, ReturnOp(*calls[-1].results)])
 
 
