@@ -30,8 +30,8 @@ from .interval import Array, Interval
 
 SUMS = (AddOp, SubOp, AddUnitOp)
 LAYERS = (MatMulOp, ConvOp, MatrixVectorOp, DepthwiseOp)
-MOVES = (MoveOp, ConcatUnitOp, InterleaveUnitOp, DepthToSpaceUnitOp, SlidingWindowOp, UpsampleOp)
-LINEAR = (*SUMS, *LAYERS, *MOVES, MulOp, DivOp)
+MOVES = (MoveOp, ConcatUnitOp, InterleaveUnitOp, DepthToSpaceUnitOp, UpsampleOp)
+LINEAR = (*SUMS, *LAYERS, SlidingWindowOp, MulOp, DivOp)
 MAX_BETWEEN, MAX_CHAIN = 256, 16  # values followed back behind a sum, behind a layer
 
 
@@ -47,6 +47,7 @@ class Correlations:
         self.ranges: dict[SSAValue, Interval] = {}
         self.aliases: dict[SSAValue, SSAValue] = {}
         self._order: dict[SSAValue, int] = {}
+        self._moved: dict[SSAValue, Form] = {}
 
     def record(self, value: SSAValue, found: Interval) -> None:
         """The range of a value, behind all that it is computed from."""
@@ -56,13 +57,19 @@ class Correlations:
     def tightened(self, op: Operation, found: Interval) -> Interval:
         """The range of the one result of `op`, whose interval alone is `found`; never wider."""
         operands = self._computed(op)
-        if isinstance(op, SUMS) and len(operands) == 2:
-            followed = self._between(*operands)
-        elif isinstance(op, LAYERS) and len(operands) == 1:
-            followed = self._chain(operands[0])
-        else:
+        try:
+            followed = self._followed(op, operands)
+            return found if followed is None else _Forms(self).cut(op, followed, found)
+        except TooLarge:
             return found
-        return found if followed is None else _Forms(self).cut(op, followed, found)
+
+    def _followed(self, op: Operation, operands: Sequence[SSAValue]) -> list[SSAValue] | None:
+        """The values behind `op` that become affine forms, in order; None if that tells nothing new."""
+        if isinstance(op, SUMS) and len(operands) == 2:
+            return self._between(*operands)
+        if isinstance(op, LAYERS) and len(operands) == 1:
+            return self._chain(operands[0])
+        return None
 
     def place(self, value: SSAValue) -> SSAValue:
         """Where a value is computed: elsewhere if it is passed to a function, or if a stream carries it."""
@@ -79,10 +86,38 @@ class Correlations:
             return []
         return [self.place(operand) for operand in op.operands if not self.ranges[operand].is_point]
 
+    def moved(self, value: SSAValue) -> Form:
+        """The value as elements of others, which no op merely moves; only those of which elements are left."""
+        op = value.owner
+        if not isinstance(op, MOVES) or not self._computed(op):
+            return symbol(value, prod(size_of(value)))
+        if value not in self._moved:
+            self._moved[value] = self._moved_by(op)
+        return self._moved[value]
+
+    def _moved_by(self, op: Operation) -> Form:
+        rule = rule_of(op)
+        linear = None if rule is None else rule(op, self.ranges)
+        assert linear is not None, "what is moved is a sum"
+        total = Form(prod(size_of(op.results[0])), {})
+        for part in linear.parts:
+            total = added(total, mapped(self.moved(self.place(part.value)), part.taps, part.weights))
+        return total
+
+    def _parts(self, value: SSAValue) -> list[SSAValue]:
+        """The computed values whose elements the value has."""
+        names = (name for name in self.moved(value).terms if isinstance(name, SSAValue))
+        return [name for name in names if not self.ranges[name].is_point]
+
+    def _sources(self, value: SSAValue) -> list[SSAValue]:
+        """The values that a value is a sum of."""
+        return [part for operand in self._computed(value.owner) for part in self._parts(operand)]
+
     def _between(self, first: SSAValue, second: SSAValue) -> list[SSAValue] | None:
         """The values from where two branches part up to them, in order; None if they do not come from one value."""
-        branches = {first: 1}  # of each value: 1 leads to the first, 2 to the second, 3 to both
-        branches[second] = branches.get(second, 0) | 2
+        branches = dict.fromkeys(self._parts(first), 1)  # of a value: 1 leads to the first, 2 to the second, 3 to both
+        for value in self._parts(second):
+            branches[value] = branches.get(value, 0) | 2
         todo, common, followed = set(branches), set[SSAValue](), list[SSAValue]()
         while len({branches[value] for value in todo}) > 1 or any(branches[value] == 3 for value in todo):
             value = self._take_latest(todo)
@@ -90,7 +125,7 @@ class Correlations:
                 common.add(value)
             elif len(followed) < MAX_BETWEEN:
                 followed.append(value)
-                for operand in self._computed(value.owner):
+                for operand in self._sources(value):
                     branches[operand] = branches.get(operand, 0) | branches[value]
                     todo.add(operand)
         return self._leading_to(common, followed[::-1]) if common else None
@@ -103,18 +138,18 @@ class Correlations:
     def _leading_to(self, common: set[SSAValue], followed: Sequence[SSAValue]) -> list[SSAValue]:
         kept = dict[SSAValue, None]()
         for value in followed:
-            if any(operand in common or operand in kept for operand in self._computed(value.owner)):
+            if any(source in common or source in kept for source in self._sources(value)):
                 kept[value] = None
         return list(kept)
 
     def _chain(self, operand: SSAValue) -> list[SSAValue] | None:
         """The values that `operand` is a sum of, in order; None if no layer is among them."""
-        todo, followed = {operand}, list[SSAValue]()
+        todo, followed = set(self._parts(operand)), list[SSAValue]()
         while todo and len(followed) < MAX_CHAIN:
             value = self._take_latest(todo)
             if self._is_linear(value.owner):
                 followed.append(value)
-                todo.update(self._computed(value.owner))
+                todo.update(self._sources(value))
         return followed[::-1] if any(isinstance(value.owner, LAYERS) for value in followed) else None
 
     def _is_linear(self, op: Any) -> bool:
@@ -157,14 +192,20 @@ class _Forms:
     def _sum(self, result: SSAValue, linear: Linear) -> Form:
         total = Form(prod(size_of(result)), {})
         for part in linear.parts:
-            value = self.known.place(part.value)
-            form = self.forms.get(value) or symbol(value, prod(size_of(value)))
-            total = added(total, mapped(form, part.taps, part.weights))
+            total = added(total, mapped(self._operand(self.known.place(part.value)), part.taps, part.weights))
         if linear.error is None:
             return total
         name = (result, "error")
         self.errors[name] = _in_a_row(linear.error, size_of(result))
         return added(total, symbol(name, total.elements))
+
+    def _operand(self, value: SSAValue) -> Form:
+        total = Form(prod(size_of(value)), {})
+        for name, rows in self.known.moved(value).terms.items():
+            assert isinstance(name, SSAValue)
+            form = self.forms.get(name) or symbol(name, prod(size_of(name)))
+            total = added(total, mapped(form, rows.index, rows.weights))
+        return total
 
     def _range_of(self, name: Hashable) -> Interval:
         if isinstance(name, SSAValue):
