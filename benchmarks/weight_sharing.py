@@ -29,7 +29,7 @@ from qopt_mlir.qdialect.text import new_context
 
 Array = NDArray[Any]
 LOSS = 0.2  # percentage points
-POINTS = 7  # of a front
+POINTS = 6  # of a front
 GRANULARITIES = tuple(SharingGranularity)
 SETS = DATA.parent / "datasets"
 TYPED = "q-fold-constants,q-convert-to-typed,q-streamline"
@@ -62,9 +62,9 @@ def digits() -> tuple[Array, Array]:
 
 
 CASES = (
-    Case("mnist_conv_cntk_int8_qoperator", digits, 1000, 4000),
-    Case("mlperftiny_kws_dscnn_int8", words, 400, 600),
-    Case("mlperftiny_ic_resnet8_int8", images, 400, 1000),
+    Case("mnist_conv_cntk_int8_qoperator", digits, 1000, 2000),
+    Case("mlperftiny_kws_dscnn_int8", words, 300, 500),
+    Case("mlperftiny_ic_resnet8_int8", images, 150, 400),
 )
 
 

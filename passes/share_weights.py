@@ -27,15 +27,20 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from ..frontends.precision.data import load_data
 from ..frontends.precision.specification import SharingGranularity
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.errors import QoptError
 from ..qdialect.input_format import parse_input_format
 from ..qdialect.q import ConstantOp
-from ..qdialect.types import MAX_ENTRIES, FixedType, UFixedType
+from ..qdialect.types import MAX_ENTRIES, FixedType, UFixedType, shape_of
+from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .clustering import Points, best_clusterings
+from .data_options import data_source
 from .remarks import remark
+from .rewriting import function_named
 from .weight_groups import Weights, shared_bits, weights_of
+from .weight_sensitivity import sensitivities
 from .weighted_layers import WeightedLayer, set_weights, weighted_layers
 
 
@@ -87,19 +92,31 @@ class ShareWeightsPass(ModulePass):
     granularity: str = "layer"  # what has a codebook: network, layer, channel (of the output), kernel
     format: str = ""  # of the codebook's values, as in fixed<4, 0>; default: that of the weights
     layers: str = "*"  # glob of the layers' names
+    weighting: str = "none"  # what an error weighs: none, or inputs: the mean square of what the weight multiplies
+    data: str | None = None  # .npy or .npz file of frames, to weigh with and to score on
+    frames: str | None = None  # name of the array of frames; none: the only one of the file
+    labels: str | None = None  # name of the array of labels
+    samples: int | None = None  # frames to use, spread over the array; none: all
+    scale: str | int | float | None = None  # a stored number x means x * scale + offset
+    offset: str | int | float | None = None  # see scale
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not 1 <= self.k <= MAX_ENTRIES:
             raise QoptError(f"q-share-weights has k={self.k}", None, f"share 1 to {MAX_ENTRIES} values")
-        granularity, codebook = self._granularity(), self._codebook()
-        groups = {layer: weights_of(layer, granularity, codebook) for layer in self._chosen(op)}
+        granularity, codebook, layers = self._granularity(), self._codebook(), self._chosen(op)
+        evaluator = self._evaluator(op)
+        heavy = self._sensitivities(op, layers, evaluator)
+        groups = {layer: weights_of(layer, granularity, codebook, heavy.get(layer)) for layer in layers}
         shared = shared_weights(groups, self.k, granularity)
         for layer, weights in groups.items():
             after = shared[layer.constant]
             ratio = signal_to_noise(layer.weights.array, after.array)
             bits = f"{weights.plain_bits} bits become {bits_of(weights, after)}"
             remark(layer.op, f"weights of '{layer.name}' share {self.k} values: {ratio:.1f} dB, {bits}")
+        before = None if evaluator is None else evaluator.outputs(op)
         set_weights(op, shared)
+        if evaluator is not None and before is not None:
+            remark(op, f"sharing weights: {_scores(evaluator, before, evaluator.outputs(op))}")
 
     def _granularity(self) -> SharingGranularity:
         try:
@@ -113,7 +130,7 @@ class ShareWeightsPass(ModulePass):
             return None
         type_ = parse_input_format(f"codebook: {self.format}").element_type
         if not isinstance(type_, FixedType | UFixedType):
-            raise QoptError(f"a codebook of {type_} is no codebook", None, "use a fixed, ufixed, int or uint format")
+            raise QoptError(f"codebook values of {type_} cannot be shared", None, "use a fixed or ufixed format")
         return type_
 
     def _chosen(self, module: ModuleOp) -> list[WeightedLayer]:
@@ -124,3 +141,35 @@ class ShareWeightsPass(ModulePass):
             near = ", ".join(get_close_matches(self.layers, names, 3, 0)) or ", ".join(names[:3])
             raise QoptError(f"no layer with weights is called '{self.layers}'", None, f"the nearest are {near}")
         return chosen
+
+    def _evaluator(self, module: ModuleOp) -> Evaluator | None:
+        if self.data is None:
+            return None
+        main = function_named(module, "main")
+        if main is None or len(main.args) != 1:
+            raise QoptError("the network is not a function @main of one input", module, "cut it")
+        shape = shape_of(main.args[0])
+        source = data_source(self.data, self.frames, self.labels, self.samples, self.scale, self.offset)
+        loaded = load_data(source, shape).calibration
+        return Evaluator(np.concatenate(list(loaded.batches(shape))), loaded.labels)
+
+    def _sensitivities(
+        self, module: ModuleOp, layers: list[WeightedLayer], evaluator: Evaluator | None
+    ) -> dict[WeightedLayer, Array]:
+        if self.weighting not in ("none", "inputs"):
+            raise QoptError(f"unknown weighting '{self.weighting}'", None, "use one of none, inputs")
+        if self.weighting == "none":
+            return {}
+        if evaluator is None:
+            raise QoptError("weighting=inputs needs data", None, 'write q-share-weights{weighting=inputs data="x.npz"}')
+        return sensitivities(module, layers, evaluator.frames)
+
+
+def _scores(evaluator: Evaluator, before: Array, after: Array) -> str:
+    """What sharing costs on the frames, for people."""
+    ratio = f"{signal_to_noise(before, after):.1f} dB at the output"
+    text = f"{ratio}, {percent_equal(choices(after), choices(before)):.2f} % of the choices are the same"
+    if evaluator.labels is None:
+        return text
+    accuracies = [percent_equal(choices(outputs), evaluator.labels) for outputs in (before, after)]
+    return f"{text}, accuracy {accuracies[0]:.2f} % -> {accuracies[1]:.2f} %"

@@ -26,8 +26,8 @@ from .share_weights import bits_of, shared_weights
 from .weight_groups import Weights, shared_bits, weights_of
 from .weighted_layers import WeightedLayer, set_weights, weighted_layers
 
-COUNTS = (2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 64, 128)  # numbers of values to choose from
-PROBES = (4, 16)  # numbers of values at which each layer alone is run
+COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)  # numbers of values to choose from
+PROBES = (8,)  # numbers of values at which each layer alone is run
 LOWERING = "q-remove-idle-quantizers,q-lower-quantizers,q-lower-joins,q-infer-ranges"
 STATES = 2000  # combinations kept while layers are joined
 
@@ -118,7 +118,7 @@ class SharingSearch:
 
     @cached_property
     def noise(self) -> list[dict[int, float]]:
-        """For each layer the noise at the output with each number of values: `a * inertia^b` through the probes."""
+        """For each layer the noise at the output with each number of values: it rises from the probes with inertia."""
         return [self._noise_of(index) for index in range(len(self.layers))]
 
     def predicted(self) -> list[Design]:
@@ -258,7 +258,7 @@ def _squares(values: Array) -> float:
 
 
 def _interpolated(inertia: float, pairs: Sequence[tuple[float, float]]) -> float:
-    """Noise for an inertia, as a power law through the measured pairs of (inertia, noise)."""
+    """Noise for an inertia: in proportion to it from one measured pair (inertia, noise), a power law from several."""
     known = sorted((x, y) for x, y in pairs if x > 0 and y > 0)
     if not known or inertia <= 0:
         return 0.0
