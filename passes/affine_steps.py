@@ -40,7 +40,8 @@ def rounded(x: Interval, low: Interval, high: Interval, quantum: Fraction, round
     found = _clipped(*interval.aligned(x, whole, low, high))
     below, above = rounding_error(x.scale, quantum, rounding)
     counts = found.slope.lo != 0  # a constant is not rounded
-    error = Interval(np.where(counts, below, 0), np.where(counts, above, 0), common_scale(x.scale, quantum))
+    least, most = (as_integers(np.where(counts, np.array(end, dtype=object), 0)) for end in (below, above))
+    error = Interval(least, most, common_scale(x.scale, quantum))
     return Sloped(found.slope, interval.add(found.error, error))
 
 
