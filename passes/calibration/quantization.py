@@ -34,7 +34,7 @@ from .applying import (
 )
 from .equalization import equalize
 from .folding import fold_batch_norms
-from .layers import Network, find_layers
+from .layers import Network, Site, find_layers
 from .quantizer import Quantizer
 from .report import LayerReport, QuantizationReport
 from .rounding_weights import WeightRounding
@@ -132,15 +132,11 @@ def check_patterns(network: Network, specification: Specification) -> None:
 
 def _statistics(job: _Job, network: Network, plan: Plan) -> Statistics:
     """What the values to be quantised are on the calibration frames."""
-    needed = [
-        value
-        for value, site in network.sites.items()
-        if Role.ACTIVATION in (choices := site_choices(job.specification, site)).formats and not choices.keep
-    ]
+    needed = [site for site in network.sites.values() if _needs_data(job.specification, site)]
     if needed and job.data is None:
         raise QoptError(
             "the ranges of activations are not known without data",
-            f"layer '{network.sites[needed[0]].name}'",
+            f"layer '{needed[0].name}'",
             'name frames to calibrate with: data { file = "x.npz" ... }, or the option data',
         )
     batches = [] if job.data is None else ([batch] for batch in job.data.calibration.batches(job.shape))
@@ -170,6 +166,13 @@ def _report(
             sqnr=noise[value].sqnr if value in noise else None,
         )
     return tuple(rows.values())
+
+
+def _needs_data(specification: Specification, site: Site) -> bool:
+    """Whether the scale of an activation follows from what it is."""
+    choices = site_choices(specification, site)
+    choice = choices.formats.get(Role.ACTIVATION)
+    return choice is not None and choice.fraction_bits is None and not choices.keep
 
 
 def _round_weights(job: _Job, network: Network, before: Plan, quantizers: Quantizers) -> None:
