@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prove every `range` that the IR states, and refuse the first that does not follow.
+"""Prove every `range` that the IR states, of proofs and annotations, and refuse the first that does not follow.
 
 Before:
     %a = q.matmul %x, %w range <-9, 9> : ... -> tensor<1x2x!q.fixed<5, 0>>      its weights allow -30 to 28
@@ -30,28 +30,31 @@ from .range_analysis import analyse
 
 
 def check_ranges(module: ModuleOp) -> None:
-    """QoptError for the first `range` that the range analysis cannot prove."""
-    if not any(isinstance(op.properties.get("range"), RangeAttr) for op in module.walk()):
-        return
-    ranges = analyse(module)
-    for op in module.walk():
-        if "range" not in op.properties:
-            continue
+    """QoptError for the first `range`, of a proof or of an annotation, that the range analysis cannot prove."""
+    stated = [op for op in module.walk() if _stated(op)]
+    ranges = analyse(module) if stated else {}
+    for op in stated:
         (result,) = op.results
         type_ = result.type.element_type if isinstance(result.type, StreamType) else element_type(result)
         if not is_integer_type(type_):
             raise QoptError(f"{op.name} states a range, but gives {type_}", op, "remove the range")
-        _check(op, ranges[result].hull)
+        for stated_range, mend in _stated(op):
+            _check(op, ranges[result].hull, stated_range, mend)
 
 
-def _check(op: Operation, proven: IntRange) -> None:
-    stated = op.properties.get("range")
-    if isinstance(stated, RangeAttr) and proven not in stated.range:
+def _stated(op: Operation) -> list[tuple[IntRange, str]]:
+    """The ranges that an op with one result states, and the pass that writes each."""
+    proof, annotation = op.properties.get("range"), op.attributes.get("q.range")
+    pairs = ((proof, "q-infer-ranges"), (annotation, "q-annotate-ranges"))
+    return [(stated.range, mend) for stated, mend in pairs if isinstance(stated, RangeAttr) and len(op.results) == 1]
+
+
+def _check(op: Operation, proven: IntRange, stated: IntRange, mend: str) -> None:
+    if proven not in stated:
         raise QoptError(
-            f"{op.name} states codes from {stated.range.lo} to {stated.range.hi}, "
-            f"but they can be from {proven.lo} to {proven.hi}",
+            f"{op.name} states codes from {stated.lo} to {stated.hi}, but they can be from {proven.lo} to {proven.hi}",
             op,
-            f"write range <{proven.lo}, {proven.hi}>, or run q-infer-ranges",
+            f"write range <{proven.lo}, {proven.hi}>, or run {mend}",
         )
 
 

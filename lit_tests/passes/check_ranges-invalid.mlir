@@ -20,3 +20,14 @@ func.func @main(%x: tensor<1x!q.real>) -> tensor<1x!q.real> {
   %y = q.add %x, %x range <0, 1> : tensor<1x!q.real>, tensor<1x!q.real> -> tensor<1x!q.real>
   func.return %y : tensor<1x!q.real>
 }
+
+// -----
+
+// An annotation that is no longer true is refused.
+// CHECK: error: q.relu states codes from 0 to 5, but they can be from 0 to 7
+// CHECK-NEXT: at: {{.*}}check_ranges-invalid.mlir:31:3
+// CHECK-NEXT: mend: write range <0, 7>, or run q-annotate-ranges
+func.func @main(%x: tensor<1x!q.fixed<4, 0>>) -> tensor<1x!q.ufixed<3, 0>> {
+  %y = q.relu %x {q.range = #q.range<0, 5>} : tensor<1x!q.fixed<4, 0>> -> tensor<1x!q.ufixed<3, 0>>
+  func.return %y : tensor<1x!q.ufixed<3, 0>>
+}
