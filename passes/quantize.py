@@ -71,9 +71,8 @@ class QuantizePass(ModulePass):
         given = [name for name, value in vars(self).items() if value is not None]
         if self.specification is not None:
             if given != ["specification"]:
-                what = (
-                    f"the pass '{self.name}' has 'specification' and '{next(name for name in given if name != 'spec')}'"
-                )
+                other = next(name for name in given if name != "specification")
+                what = f"the pass '{self.name}' has 'specification' and '{other}'"
                 raise QoptError(what, mend="say it in the specification")
             return read_specification(self.specification)
         formats = {Role(role): parse_format(text, Role(role), role) for role in _OPTIONS if (text := vars(self)[role])}

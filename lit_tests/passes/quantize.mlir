@@ -42,8 +42,8 @@ func.func @main(%x: tensor<1x1x4x4xf32> {q.name = "x"}) -> tensor<1x1x2x2xf32> {
 // CHECK: %0 = q.relu %x
 // CHECK-NEXT: q.quantize %0 half_even saturate : tensor<1x1x4x4xf32> -> tensor<1x1x4x4x!q.fixed<8, 4>>
 // CHECK-NEXT: q.max_pool
-// CHECK-NOT: q.quantize %{{.*}}2x2
-// CHECK: func.return
+// CHECK-NEXT: q.quantize %w
+// CHECK-NEXT: q.conv
 
 // -----
 // Quantised networks stay as they are.
