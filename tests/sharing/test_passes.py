@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""q-share-weights and the search, on a small trained-like network."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qopt_mlir.frontends.precision.specification import SharingGranularity
+from qopt_mlir.passes.accuracy_evaluation import Evaluator
+from qopt_mlir.passes.pipelines import to_typed
+from qopt_mlir.passes.remarks import collected_remarks
+from qopt_mlir.passes.runner import parse_passes, run_passes
+from qopt_mlir.passes.sharing_search import Design, SharingSearch, best_of, pareto
+from qopt_mlir.passes.weight_groups import group_axes, weights_of
+from qopt_mlir.passes.weight_sensitivity import sensitivities
+from qopt_mlir.passes.weighted_layers import weighted_layers
+from qopt_mlir.qdialect.attrs import DenseAttr
+from qopt_mlir.qdialect.q import AddOp, ConstantOp, ConvOp, MatMulOp, MulOp, QuantizeOp, ReluOp, ReshapeOp
+from qopt_mlir.qdialect.reference import compile_function
+from qopt_mlir.qdialect.text import module_text, new_context
+from qopt_mlir.qdialect.types import FixedType, RealType, SharedType, UFixedType, element_type
+from xdsl.builder import ImplicitBuilder
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Attribute, SSAValue
+
+CHANNELS, SIZE, CLASSES = 3, 5, 4
+
+
+def constant(values: np.ndarray, type_: Attribute) -> SSAValue:
+    return ConstantOp(DenseAttr(values, TensorType(type_, values.shape))).result
+
+
+def convolved(x: SSAValue, weights: SSAValue, groups: int) -> SSAValue:
+    return ConvOp(x, weights, (1, 1), (0, 0, 0, 0), (1, 1), groups).result
+
+
+def rescaled(x: SSAValue, factor: str) -> SSAValue:
+    scale = np.full((), Fraction(factor), object)
+    real = ReluOp(MulOp(x, constant(scale, RealType())).result).result
+    return QuantizeOp(real, UFixedType(6, 0)).result
+
+
+def network(seed: int = 0) -> ModuleOp:
+    """A convolution, a depthwise one and a product, with 8-bit weights like a bell."""
+    rng = np.random.default_rng(seed)
+
+    def weights(*shape: int) -> SSAValue:
+        return constant(np.clip(np.rint(rng.normal(0, 40, shape)), -128, 127).astype(int), FixedType(8))
+
+    main = FuncOp("main", ([TensorType(FixedType(5), (1, 2, SIZE, SIZE))], []))
+    with ImplicitBuilder(main.body) as (x,):
+        x = rescaled(convolved(x, weights(CHANNELS, 2, 3, 3), 1), "1/50")
+        x = rescaled(convolved(x, weights(CHANNELS, 1, 3, 3), CHANNELS), "1/60")
+        x = ReshapeOp(x, (1, CHANNELS)).result
+        x = MatMulOp(x, weights(CHANNELS, CLASSES)).result
+        ReturnOp(AddOp(x, constant(np.arange(CLASSES), FixedType(4))).result)
+    main.update_function_type()
+    module = ModuleOp([main])
+    module.verify()
+    return module
+
+
+def frames(count: int = 40) -> np.ndarray:
+    return np.random.default_rng(1).integers(-16, 16, (count, 1, 2, SIZE, SIZE))
+
+
+def outputs(module: ModuleOp) -> np.ndarray:
+    return np.asarray(compile_function(module).run_codes({0: frames()})[0])
+
+
+def shared(options: str, module: ModuleOp | None = None) -> ModuleOp:
+    module = network() if module is None else module
+    run_passes(new_context(), module, parse_passes(f"q-share-weights{{{options}}}"))
+    return module
+
+
+@pytest.mark.parametrize("granularity", list(SharingGranularity))
+def test_as_many_values_as_there_are_change_nothing(granularity: SharingGranularity) -> None:
+    assert np.array_equal(outputs(shared(f"k=256 granularity={granularity}")), outputs(network()))
+
+
+@pytest.mark.parametrize("granularity", list(SharingGranularity))
+def test_groups_hold_k_values_and_lowering_keeps_every_bit(granularity: SharingGranularity) -> None:
+    module = shared(f"k=3 granularity={granularity}")
+    before = outputs(module)
+    seen: set[int] = set()
+    for layer, axes in zip(weighted_layers(module), AXES[granularity], strict=True):
+        assert group_axes(layer, granularity) == axes
+        rows = weights_of(layer, granularity).rows
+        assert max(len(np.unique(row)) for row in rows) <= 3
+        assert isinstance(layer.weights.type.element_type, SharedType)
+        seen |= set(layer.weights.array.reshape(-1).tolist())
+    assert (len(seen) <= 3) == (granularity is SharingGranularity.NETWORK)
+    text = module_text(module)
+    run_passes(new_context(), module, parse_passes(f"{to_typed()},q-to-dataflow"))
+    assert np.array_equal(outputs(module), before)
+    assert "!q.shared<3" in module_text(module)
+    assert module_text(shared(f"k=3 granularity={granularity}")) == text
+
+
+AXES: dict[SharingGranularity, list[tuple[int, ...]]] = {
+    SharingGranularity.NETWORK: [(), (), ()],
+    SharingGranularity.LAYER: [(), (), ()],
+    SharingGranularity.CHANNEL: [(0,), (0,), (1,)],
+    SharingGranularity.KERNEL: [(0, 1), (0,), (1,)],
+}
+
+
+def test_more_values_are_nearer() -> None:
+    errors = [np.abs(outputs(shared(f"k={k}")) - outputs(network())).mean() for k in (1, 4, 32)]
+    assert errors[0] > errors[1] > errors[2] > 0
+
+
+def test_data_gives_accuracy_and_weights_of_errors(tmp_path: Path) -> None:
+    labels = outputs(network()).reshape(len(frames()), -1).argmax(axis=1)
+    np.savez(tmp_path / "data.npz", x=frames(), y=labels)
+    options = f'k=4 weighting=inputs data="{tmp_path}/data.npz" frames=x labels=y'
+    with collected_remarks() as remarks:
+        shared(options)
+    (scores,) = [text for text in remarks if "accuracy" in text]
+    assert "accuracy 100.00 % -> " in scores
+    assert sum("8-bit" in text or "share 4 values" in text for text in remarks) == 3
+
+
+def test_errors_weigh_what_they_multiply() -> None:
+    module = network()
+    layers = weighted_layers(module)
+    found = sensitivities(module, layers, frames())
+    assert [found[layer].shape for layer in layers] == [layer.weights.array.shape for layer in layers]
+    squares = (frames().astype(float) ** 2).mean(axis=(0, 1, 3, 4))
+    assert np.allclose(found[layers[0]], squares[None, :, None, None])
+    traced: dict[str, np.ndarray] = {}
+    compile_function(module).run_codes({0: frames()}, lambda op, codes: traced.update({op.name: codes[0]}))
+    assert np.allclose(found[layers[2]], (traced["q.reshape"].astype(float) ** 2).mean(axis=(0, 1))[:, None])
+
+
+@pytest.mark.parametrize("granularity", [SharingGranularity.LAYER, SharingGranularity.NETWORK])
+def test_search_holds_the_bound_with_fewer_bits(granularity: SharingGranularity) -> None:
+    module = network()
+    evaluator = Evaluator(frames(200), outputs_of(module, 200))
+    search = SharingSearch(module, evaluator, granularity)
+    found = search.smallest(5.0)
+    assert found is not None
+    assert found.accuracy is not None
+    assert search.baseline_accuracy == 100
+    assert found.accuracy >= 95
+    assert found.bits < search.plain_bits
+    alone = Evaluator(frames(200), outputs_of(module, 200))
+    assert alone.accuracy(search.shared(found.counts)) == found.accuracy
+    assert search.score(found.counts).bits == found.bits
+    fits = [d for d in search.uniform() if (d.accuracy or 0) >= 95]
+    assert found.bits <= min(d.bits for d in fits)
+    assert [d.bits for d in search.predicted()] == sorted(d.bits for d in search.predicted())
+
+
+def outputs_of(module: ModuleOp, count: int) -> np.ndarray:
+    return np.asarray(compile_function(module).run_codes({0: frames(count)})[0]).reshape(count, -1).argmax(axis=1)
+
+
+def test_fronts_keep_what_is_not_beaten() -> None:
+    designs = [
+        Design((1,), 10, 0.5, 80),
+        Design((2,), 20, 0.6, 79),
+        Design((3,), 30, 0.1, 90),
+        Design((4,), 30, 0.2, 95),
+    ]
+    assert [d.counts for d in pareto(designs)] == [(1,), (3,)]
+    assert [d.counts for d in best_of(designs)] == [(1,), (4,)]
+
+
+def test_real_constants_are_no_weights() -> None:
+    module = shared("k=2")
+    types = [element_type(op.result) for op in module.walk() if isinstance(op, ConstantOp)]
+    assert types.count(RealType()) == 2
+    assert types.count(FixedType(4)) == 1
