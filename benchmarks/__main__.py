@@ -8,10 +8,12 @@ from pathlib import Path
 SCRIPTS = (
     "multiplications.py",
     "reference_speed.py",
+    "layers_vs_onnxruntime.py",
     "build_time.py",
     "scale.py",
     "cnv.py",
     "synthesis_area.py",
+    "network_area.py",
     "unit_area.py",
 )
 
