@@ -14,7 +14,7 @@ from ..qdialect.dataflow import ConcatOp as ConcatUnitOp
 from ..qdialect.dataflow import MaxPoolOp as MaxPoolUnitOp
 from ..qdialect.dataflow import SlidingWindowOp, UpsampleOp, stream_type
 from ..qdialect.dataflow import SumPoolOp as SumPoolUnitOp
-from ..qdialect.formats import BipolarFormat
+from ..qdialect.formats import BipolarFormat, IntRange
 from ..qdialect.q import (
     ConcatOp,
     ConvOp,
@@ -29,7 +29,7 @@ from ..qdialect.q.inference import constant_of
 from ..qdialect.q.pooling import PoolOp
 from ..qdialect.q.reduction import ReduceOp
 from ..qdialect.q.window import Window
-from ..qdialect.types import element_type, integer_format, shape_of
+from ..qdialect.types import element_type, fixed_type, integer_format, shape_of
 from .hardware_support import repeats
 from .hardware_units import NotHardware, UnitBuilder, with_range
 
@@ -185,8 +185,7 @@ def _windows(build: UnitBuilder, op: Operation, window: Window, outside: int, *,
     if window.num_taps == 1 and {*window.strides} == {1} and not any(window.pads) and not depthwise:
         return stream
     if any(window.pads) and isinstance(stream_type(stream).format, BipolarFormat) and outside == 0:
-        mend = "pad the input with -1 or +1 in front of the layer, which then has no pads"
-        raise NotHardware(f"{op.name} pads a !q.bipolar image with 0, which is no code of it", mend)
+        stream = build.retyped(stream, fixed_type(IntRange(-1, 1), 0))  # 0 is no code of !q.bipolar
     unit = SlidingWindowOp(stream, _image(shape), _plane(window), pad_value=outside, depthwise=depthwise)
     build.add(unit, op)
     return unit.result

@@ -40,6 +40,7 @@ from ..qdialect.q import ConvOp, MatMulOp, MaxPoolOp, QOp, ReshapeOp, SumPoolOp,
 from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import element_type, is_integer_type, shape_of
+from .move_views import move_views
 from .rewriting import at, function_named, with_proof
 from .transposing import (
     ELEMENTWISE,
@@ -48,9 +49,7 @@ from .transposing import (
     behind,
     images,
     inverse,
-    on_view_input,
     permuted,
-    same_for_all,
     transposed,
 )
 
@@ -224,42 +223,12 @@ class _Rewriting:
 
 def _rewrite(function: FuncOp) -> None:
     block = function.body.block
-    _views_behind(block)
+    move_views(block)
     ops = list(block.ops)
     rewriting = _Rewriting(_wanted(ops), _flat(ops))
     for op in ops:
         rewriting.rewrite(op)
     _erase_unused(block)
-
-
-def _views_behind(block: Block) -> None:
-    """Move views of the whole tensor behind ops that do the same to all elements: closer to the end."""
-    for view in reversed(list(block.ops)):
-        if not isinstance(view, ReshapeOp | TransposeOp):
-            continue
-        chain, value = list[Operation](), view.result
-        while value.has_one_use() and value.first_use is not None and value.first_use.index == 0:
-            user = value.first_use.operation
-            if not same_for_all(user, len(shape_of(view.input))):
-                break
-            chain.append(user)
-            value = user.results[0]
-        if chain:
-            _move_behind(view, chain)
-
-
-def _move_behind(view: ReshapeOp | TransposeOp, chain: Sequence[Operation]) -> None:
-    x, last = view.input, chain[-1].results[0]
-    for op in chain:
-        new = on_view_input(op, x)
-        Rewriter.insert_op(new, InsertPoint.before(chain[-1]))
-        x = new.results[0]
-    moved = at(type(view).create(operands=[x], result_types=[last.type], properties=view.properties), view)
-    Rewriter.insert_op(moved, InsertPoint.before(chain[-1]))
-    moved.results[0].name_hint = last.name_hint
-    last.replace_all_uses_with(moved.results[0])
-    for op in reversed([view, *chain]):
-        Rewriter.erase_op(op)
 
 
 def _erase_unused(block: Block) -> None:

@@ -19,6 +19,7 @@ _STREAMLINE = [
     "q-lower-top-k",
 ]
 _TO_HARDWARE = [
+    "q-move-views",
     "q-move-reshapes",
     "q-infer-ranges",
     "q-remove-idle-quantizers",

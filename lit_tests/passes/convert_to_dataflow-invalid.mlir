@@ -124,17 +124,6 @@ func.func private @hardware(%x: tensor<1x2x4x4x!q.fixed<3, 0>>) -> tensor<1x2x2x
 
 // -----
 
-// A border of zeros around numbers that are -1 or +1.
-// CHECK: error: q.conv pads a !q.bipolar image with 0, which is no code of it
-// CHECK: mend: pad the input with -1 or +1 in front of the layer, which then has no pads
-func.func private @hardware(%x: tensor<1x2x2x1x!q.bipolar>) -> tensor<1x2x2x1x!q.fixed<5, 0>> {
-  %w = q.constant #q.dense<[[[[1, -1, 1], [1, 1, 1], [-1, -1, 1]]]] : tensor<1x1x3x3x!q.bipolar>>
-  %y = q.conv %x, %w strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 channels_last : tensor<1x2x2x1x!q.bipolar>, tensor<1x1x3x3x!q.bipolar> -> tensor<1x2x2x1x!q.fixed<5, 0>>
-  func.return %y : tensor<1x2x2x1x!q.fixed<5, 0>>
-}
-
-// -----
-
 // A sum that repeats the elements of one stream.
 // CHECK: error: q.add of shapes [1, 2] and [1, 1] repeats elements of a stream
 // CHECK: mend: make both shapes equal

@@ -153,3 +153,13 @@ func.func private @hardware(%x: tensor<1x2x3x2x!q.ufixed<2, 0>>) -> tensor<1x4x9
 // CHECK-NEXT: %a = dataflow.table %c, %t
 // CHECK-NEXT: %u = q.constant {{.*}} : tensor<18x4x!q.fixed<3, 0>>>
 // CHECK-NEXT: %y = dataflow.table %a, %u
+
+// -----
+// A border of zeros around a bipolar image takes a second bit.
+func.func private @hardware(%x: tensor<1x2x2x1x!q.bipolar>) -> tensor<1x2x2x1x!q.fixed<5, 0>> {
+  %w = q.constant #q.dense<[[[[1, -1, 1], [1, 1, 1], [-1, -1, 1]]]] : tensor<1x1x3x3x!q.bipolar>>
+  %y = q.conv %x, %w strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 channels_last : tensor<1x2x2x1x!q.bipolar>, tensor<1x1x3x3x!q.bipolar> -> tensor<1x2x2x1x!q.fixed<5, 0>>
+  func.return %y : tensor<1x2x2x1x!q.fixed<5, 0>>
+}
+// CHECK: %[[T:.*]] = dataflow.requantize %x, {{.*}} -> !q.fixed<2, 0>
+// CHECK: dataflow.sliding_window %[[T]] image [2, 2, 1] kernel [3, 3] pads [1, 1, 1, 1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several outputs of a network leave the hardware in one stream; the host gives each its own shape and type."""
+"""Whole small networks in Amaranth's simulator: several outputs in one stream; borders of binary images."""
 
 from __future__ import annotations
 
@@ -49,3 +49,25 @@ def test_outputs_of_several_layers(tmp_path: Path) -> None:
         assert len(execution.outputs) == len(expected)
         for actual, wanted in zip(execution.outputs, expected, strict=True):
             np.testing.assert_array_equal(actual, wanted)
+
+
+BINARY = """
+func.func @main(%x: tensor<1x3x4x2x!q.bipolar> {q.name = "x"}) -> tensor<1x3x4x2x!q.fixed<6, 0>> {
+  %w = q.constant #q.dense<[
+      [[[1, -1, 1], [1, -1, 1], [1, 1, -1]], [[1, -1, 1], [1, 1, 1], [1, 1, -1]]],
+      [[[1, 1, 1], [1, -1, 1], [1, 1, -1]], [[1, -1, -1], [1, 1, 1], [-1, 1, -1]]]] : tensor<2x2x3x3x!q.bipolar>>
+  %y = q.conv %x, %w strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 channels_last
+      : tensor<1x3x4x2x!q.bipolar>, tensor<2x2x3x3x!q.bipolar> -> tensor<1x3x4x2x!q.fixed<6, 0>>
+  func.return %y : tensor<1x3x4x2x!q.fixed<6, 0>>
+}
+"""
+
+
+def test_zeros_around_a_binary_image(tmp_path: Path) -> None:
+    frames = np.random.default_rng(4).choice([-1, 1], (3, 1, 3, 4, 2))
+    (expected,) = run_module(parse_module(BINARY, "net"), {"x": frames}).outputs
+    folder = tmp_path / "build"
+    build(new_context(), parse_module(BINARY, "net"), folder, BuildOptions("net"), lambda _: None)
+    execution = run_folder(BuildFolder.open(folder), Request({"x": frames}, "amaranth", 0.3))
+    assert all(comparison.passed for comparison in execution.comparisons), execution.comparisons
+    np.testing.assert_array_equal(execution.outputs[0], expected)

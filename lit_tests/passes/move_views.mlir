@@ -1,0 +1,25 @@
+// RUN: qopt %s -p q-move-views | filecheck %s
+
+// A reshape goes behind scale, activation and quantiser.
+func.func @main(%a: tensor<1x2x3x!q.fixed<6, 0>>, %b: tensor<2x3x!q.fixed<6, 0>>, %f: tensor<2x3xf32>) -> (tensor<1x6x!q.fixed<4, 0>>, tensor<1x6x!q.real>, tensor<1x6x!q.fixed<4, 0>>) {
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %0 = q.mul %a, %s : tensor<1x2x3x!q.fixed<6, 0>>, tensor<!q.real> -> tensor<1x2x3x!q.real>
+  %1 = q.reshape %0 : tensor<1x2x3x!q.real> -> tensor<1x6x!q.real>
+  %2 = q.relu %1 : tensor<1x6x!q.real> -> tensor<1x6x!q.real>
+  %y = q.quantize %2 half_even saturate : tensor<1x6x!q.real> -> tensor<1x6x!q.fixed<4, 0>>
+  // It stays in front of constants that tell elements apart, and of a float32 quantiser.
+  %t = q.constant #q.dense<["1/3", "1/2", "1/5", "1/7", "1/11", "1/13"] : tensor<6x!q.real>>
+  %3 = q.reshape %b : tensor<2x3x!q.fixed<6, 0>> -> tensor<1x6x!q.fixed<6, 0>>
+  %z = q.mul %3, %t : tensor<1x6x!q.fixed<6, 0>>, tensor<6x!q.real> -> tensor<1x6x!q.real>
+  %4 = q.reshape %f : tensor<2x3xf32> -> tensor<1x6xf32>
+  %q = q.quantize %4 half_even saturate : tensor<1x6xf32> -> tensor<1x6x!q.fixed<4, 0>>
+  func.return %y, %z, %q : tensor<1x6x!q.fixed<4, 0>>, tensor<1x6x!q.real>, tensor<1x6x!q.fixed<4, 0>>
+}
+// CHECK:      q.mul %a, %s
+// CHECK-NEXT: q.relu {{.*}} tensor<1x2x3x!q.real>
+// CHECK-NEXT: %[[Q:.*]] = q.quantize {{.*}} -> tensor<1x2x3x!q.fixed<4, 0>>
+// CHECK-NEXT: q.reshape %[[Q]] : tensor<1x2x3x!q.fixed<4, 0>> -> tensor<1x6x!q.fixed<4, 0>>
+// CHECK:      %[[B:.*]] = q.reshape %b
+// CHECK-NEXT: q.mul %[[B]], %t
+// CHECK-NEXT: %[[F:.*]] = q.reshape %f
+// CHECK-NEXT: q.quantize %[[F]]
