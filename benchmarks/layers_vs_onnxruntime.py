@@ -188,10 +188,15 @@ def layers(network: Network, python: str) -> tuple[list[Compared], str]:
     found: dict[SSAValue, np.ndarray] = {
         op.result: codes[name]
         for op, name in tensors.items()
-        if name in codes and codes[name].shape[1:] == shape_of(op.result)[1:]  # not in another layout
+        if name in codes and _sizes(codes[name].shape[1:]) == _sizes(shape_of(op.result)[1:])  # not in another layout
     }
     found[main.body.block.args[0]] = frames
     return [compare(op, found) for op in ops if op.result in found], version
+
+
+def _sizes(shape: tuple[int, ...]) -> list[int]:
+    """The sizes of axes, but for those of one element, which a reshape may add."""
+    return [size for size in shape if size != 1]
 
 
 # --- whole networks ----------------------------------------------------------------------------------------------
