@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Word lengths: bit operations, trials and seconds of each algorithm, against uniform formats, from float networks.
 
-Each network is quantised to 8 bits on training data, then its word lengths are chosen such that the accuracy on those
-data is at most a point below the float network's. Accuracies in the table are of other data. `--models` picks networks.
+Each network is quantised to 8 bits on some frames, then its word lengths are chosen such that the accuracy on those
+frames is at most a point below the float network's. Accuracies in the table are of other frames.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from fractions import Fraction
@@ -43,24 +44,39 @@ layers "*" { weight = fixed<8> per channel
 
 @dataclass(frozen=True)
 class Case:
-    """A float network and its data, in the language of specifications."""
+    """A float network, its file of frames, and how many the search sees. All are test frames: a network knows its
+    training frames too well for them to show a loss."""
 
     name: str
-    data: str
+    file: str
+    search: int
 
 
 CASES = (
-    Case(
-        "mnist_conv_cntk",
-        'data { file = "mnist.npz"\n calibration = x_train labels y_train\n test = x_test labels y_test\n'
-        " samples = 3000 }",
-    ),
-    Case(
-        "mlperftiny_ic_resnet8_fp32",
-        'data { file = "cifar10_jpeg_subset.npz"\n calibration = x_train labels y_train\n test = x_test labels y_test\n'
-        " samples = 500 }",
-    ),
+    Case("mnist_conv_cntk", "mnist.npz", 3000),
+    Case("mlperftiny_ic_resnet8_fp32", "cifar10_jpeg_subset.npz", 1000),
 )
+DATA_TEXT = """
+data { file = "frames.npz"
+       calibration = search labels search_labels
+       test = test labels test_labels }
+"""
+
+
+def divided(case: Case, folder: Path) -> None:
+    """frames.npz: frames for the search, spread over the file, and others for the test."""
+    with np.load(SETS / case.file) as data:
+        frames, labels = data["x_test"], data["y_test"]
+    chosen = np.zeros(len(frames), bool)
+    chosen[np.arange(case.search) * len(frames) // case.search] = True
+    rest = np.flatnonzero(~chosen)[:: max(1, (len(frames) - case.search) // TEST_FRAMES)]
+    np.savez(
+        folder / "frames.npz",
+        search=frames[chosen],
+        search_labels=labels[chosen],
+        test=frames[rest],
+        test_labels=labels[rest],
+    )
 
 
 @dataclass(frozen=True)
@@ -79,8 +95,9 @@ class Setting:
         return self.test.accuracy(with_bits(self.module, problem.variables, bits))
 
 
-def prepared(case: Case) -> Setting:
-    specification = parse_specification(case.data + FORMATS, case.name, SETS)
+def prepared(case: Case, folder: Path) -> Setting:
+    divided(case, folder)
+    specification = parse_specification(DATA_TEXT + FORMATS, case.name, folder)
     assert specification.data is not None
     module = import_onnx(DATA / f"{case.name}.onnx")
     main = function_named(module, "main")
@@ -88,15 +105,15 @@ def prepared(case: Case) -> Setting:
     shape = shape_of(main.args[0])
     data = load_data(specification.data, shape)
     search, test = (
-        Evaluator(np.concatenate(list(frames.batches(shape)))[:TEST_FRAMES], frames.labels[:TEST_FRAMES])
+        Evaluator(np.concatenate(list(frames.batches(shape))), frames.labels)
         for frames in (data.calibration, data.test)
         if frames.labels is not None
     )
     wanted, float_accuracy = search.accuracy(module) - POINTS, test.accuracy(module)
     quantize_network(new_context(), module, specification, lambda text: None)
     drop = Fraction(search.accuracy(module) - wanted).limit_denominator(10**6)
-    bounded = parse_specification(case.data, case.name, SETS)
-    return Setting(module, Specification((), bounded.data, bound=Bound(Measure.ACCURACY, drop)), test, float_accuracy)
+    stated = Specification((), specification.data, bound=Bound(Measure.ACCURACY, drop))
+    return Setting(module, stated, test, float_accuracy)
 
 
 def uniform(problem: Problem) -> Bits:
@@ -109,7 +126,11 @@ def uniform(problem: Problem) -> Bits:
 
 
 def rows_of(case: Case, names: list[str]) -> list[tuple[object, ...]]:
-    setting = prepared(case)
+    with tempfile.TemporaryDirectory() as folder:
+        return _rows(case, prepared(case, Path(folder)), names)
+
+
+def _rows(case: Case, setting: Setting, names: list[str]) -> list[tuple[object, ...]]:
     known = setting.problem()
     best = uniform(known)
     rows: list[tuple[object, ...]] = []
