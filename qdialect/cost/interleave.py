@@ -8,7 +8,7 @@ import numpy as np
 from ..dataflow.interleave import InterleaveOp
 from .latency import concat_latency
 from .stages import Schedule
-from .unit import UnitCost, ceil_div, counter_lut
+from .unit import UnitCost, ceil_div, ceil_log2
 
 
 def stages(op: InterleaveOp) -> tuple[Schedule, ...]:
@@ -25,11 +25,10 @@ def stages(op: InterleaveOp) -> tuple[Schedule, ...]:
 def cost(op: InterleaveOp, lanes: int, _: int) -> UnitCost:
     """Cost with these lanes instead of the op's own."""
     width, streams = lanes * op.result_type.format.word_length, len(op.inputs)
-    bounds = (op.image[2] // lanes, op.image[1], op.image[0], *op.factors)
-    counters = sum(counter_lut(bound) for bound in bounds)
+    counters = sum(ceil_log2(bound) for bound in (op.image[2] // lanes, *op.image[:2], *op.factors))
     return UnitCost(
         cycles=op.result_type.elements // lanes,
         latency=concat_latency(),
-        lut=width * ceil_div(streams, 4) + counters + 2 * streams + 2,
-        ff=width + counters // 2 + 1,
+        lut=width * ceil_div(streams, 4) + 3 * counters // 2 + 5 * max(0, streams - 4) + 2,  # fitted to Yosys
+        ff=width + counters + 1,
     )
