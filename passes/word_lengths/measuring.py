@@ -72,6 +72,11 @@ def relative_noise(exact: Array, outputs: Array) -> float:
 
 def lut_cost(module: ModuleOp, variables: Sequence[Variable]) -> Callable[[Bits], int]:
     """Estimated look-up tables of the hardware of a choice, default folding; seconds each, so known ones are kept."""
-    from ..hardware_luts import estimated_luts
 
-    return cache(lambda bits: estimated_luts(with_bits(module, variables, bits)))
+    @cache
+    def luts(bits: Bits) -> int:
+        from ..hardware_luts import estimated_luts
+
+        return estimated_luts(with_bits(module, variables, bits))
+
+    return luts
