@@ -49,6 +49,7 @@ from .amaranth.fork import StreamFork
 from .amaranth.interleave import InterleaveUnit
 from .amaranth.matrix_vector import MatrixVectorUnit
 from .amaranth.pool import PoolUnit
+from .amaranth.regrouped import RegroupedUnit
 from .amaranth.requantize import RequantizeUnit
 from .amaranth.sliding_window import SlidingWindowUnit
 from .amaranth.stream_unit import Unit
@@ -66,17 +67,17 @@ def _memory(memory: Memory | None) -> str:
 def _matrix_vector(op: MatrixVectorOp) -> Unit:
     accumulator = op.result_type.format
     assert not isinstance(accumulator, BipolarFormat), "the verifier asks for a type that holds sums"
-    return MatrixVectorUnit(
-        weights=op.weight_codes,
-        input_format=op.input_type.format,
-        weight_format=op.weight_format,
-        accumulator_format=accumulator,
-        pe=op.pe,
-        simd=op.simd,
-        memory=_memory(op.memory),
-        bias=op.bias_codes,
-        shared=op.shares_values,
-    )
+    arguments: dict[str, Any] = {
+        "weights": op.weight_codes,
+        "input_format": op.input_type.format,
+        "weight_format": op.weight_format,
+        "accumulator_format": accumulator,
+        "pe": op.pe,
+        "simd": op.simd,
+        "memory": _memory(op.memory),
+        "bias": op.bias_codes,
+    }
+    return RegroupedUnit(**arguments) if op.regrouped else MatrixVectorUnit(**arguments, shared=op.shares_values)
 
 
 def _depthwise(op: DepthwiseOp) -> Unit:

@@ -62,6 +62,17 @@ class MatrixVectorUnit(WeightedSumsUnit):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pipe = Pipeline(m, self.o_stream)
+        inputs, address, present, column_last = self._steps(m, pipe)
+        inputs, address = self._prepare(pipe, inputs, address)
+        sums = self._sums(pipe, [inputs] * self._pe, address)
+        valid = pipe.flags("valid", present, self.latency - 1)
+        last = pipe.flags("last", column_last, self.latency - 1)
+        constants = self._row_constants(pipe, valid[-2] & last[-2])
+        self._accumulate(pipe, sums, constants, valid[-1], last[-1])
+        return m
+
+    def _steps(self, m: Module, pipe: Pipeline) -> tuple[list[Value], Value, Value, Value]:
+        """Counts steps: input lanes and address of the weights (see `_fetch_inputs`), a step, the last of its row."""
         needs_input, present = Signal(name="needs_input", init=1), Signal()
         column, column_last = pipe.counter("column", self._column_groups, present)
         step, step_last = column, column_last
@@ -73,13 +84,7 @@ class MatrixVectorUnit(WeightedSumsUnit):
             self.i_stream.ready.eq(pipe.advance & needs_input),
         ]
         inputs, address = self._fetch_inputs(m, pipe, needs_input, column, step)
-        inputs, address = self._prepare(pipe, inputs, address)
-        sums = self._sums(pipe, [inputs] * self._pe, address)
-        valid = pipe.flags("valid", present, self.latency - 1)
-        last = pipe.flags("last", column_last, self.latency - 1)
-        constants = self._row_constants(pipe, valid[-2] & last[-2])
-        self._accumulate(pipe, sums, constants, valid[-1], last[-1])
-        return m
+        return inputs, address, present, column_last
 
     def _fetch_inputs(
         self, m: Module, pipe: Pipeline, needs_input: Value, column: Value, step: Value

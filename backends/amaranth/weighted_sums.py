@@ -114,19 +114,23 @@ class WeightedSumsUnit(StreamUnit):
         return [int.from_bytes(step.tobytes(), "little") for step in steps], bits.shape[1]
 
     def _row_constants(self, pipe: Pipeline, next_row: Value) -> list[Value]:
-        """What each PE adds once a row: its bias and the corrections of its products; read one step before use."""
-        codes = np.unique(self.weights)
-        tables = [{int(code): self._products.correction(int(code), lane) for code in codes} for lane in (0, 1)]
-        lanes = [tables[column % self._simd % 2] for column in range(self.weights.shape[1])]
-        constants = [
-            bias + sum(lane[code] for lane, code in zip(lanes, row, strict=True))
-            for bias, row in zip(self.bias, self.weights.tolist(), strict=True)
-        ]
+        """What each PE adds once a row; read one step before use."""
+        constants = self._constants()
         mask = (1 << self._width) - 1
         groups = [constants[first : first + self._pe] for first in range(0, len(constants), self._pe)]
         words = [sum((c & mask) << (pe * self._width) for pe, c in enumerate(group)) for group in groups]
         row, _ = pipe.counter("row", len(words) if len(set(words)) > 1 else 1, next_row)
         return lanes_of(pipe.read("row_constants", words, self._width * self._pe, row), self._width)
+
+    def _constants(self) -> list[int]:
+        """For each row its bias and the corrections of its products."""
+        codes = np.unique(self.weights)
+        tables = [{int(code): self._products.correction(int(code), lane) for code in codes} for lane in (0, 1)]
+        lanes = [tables[column % self._simd % 2] for column in range(self.weights.shape[1])]
+        return [
+            bias + sum(lane[code] for lane, code in zip(lanes, row, strict=True))
+            for bias, row in zip(self.bias, self.weights.tolist(), strict=True)
+        ]
 
     def _accumulate(self, pipe: Pipeline, sums: list[Value], constants: list[Value], valid: Value, last: Value) -> None:
         """Adds the sums of a row up in the output register, from the row's constant."""

@@ -48,6 +48,11 @@ def matrix_vector_latency(*, mh: int, mw: int, pe: int, simd: int, sum_stages: i
     return fetch + sum_stages + 1
 
 
+def regrouped_latency(*, mh: int, mw: int, pe: int, simd: int, factors: int) -> int:
+    """As `matrix_vector_latency`, with the sums of inputs, their accumulators, `factors` products and their sum."""
+    return matrix_vector_latency(mh=mh, mw=mw, pe=pe, simd=simd, sum_stages=3 + ceil_log2(simd) + ceil_log2(factors))
+
+
 def reachable_thresholds(thresholds: NDArray[Any], code_range: IntRange) -> slice:
     """Columns of thresholds [C, B], rows ascending, without those that all or none of the codes reach in every row."""
     num_always = int((thresholds <= code_range.lo).all(axis=0).sum())

@@ -9,6 +9,7 @@ from ..dataflow.matrix_vector import MatrixVectorOp
 from ..dataflow.weighted_sums import Memory, WeightedSumsOp
 from ..formats import BipolarFormat, FixedFormat, smallest_fixed
 from ..q.inference import constant_of
+from . import regrouped
 from .latency import TABLE_INPUTS, ceil_log2, lanes_per_table, matrix_vector_latency
 from .sharing import indices_cost, kept_as_indices
 from .sign_sums import SignSums, sign_sums
@@ -25,6 +26,8 @@ def stages(op: MatrixVectorOp) -> tuple[Schedule, ...]:
 
 def cost(op: MatrixVectorOp, simd: int, pe: int) -> UnitCost:
     """Cost with this SIMD and PE instead of the op's own."""
+    if op.regrouped:
+        return regrouped.regrouped_cost(op, simd, pe, _in_blocks(op))
     row_groups, column_groups = op.rows // pe, op.columns // simd
     steps = row_groups * column_groups
     input_width, accumulator = op.input_type.format.word_length, op.result_type.format.word_length
@@ -86,6 +89,8 @@ def stored_width(op: WeightedSumsOp) -> int:
 
 
 def _latency(op: MatrixVectorOp, pe: int, simd: int) -> int:
+    if op.regrouped:
+        return regrouped.latency(op, pe, simd)
     steps = op.rows // pe * (op.columns // simd)
     widths = op.input_type.format.word_length, op.weight_format.word_length
     sum_stages = summing_stages(signs(op, pe, simd, steps), simd, *widths)

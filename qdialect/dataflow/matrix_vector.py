@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import IntegerAttr, TensorType, UnitAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
+    opt_prop_def,
     prop_def,
 )
 from xdsl.parser import Parser
@@ -42,6 +43,7 @@ class MatrixVectorOp(WeightedSumsOp):
 
     A frame holds one vector x of MW elements, or several one after the other; weights are [MH, MW]. PE divides MH and
     is the lanes of the result, SIMD divides MW and is the lanes taken. A vector takes (MH / PE) * (MW / SIMD) cycles.
+    `regrouped`: inputs that meet equal weights are added first, and each sum is multiplied once: for few weight values.
     Exact: the result type holds every result that the types and constants allow, or every code of `range`, a proof.
     ```mlir
     %a = dataflow.matrix_vector %x, %w pe 1 simd 28 -> !q.fixed<12, 0>
@@ -51,6 +53,7 @@ class MatrixVectorOp(WeightedSumsOp):
     name = "dataflow.matrix_vector"
     pe_attr = prop_def(IntegerAttr.constr(i64), prop_name="pe")
     simd_attr = prop_def(IntegerAttr.constr(i64), prop_name="simd")
+    regrouped_attr = opt_prop_def(UnitAttr, prop_name="regrouped")
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class MatrixVectorOp(WeightedSumsOp):
         simd: int = 1,
         memory: Memory | None = None,
         range: RangeAttr | None = None,
+        regrouped: bool = False,
     ):
         """`accumulator`: element type of the result."""
         rows, columns = shape_of(weights)
@@ -75,6 +79,7 @@ class MatrixVectorOp(WeightedSumsOp):
                 "simd": count(simd),
                 "memory": MemoryAttr(memory) if memory else None,
                 "range": range,
+                "regrouped": UnitAttr() if regrouped else None,
             },
         )
 
@@ -85,6 +90,10 @@ class MatrixVectorOp(WeightedSumsOp):
     @property
     def simd(self) -> int:
         return self.simd_attr.value.data
+
+    @property
+    def regrouped(self) -> bool:
+        return self.regrouped_attr is not None
 
     @property
     def input_lanes(self) -> int:
@@ -102,7 +111,15 @@ class MatrixVectorOp(WeightedSumsOp):
         simd, pe = folding
         type_ = self.result_type.element_type
         return MatrixVectorOp(
-            inputs[0], self.weights, type_, bias=self.bias, pe=pe, simd=simd, memory=self.memory, range=self.range
+            inputs[0],
+            self.weights,
+            type_,
+            bias=self.bias,
+            pe=pe,
+            simd=simd,
+            memory=self.memory,
+            range=self.range,
+            regrouped=self.regrouped,
         )
 
     @classmethod
@@ -117,17 +134,19 @@ class MatrixVectorOp(WeightedSumsOp):
         fault = _fold_fault(weights, pe, simd)
         if fault is not None:
             parser.raise_error(fault, fold_position, parser.pos)
+        regrouped = parser.parse_optional_keyword("regrouped") is not None
         memory = parser.parse_str_enum(Memory) if parser.parse_optional_keyword("memory") else None
         range_ = parse_range(parser) if parser.parse_optional_keyword("range") else None
         type_ = parse_result_type(parser)
-        op = cls(input, weights, type_, bias=bias, pe=pe, simd=simd, memory=memory, range=range_)
+        folding = {"pe": pe, "simd": simd}
+        op = cls(input, weights, type_, bias=bias, memory=memory, range=range_, regrouped=regrouped, **folding)
         op.attributes.update(parser.parse_optional_attr_dict())
         return op
 
     def print(self, printer: Printer) -> None:
         print_operands(printer, self.input, self.weights)
         print_optional_value(printer, "bias", self.bias)
-        printer.print_string(f" pe {self.pe} simd {self.simd}")
+        printer.print_string(f" pe {self.pe} simd {self.simd}{' regrouped' if self.regrouped else ''}")
         if self.memory is not None:
             printer.print_string(f" memory {self.memory.value}")
         print_range(printer, "range", self.range)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qopt_mlir.backends.amaranth import weighted_sums
+from qopt_mlir.backends.amaranth.regrouped import RegroupedUnit
 from qopt_mlir.backends.amaranth.shared_products import SharedProducts
 from qopt_mlir.backends.hardware import component
 from qopt_mlir.backends.verilog import verilog_files
@@ -20,8 +21,8 @@ from qopt_mlir.qdialect.dataflow import MatrixVectorOp, hardware_function, unit_
 from qopt_mlir.qdialect.q import ConstantOp
 from qopt_mlir.qdialect.reference import compile_function
 from qopt_mlir.qdialect.text import module_text, new_context, parse_module
-from qopt_mlir.qdialect.types import FixedType, SharedType, UFixedType
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from qopt_mlir.qdialect.types import BipolarType, FixedType, SharedType, UFixedType
+from xdsl.dialects.builtin import ModuleOp, TensorType, UnitAttr
 from xdsl.ir import SSAValue
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "dataflow"))
@@ -137,3 +138,26 @@ def test_channels_with_codebooks_of_their_own_keep_their_weights(tmp_path: Path)
         return MatrixVectorOp(x, ConstantOp(DenseAttr(weights, text)).result, FixedType(32), pe=2, simd=3).result
 
     check_ladder(module_of(FixedType(5), (12,), body, 3), lambda x: weights @ x, rng)
+
+
+@pytest.mark.parametrize(("pe", "simd"), [(1, 1), (1, 3), (4, 1), (2, 6), (4, 6)])
+@pytest.mark.parametrize(
+    ("element", "codes"),
+    [
+        (UFixedType(8, 0), [-128, -3, 0, 5, 127]),
+        (FixedType(3, 0), [-8, 1, 7]),
+        (BipolarType(), [0, 11]),
+        (UFixedType(2, 0), [0]),
+        (UFixedType(4, 0), [-5]),
+    ],
+    ids=str,
+)
+def test_regrouped_sums(element: FixedType | UFixedType, codes: list[int], pe: int, simd: int) -> None:
+    rng = np.random.default_rng(pe * 8 + simd)
+    bias = rng.integers(-9, 9, 4) if simd > 1 else None
+    module = product_of(rng.choice(codes, (4, 6)), element, FixedType(8), pe, simd, bias)
+    (unit,) = (op for op in unit_graph(hardware_function(module)) if isinstance(op, MatrixVectorOp))
+    unit.regrouped_attr = UnitAttr()
+    assert isinstance(component(unit), RegroupedUnit)
+    weights, addend = unit.weight_codes, 0 if bias is None else bias
+    check_ladder(module, lambda x: weights @ x + addend, rng)
