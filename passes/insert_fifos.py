@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put a FIFO before each matrix-vector unit and each join, just deep enough that nothing slows the graph down.
+"""Put FIFOs where beats come and go in bursts, just deep enough that nothing slows the graph down.
 
 Before:
     %h = dataflow.threshold %a, %t base -1 -> !q.fixed<2, 0>
@@ -10,11 +10,12 @@ After:
     %b = dataflow.matrix_vector %f, %v pe 1 simd 1 -> !q.fixed<9, 0>
 
 A matrix-vector unit takes its input in a burst and then works on it; the unit before it goes on meanwhile only if there
-is room. The FIFO stands behind a width converter, where the burst is as fast as the unit can take it. A unit that joins
+is room. The FIFO stands behind a width converter, where the burst is as fast as the unit can take it. A unit that keeps
+rows of an image pauses while these are full, and gets a FIFO if that would slow the unit before it. A unit that joins
 streams gets one on each of them that needs it: the branch over which beats come early has to hold them until the others
 come, or the graph comes to a stop. Depths come from the exact timing simulation: first the most beats that unlimited
 FIFOs hold when a frame comes with every interval of the busiest unit, and what keeps the graph going whatever pauses
-source and sink make; then each depth, widest FIFO first, is lowered as far as the initiation interval lasts (in large
+source and sink make; then each depth, largest FIFO first, is lowered as far as the initiation interval lasts (in large
 networks as far as a bounded search gets). At least 2, so that a beat can pass every cycle.
 
 Exact: values and order stay.   Needs: q-insert-width-converters.   Keeps: folding.
@@ -32,8 +33,9 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import Block, BlockArgument
 from xdsl.passes import ModulePass
 
-from ..qdialect.cost import refuse_deadlock, total_cost, unit_network, unit_stages
-from ..qdialect.cost.timing import Buffer, Deadlock, Network, Stage
+from ..qdialect.cost import refuse_deadlock, refuse_too_many_beats, total_cost, unit_network, unit_stages
+from ..qdialect.cost.latency import fifo_latency
+from ..qdialect.cost.timing import Buffer, Deadlock, Network, Schedule, Stage, Window
 from ..qdialect.dataflow import (
     FifoOp,
     MatrixVectorOp,
@@ -56,6 +58,21 @@ def _insert(unit: UnitOp, operand: int) -> FifoOp:
     return fifo
 
 
+def _needs_room(unit: UnitOp) -> bool:
+    """Whether the unit takes beats in bursts, or some of them only together with others."""
+    return isinstance(unit, MatrixVectorOp) or len(unit.streams_in) > 1 or isinstance(unit_stages(unit)[0], Window)
+
+
+def _burst(fifo: UnitOp) -> int:
+    """Beats that the unit behind a FIFO takes at once, before it works on them; 0 if it is not so."""
+    (use,) = fifo.results[0].uses
+    unit = use.operation
+    if not isinstance(unit, MatrixVectorOp):
+        return 0
+    first = unit_stages(unit)[0]
+    return len(first.takes[0]) if isinstance(first, Schedule) else 0
+
+
 def _places(units: Sequence[UnitOp]) -> list[tuple[UnitOp, int]]:
     """(unit, operand) where a FIFO belongs and none is; none before the first unit, for the host waits."""
     return [
@@ -63,7 +80,7 @@ def _places(units: Sequence[UnitOp]) -> list[tuple[UnitOp, int]]:
         for unit in units
         for number, operand in enumerate(unit.operands)
         if operand in unit.streams_in
-        and (isinstance(unit, MatrixVectorOp) or len(unit.streams_in) > 1)
+        and _needs_room(unit)
         and not isinstance(operand, BlockArgument)
         and not isinstance(operand.owner, FifoOp)
     ]
@@ -72,19 +89,21 @@ def _places(units: Sequence[UnitOp]) -> list[tuple[UnitOp, int]]:
 def _depths(units: Sequence[UnitOp], new: Mapping[UnitOp, bool]) -> Depths:
     """A depth for each FIFO in `new`, which says whether it can be left out (depth 0), by its place in `units`."""
     numbers = {number: unit for number, unit in enumerate(units) if unit in new}
+    known = {unit: unit_stages(unit) for unit in units if unit not in new}
 
     def build(depths: Mapping[int, int | None]) -> tuple[Network, list[int]]:
         given = {numbers[number]: depth for number, depth in depths.items()}
 
         def stages(unit: UnitOp) -> tuple[Stage, ...]:
-            made = unit_stages(unit)
-            if unit not in given:
-                return made
-            return () if given[unit] == 0 else (Buffer(given[unit], made[0].latency),)  # pyright: ignore[reportAttributeAccessIssue]
+            if unit in known:
+                return known[unit]
+            return () if given[unit] == 0 else (Buffer(given[unit], fifo_latency()),)
 
         return unit_network(units, stages)
 
-    fifos = [Fifo(number, new[fifo], stream_type(fifo.results[0]).width) for number, fifo in numbers.items()]
+    fifos = [
+        Fifo(number, new[fifo], stream_type(fifo.results[0]).width, _burst(fifo)) for number, fifo in numbers.items()
+    ]
     try:
         return Sizing(build, fifos, total_cost(units).cycles).run()
     except Deadlock:
@@ -95,7 +114,7 @@ def _depths(units: Sequence[UnitOp], new: Mapping[UnitOp, bool]) -> Depths:
 
 @dataclass(frozen=True)
 class InsertFifosPass(ModulePass):
-    """Put a FIFO before each matrix-vector unit and each join, just deep enough that nothing slows the graph down."""
+    """Put FIFOs where beats come and go in bursts, just deep enough that nothing slows the graph down."""
 
     name = "q-insert-fifos"
     exact: ClassVar[bool] = True
@@ -104,7 +123,11 @@ class InsertFifosPass(ModulePass):
         function = hardware_function(op)
         units = unit_graph(function)
         check_lanes(units)
-        new: dict[UnitOp, bool] = {_insert(unit, number): len(unit.streams_in) > 1 for unit, number in _places(units)}
+        if units:
+            refuse_too_many_beats(units)
+        new: dict[UnitOp, bool] = {
+            _insert(unit, number): not isinstance(unit, MatrixVectorOp) for unit, number in _places(units)
+        }
         if not new:
             if units:
                 refuse_deadlock(units, *unit_network(units))

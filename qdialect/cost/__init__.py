@@ -31,6 +31,7 @@ from ..dataflow import (
     UpsampleOp,
     WidthConverterOp,
     sources,
+    stream_type,
 )
 from ..errors import QoptError, node_name
 from . import (
@@ -51,8 +52,10 @@ from . import (
     upsample,
     width_converter,
 )
-from .timing import Deadlock, Network, Stage, Timing, Waiting, check_progress, simulate
+from .timing import Deadlock, Network, Stage, Timing, Unsettled, Waiting, check_progress, simulate
 from .unit import UnitCost
+
+MAX_BEATS = 100_000_000  # of a frame, in all streams, that a simulation holds: 1.6 GB
 
 UNITS: dict[type[UnitOp], tuple[Callable[[Any, int, int], UnitCost], Callable[[Any], tuple[Stage, ...]]]] = {
     MatrixVectorOp: (matrix_vector.cost, matrix_vector.stages),
@@ -129,14 +132,35 @@ def predict_timing(units: Sequence[UnitOp], *, frame_interval: int = 0, max_fram
 
     QoptError if the graph stops, or could with pauses of source and sink.
     """
+    refuse_too_many_beats(units)
     network, owners = unit_network(units)
     refuse_deadlock(units, network, owners)
-    timing = simulate(network, frame_interval=frame_interval, max_frames=max_frames)
+    try:
+        timing = simulate(network, frame_interval=frame_interval, max_frames=max_frames)
+    except Unsettled:
+        raise QoptError(
+            f"{sum(network.beats)} beats a frame wait for each other so often that their timing is not found",
+            units[-1],
+            "remove the FIFOs and run q-insert-fifos, or take more lanes (q-set-folding)",
+        ) from None
     occupancy = [0] * len(units)
     for owner, held in zip(owners, timing.occupancy, strict=True):
         occupancy[owner] = max(occupancy[owner], held)
     utilisation = tuple(float(unit_cost(unit).cycles / timing.initiation_interval) for unit in units)
     return NetworkTiming(timing, utilisation, tuple(occupancy))
+
+
+def refuse_too_many_beats(units: Sequence[UnitOp]) -> None:
+    """QoptError if a frame has more beats than a simulation can hold."""
+    beats = {unit: sum(stream_type(stream).beats for stream in (*unit.streams_in, *unit.results)) for unit in units}
+    if sum(beats.values()) > 2 * MAX_BEATS:
+        busiest = max(units, key=lambda unit: beats[unit])
+        raise QoptError(
+            f"a frame has {sum(beats.values()) // 2} beats in all streams, the simulation holds {MAX_BEATS}; most go "
+            f"through {_name(busiest)}",
+            busiest,
+            "take more lanes (q-set-folding), or smaller images",
+        )
 
 
 def refuse_deadlock(units: Sequence[UnitOp], network: Network, owners: Sequence[int]) -> None:
@@ -182,6 +206,7 @@ __all__ = [
     "UnitCost",
     "predict_timing",
     "refuse_deadlock",
+    "refuse_too_many_beats",
     "total_cost",
     "unit_cost",
     "unit_network",

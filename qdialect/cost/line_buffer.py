@@ -84,7 +84,7 @@ class LineSchedule:
         frames = (held - 1) // self.beats
         pixels = np.searchsorted(self.release.reshape(-1), held - frames * self.beats)
         free = frames * self.output_beats + (pixels + 1) * self.pixel_beats - 1
-        return Window(np.repeat(self.need.reshape(-1) - 1, self.pixel_beats), free, 1)
+        return Window(self.need.reshape(-1) - 1, free, 1, self.pixel_beats)
 
 
 class _Taken(NamedTuple):

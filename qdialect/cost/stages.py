@@ -151,8 +151,8 @@ class Window:
     """A buffer that keeps input beats as long as output beats need them; each side moves up to a beat a cycle.
 
     Attributes:
-        need: for each output beat of a frame the number of the last input beat of the frame that must be there; -1 if
-            it needs none. It is offered `latency` cycles after that was taken.
+        need: for each `repeats` output beats of a frame the number of the last input beat of the frame that must be
+            there; -1 if they need none. They are offered from `latency` cycles after that was taken on.
         free: for each input beat of a frame the number of the output beat that must be gone before there is room; it is
             taken no earlier than the cycle after. Negative numbers count back from the last beat of the frame before.
     """
@@ -160,10 +160,16 @@ class Window:
     need: NDArray[np.int64]
     free: NDArray[np.int64]
     latency: int
+    repeats: int = 1
+
+    @property
+    def frame_beats(self) -> int:
+        """Output beats of a frame."""
+        return len(self.need) * self.repeats
 
     def output_beats(self, beats: Sequence[int]) -> list[int]:
         assert beats[0] % len(self.free) == 0, (self, beats)
-        return [beats[0] // len(self.free) * len(self.need)]
+        return [beats[0] // len(self.free) * self.frame_beats]
 
     def memory(self, beats: Sequence[int]) -> int:
         """Frames that the future depends on: those that have to be gone before there is room."""
@@ -171,7 +177,7 @@ class Window:
 
     def run(self, inputs: Sequence[Channel], outputs: Sequence[Channel], *, wary: bool) -> Process:
         need = np.maximum.accumulate(self.need)
-        ready = np.bincount(need + 1, minlength=len(self.free) + 1).tolist()
+        ready = (np.bincount(need + 1, minlength=len(self.free) + 1) * self.repeats).tolist()
         return _buffered(ready, self.free.tolist(), self.latency, inputs[0], outputs[0])
 
 

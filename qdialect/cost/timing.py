@@ -5,7 +5,8 @@ Stages are joined by channels, and a channel moves each beat in one cycle: the f
 Nothing is stepped through cycle by cycle. Each stage computes, beat after beat, when it takes and when it offers, from
 when its neighbours offer and take (`stages.py`); it waits only for what it cannot know yet. So the order of computing
 does not matter, one beat costs one short computation at each end, and if no stage can go on the hardware stands still
-too. The source offers a beat in every cycle, the sink takes every beat at once; cycle 0 is the first after reset.
+too. Frames of many beats are computed as arrays instead (`frames.py`), with the same result. The source offers a beat
+in every cycle, the sink takes every beat at once; cycle 0 is the first after reset.
 """
 
 from __future__ import annotations
@@ -19,11 +20,18 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from .frames import FrameRun, Unsettled
+from .progress import surely_progresses
 from .stages import Buffer, Channel, Fork, Process, Schedule, Stage, Window, evenly, process, sink
 
 # A graph that has not become periodic after so many beats is measured over its last frame.
 MAX_WORK = 1_000_000
 _FRAME_WORK = 50  # what comparing frames costs for each channel, in beats
+# Up to so many beats a frame, in all channels, are followed one by one, which is the quicker way for them;
+FEW_BEATS = 2000
+# up to so many if whole frames do not settle.
+MAX_FOLLOWED = 3_000_000
+_FOLLOWED_WORK = 40  # what following a beat costs, against computing it with its frame
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class Timing:
         occupancy: for each stage the most beats held at once if it is a Buffer, the beat just offered included; else 0.
         frame_ends: cycle in which the last output beat of each simulated frame was taken.
         period: after the simulated frames the last `period` intervals come again and again; 0 if that is not known.
+        work: beats that were computed, again and again where need be: the time that the simulation takes.
     """
 
     initiation_interval: Fraction
@@ -44,6 +53,7 @@ class Timing:
     occupancy: tuple[int, ...]
     frame_ends: tuple[int, ...]
     period: int
+    work: int
 
     def frame_end(self, frame: int) -> int:
         """Cycle in which the last output beat of a frame is taken, also beyond the simulated frames."""
@@ -114,29 +124,47 @@ def chain(stages: Sequence[Stage], input_beats: int) -> Network:
     return network
 
 
-def simulate(network: Network, *, frame_interval: int = 0, max_frames: int | None = None) -> Timing:
+def simulate(
+    network: Network,
+    *,
+    frame_interval: int = 0,
+    max_frames: int | None = None,
+    max_followed: int = MAX_FOLLOWED,
+    max_work: int | None = None,
+) -> Timing:
     """Follow frames through a network until they repeat. Deadlock if it comes to a stop.
 
     Args:
         frame_interval: the source starts frame k no earlier than cycle k * frame_interval.
         max_frames: stop there if frames do not repeat; at least 2. By default what `MAX_WORK` allows.
+        max_followed: beats a frame up to which they are followed one by one where whole frames do not settle;
+            Unsettled beyond.
+        max_work: beats to compute before whole frames are given up; by default what `frames.py` allows each frame.
     """
+    beats = sum(network.beats)
     if max_frames is None:
-        max_frames = max(8, MAX_WORK // (sum(network.beats) + _FRAME_WORK * len(network.beats)))
-    run = _Run(network, frame_interval)
+        max_frames = max(8, MAX_WORK // (beats + _FRAME_WORK * len(network.beats)))
+    if beats > FEW_BEATS:
+        try:
+            return _repeat(FrameRun(network, frame_interval, max_work), max_frames)
+        except Unsettled:
+            if beats > max_followed:
+                raise
+    return _repeat(_Run(network, frame_interval), max_frames)
+
+
+def _repeat(run: FrameRun | _Run, max_frames: int) -> Timing:
+    """Frame after frame until a state comes again."""
     ends, seen = run.ends, dict[tuple[object, ...], int]()
-    interval: Fraction | None = None
-    period = 0
-    while interval is None:
+    while True:
         run.frame()
         state = run.state()
-        if state in seen:
-            period = len(ends) - seen[state]
-            interval = Fraction(ends[-1] - ends[-1 - period], period)
-        elif len(ends) >= max_frames:
-            interval = Fraction(ends[-1] - ends[-2])
+        period = len(ends) - seen.get(state, len(ends))
+        if period or len(ends) >= max_frames:
+            break
         seen[state] = len(ends)
-    return Timing(interval, ends[0] - run.channels[0].taken[0], run.occupancy(), tuple(ends), period)
+    interval = Fraction(ends[-1] - ends[-1 - period], period) if period else Fraction(ends[-1] - ends[-2])
+    return Timing(interval, ends[0] - run.start, run.occupancy(), tuple(ends), period, run.work)
 
 
 def check_progress(network: Network) -> None:
@@ -146,7 +174,8 @@ def check_progress(network: Network) -> None:
     that it made is gone. Such a network does what it can in any order with one end, so if it passes one frame it passes
     all; and hardware has at least its room.
     """
-    _Run(network, wary=True).frame()
+    if not surely_progresses(network):
+        _Run(network, wary=True).frame()
 
 
 class _Run:
@@ -172,6 +201,16 @@ class _Run:
         frames = (stage.memory([network.beats[c] for c in inputs]) for stage, inputs, _ in network.stages)
         self._memory = max([1, *frames])
         self._go_on(deque(range(len(ports))))
+
+    @property
+    def start(self) -> int:
+        """Cycle in which the first beat was taken."""
+        return self.channels[0].taken[0]
+
+    @property
+    def work(self) -> int:
+        """As `FrameRun` counts it, by the time that a beat takes."""
+        return _FOLLOWED_WORK * len(self.ends) * sum(self.network.beats)
 
     def frame(self) -> None:
         """Offer one more frame and follow it to its end."""
@@ -250,6 +289,7 @@ def _most_held(taken: Sequence[int], given: Sequence[int]) -> int:
 
 
 __all__ = [
+    "FEW_BEATS",
     "Buffer",
     "Deadlock",
     "Fork",
@@ -257,6 +297,7 @@ __all__ = [
     "Schedule",
     "Stage",
     "Timing",
+    "Unsettled",
     "Waiting",
     "Window",
     "chain",

@@ -66,8 +66,8 @@ class CycleModel:
             return valid[inputs[0]] and branch not in self.done[i]
         beat, arrived = len(self.moved[outputs[0]]), self.moved[inputs[0]]
         if isinstance(stage, Window):
-            frame, within = divmod(beat, len(stage.need))
-            needed = int(stage.need[: within + 1].max())
+            frame, within = divmod(beat, stage.frame_beats)
+            needed = int(stage.need[: within // stage.repeats + 1].max())
             if needed < 0:
                 return True
             beat = frame * len(stage.free) + needed
@@ -90,7 +90,7 @@ class CycleModel:
                 ready[inputs[0]] = stage.depth is None or beat - gone < stage.depth
             else:
                 frame, within = divmod(beat, len(stage.free))
-                ready[inputs[0]] = gone > frame * len(stage.need) + int(stage.free[within])
+                ready[inputs[0]] = gone > frame * stage.frame_beats + int(stage.free[within])
 
     def _advance(self, i: int, stage: Schedule, moved: list[bool]) -> None:
         made = False
@@ -129,11 +129,11 @@ def random_stage(rnd: random.Random, beats: int) -> Stage:
             takes, makes = (sorted(rnd.sample(range(steps), number)) for number in (inputs, outputs))
             return Schedule(steps, (takes,), makes, rnd.randint(1, 4))
         case _:
-            need = np.sort([rnd.randint(-1, inputs - 1) for _ in range(outputs)])
+            need, repeats = np.sort([rnd.randint(-1, inputs - 1) for _ in range(outputs)]), rnd.choice([1, 1, 2, 3])
             # an output beat that only needs beats before this one may have to be gone
-            last = [int((need < beat).sum()) - 1 for beat in range(inputs)]
-            free = np.array([rnd.randint(-2 * outputs, number) for number in last])
-            return Window(need, np.maximum.accumulate(free), rnd.randint(1, 3))
+            last = [int((need < beat).sum()) * repeats - 1 for beat in range(inputs)]
+            free = np.array([rnd.randint(-2 * outputs * repeats, number) for number in last])
+            return Window(need, np.maximum.accumulate(free), rnd.randint(1, 3), repeats)
 
 
 def random_chain(rnd: random.Random) -> Network:
