@@ -31,6 +31,7 @@ PASSES: dict[str, str] = {
     "q-convert-to-dataflow": ".convert_to_dataflow:ConvertToDataflowPass",
     "q-insert-forks": ".insert_forks:InsertForksPass",
     "q-set-folding": ".set_folding:SetFoldingPass",
+    "q-regroup-shared-weights": ".regroup_shared_weights:RegroupSharedWeightsPass",
     "q-insert-width-converters": ".insert_width_converters:InsertWidthConvertersPass",
     "q-insert-fifos": ".insert_fifos:InsertFifosPass",
 }

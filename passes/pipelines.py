@@ -40,6 +40,7 @@ PIPELINES: dict[str, list[str]] = {
         "q-convert-to-dataflow",
         "q-insert-forks",
         "q-set-folding",
+        "q-regroup-shared-weights",
         "q-insert-width-converters",
         "q-insert-fifos",
     ],
