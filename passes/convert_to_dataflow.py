@@ -24,7 +24,7 @@ After:
 | q.table                                                             | dataflow.table                             |
 | q.mul, q.add with constants, up to and including q.quantize         | dataflow.requantize                        |
 | q.add of two computed tensors                                       | dataflow.add                               |
-| q.concat of channels                                                | dataflow.concat                            |
+| q.concat                                                            | dataflow.concat                            |
 | q.arg_max of the whole frame                                        | dataflow.arg_max                           |
 | q.reshape, q.transpose that keeps the order of elements             | nothing                                    |
 

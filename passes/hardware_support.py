@@ -92,9 +92,9 @@ def unit_refusal(op: Operation) -> Refusal | None:
     if joins_branches(op):
         return _join_refusal(op)
     match op:
-        case ThresholdOp() | TableOp() | QuantizeOp() | ReshapeOp():
+        case ThresholdOp() | TableOp() | QuantizeOp() | ReshapeOp() | ConcatOp():
             return None
-        case ConvOp() | MaxPoolOp() | SumPoolOp() | ReduceSumOp() | ReduceMaxOp() | PadOp() | ConcatOp():
+        case ConvOp() | MaxPoolOp() | SumPoolOp() | ReduceSumOp() | ReduceMaxOp() | PadOp():
             return _image_refusal(op)
         case ConvTransposeOp() if phases(op) is None:
             mend = "use a kernel that is at least as long as its stride"
@@ -182,10 +182,6 @@ def _join_refusal(op: Operation) -> Refusal | None:
 def _image_refusal(op: Operation) -> Refusal | None:
     """Of an op on images, wherever their channels are; q-convert-to-dataflow says the rest."""
     shape = shape_of(op.operands[0])
-    if isinstance(op, ConcatOp):
-        if op.axis in (1, len(shape) - 1):
-            return None
-        return Refusal(op, f"q.concat along axis {op.axis} of {list(shape)} has no unit", "join channels")
     if isinstance(op, Convolution) and constant_of(op.weights) is None:
         mend = "hardware convolves with constant weights: export the layer with fixed weights"
         return Refusal(op, f"{op.name} has computed weights", mend)

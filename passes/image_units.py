@@ -118,12 +118,8 @@ def _only_user(op: GatherOp) -> Operation | None:
 
 
 def concat(build: UnitBuilder, op: ConcatOp) -> None:
-    """Streams of channels side by side."""
-    shape = shape_of(op.result)
-    if prod(shape[op.axis + 1 :]) != 1:
-        mend = "join channels, and run q-make-channels-last"
-        raise NotHardware(f"q.concat along axis {op.axis} of {list(shape)} does not join channels", mend)
-    channels = [shape_of(value)[op.axis] for value in op.inputs]
+    """Streams side by side, pixel by pixel; along another axis than channels a part of the frame counts as a pixel."""
+    channels = [prod(shape_of(value)[op.axis :]) for value in op.inputs]
     streams = [build.stream(value) for value in op.inputs]
     build.emit(ConcatUnitOp(streams, channels, element_type(op.result)), op, op.result)
 
