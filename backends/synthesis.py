@@ -8,7 +8,8 @@ and `synth_ecp5` but for two steps:
   tree into one carry-save sum, which costs two LUTs a bit where the chain costs one, and gives ECP5's DSP blocks to
   products of 4 bits. A 4-bit matrix-vector unit of 8 x 16 lanes takes 6 087 LUTs, 8 522 with plain `synth_xilinx`.
 - LUTs are mapped by classic `abc` to single LUTs, without the wide multiplexers: `abc9`, which the plain flows call,
-  checks itself for minutes to hours on large constant networks, and aborts on some.
+  checks itself for minutes to hours on large constant networks, and aborts on some. `opt_merge` then joins the
+  inverters that `abc` makes of a reset that is active low, one for each flip-flop.
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ synth_xilinx -family xc7 -top {top} -flatten -noiopad -noclkbuf {dsp} -run map_d
 synth_xilinx -family xc7 -top {top} -flatten -noiopad -noclkbuf {dsp} -run coarse:map_luts
 opt_expr -mux_undef -noclkinv
 abc -luts 2:2,3,6:5
+opt_merge
 clean
 xilinx_srl -fixed -minlen 3
 techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6
