@@ -126,9 +126,11 @@ def counts(model: onnx.ModelProto, folder: Path) -> list[Count]:
     ]
 
 
-def single(kernel: int, stride: int, pad: int, more: int = 0, dilation: int = 1, channels: int = 8) -> onnx.ModelProto:
-    """One transposed convolution of an image of 16 x 16."""
-    weights = np.random.default_rng(0).normal(size=(channels, 4, kernel, kernel)).astype(np.float32)
+def single(
+    kernel: int, stride: int, pad: int, more: int = 0, dilation: int = 1, depthwise: bool = False
+) -> onnx.ModelProto:
+    """One transposed convolution of an image of 16 x 16 with 8 channels."""
+    weights = np.random.default_rng(0).normal(size=(8, 1 if depthwise else 4, kernel, kernel)).astype(np.float32)
     node = helper.make_node(
         "ConvTranspose",
         ["x", "w"],
@@ -137,10 +139,9 @@ def single(kernel: int, stride: int, pad: int, more: int = 0, dilation: int = 1,
         pads=[pad] * 4,
         output_padding=[more] * 2,
         dilations=[dilation] * 2,
+        group=8 if depthwise else 1,
     )
-    x, y = (
-        helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", [1, channels, 16, 16]), ("y", None))
-    )
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", [1, 8, 16, 16]), ("y", None)))
     graph = helper.make_graph([node], "layer", [x], [y], [numpy_helper.from_array(weights, "w")])
     return onnx.shape_inference.infer_shapes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
 
@@ -152,14 +153,6 @@ def collected(name: str) -> onnx.ModelProto | None:
         print(f"skipped: no {name}.onnx in the model collection beside the checkout", file=sys.stderr)
         return None
     return onnx.load(path)
-
-
-def backbone() -> onnx.ModelProto | None:
-    """UltraFace up to the classes of its first head: the backbone, and the block with dilated convolutions."""
-    model = collected("ultraface_rfb320")
-    if model is None:
-        return None
-    return onnx.utils.Extractor(onnx.shape_inference.infer_shapes(model)).extract_model(["input"], ["317"])
 
 
 def singles() -> Iterator[onnx.ModelProto]:
@@ -174,6 +167,7 @@ def singles() -> Iterator[onnx.ModelProto]:
     yield single(8, 4, 2)
     yield single(3, 1, 1)
     yield single(3, 2, 2, 1, dilation=3)
+    yield single(4, 2, 1, depthwise=True)
 
 
 def section(models: Sequence[onnx.ModelProto]) -> str:
@@ -189,7 +183,7 @@ def main() -> None:
     options = arguments(__doc__).parse_args()
     networks: dict[str, Callable[[], onnx.ModelProto | None]] = {
         "vnn_cgan32_ch1, a generator and its judge": lambda: collected("vnn_cgan32_ch1"),
-        "ultraface_rfb320, up to its first head": backbone,
+        "ultraface_rfb320, a detector with dilated convolutions": lambda: collected("ultraface_rfb320"),
     }
     texts = [MEANING, "Transposed convolutions of 16 x 16 x 8:", section([*singles()])]
     for label, load in networks.items():
