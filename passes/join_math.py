@@ -7,6 +7,7 @@ codes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -19,6 +20,7 @@ from ..qdialect.formats import IntRange, Rounding
 from ..qdialect.rounding import round_quotient
 
 MAX_PAIRS = 1 << 20  # more take too long to compare
+MAX_CHANNEL_PAIRS = 1 << 24  # of all channels
 MAX_SHIFT = 40  # with codes below 2^16 no number overflows int64
 _MAX_CODE = 1 << 16
 
@@ -54,6 +56,25 @@ class IntegerJoin:
     multipliers: tuple[int, int]
     addend: int
     shift: int
+
+    def shifted(self, shift: int) -> IntegerJoin:
+        """The same function with a longer shift."""
+        up = 1 << (shift - self.shift)
+        return IntegerJoin((self.multipliers[0] * up, self.multipliers[1] * up), self.addend * up, shift)
+
+
+def integer_joins(joins: Sequence[Join], held: IntRange) -> list[IntegerJoin] | None:
+    """A form for each channel, all with one shift; None if a channel has none."""
+    if sum(join.num_pairs for join in joins) > MAX_CHANNEL_PAIRS:
+        return None
+    known = dict[Join, IntegerJoin]()
+    for join in dict.fromkeys(joins):
+        form = integer_join(join, held)
+        if form is None:
+            return None
+        known[join] = form
+    shift = max(form.shift for form in known.values())
+    return [known[join].shifted(shift) for join in joins]
 
 
 def integer_join(join: Join, held: IntRange) -> IntegerJoin | None:

@@ -15,9 +15,10 @@ After:
     %y = q.quantize %3 floor saturate : ... -> tensor<1x4x!q.ufixed<8, 0>>
 
 Exact: the constants are those with the fewest bits that give the right code for every pair of codes, tried one by one.
-Needs: one scale and offset for a tensor, between the integers and the sum, and behind it; relu and clip behind it.
+Needs: scales and offsets between the integers and the sum, and behind it, which differ along one axis at most; relu and
+clip behind it, the same for all.
 Keeps: every output bit and the type of the result.
-Leaves: scales that differ between channels, clips in front of the sum, more than a million pairs (remark).
+Leaves: clips in front of the sum, more than a million pairs (remark).
 Codes that are clipped to less than a type holds are counted from the lowest, which is added behind the quantiser.
 """
 
@@ -25,7 +26,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
@@ -47,21 +47,23 @@ from ..qdialect.types import (
     tensor_type,
 )
 from .hardware_support import joins_branches
-from .join_math import IntegerJoin, Join, integer_join
+from .join_math import IntegerJoin, Join, integer_joins
 from .lower_tails import replace_tail
 from .range_analysis import Ranges, analyse
 from .remarks import remark
 from .retype import fixed_by_interface
 from .rewriting import constant
 from .tail import Clipped, NoTail, Step, TailSource, compose, quantized, step_of
+from .threshold_math import Tail
 
 
 @dataclass(frozen=True)
 class JoinTail:
-    """A quantiser as a function of the codes of two integer values."""
+    """A quantiser as a function of the codes of two integer values: of each channel along `axis`, or one for all."""
 
     sources: tuple[SSAValue, SSAValue]
-    function: Join
+    functions: tuple[Join, ...]
+    axis: int
 
 
 def recognise(op: QuantizeOp, ranges: Ranges) -> JoinTail | None:
@@ -73,26 +75,32 @@ def recognise(op: QuantizeOp, ranges: Ranges) -> JoinTail | None:
         raise NoTail("one branch repeats its elements")
     if op.overflow is Overflow.WRAP:
         raise NoTail("it wraps")
-    branches = [compose(value, ranges) for value in (add.lhs, add.rhs)]
-    for source, function in branches:
-        _check_plain(source, function)
-    (a, f), (b, g) = branches
-    function = Clipped(f.slope * 0 + 1, f.offset * 0, f.low + g.low, f.high + g.high)
+    (a, f), (b, g) = (compose(value, ranges) for value in (add.lhs, add.rhs))
+    for source, function in ((a, f), (b, g)):
+        _check_unclipped(source, function)
+    axes = {a.axis} if len(f.slope) > 1 else set[int]()
+    axes |= {b.axis} if len(g.slope) > 1 else set()
+    axes |= {len(shape_of(add.result)) + axis for step in steps for axis in step.axes}
+    if len(axes) > 1:
+        raise NoTail("constants of the sum differ along more than one axis")
+    function = Clipped(f.slope * 0 + g.slope * 0 + 1, f.offset * 0, f.low + g.low, f.high + g.high)
     for step in steps:
         function = function.then(step.by_channel)
-    tail = quantized(op, function)
-    if len(tail.slope) > 1:
-        raise NoTail("a constant behind the sum differs between channels")
-    slope: Fraction = tail.slope[0]
-    codes = tuple(IntRange(int(source.amin[0]), int(source.amax[0])) for source, _ in branches)
-    join = Join(
-        (f.slope[0] * slope, g.slope[0] * slope),
-        (f.offset[0] + g.offset[0]) * slope + tail.offset[0],
-        (codes[0], codes[1]),
-        IntRange(int(tail.lo[0]), int(tail.hi[0])),
-        tail.rounding,
-    )
-    return JoinTail((a.source, b.source), join)
+    joins = _joins(quantized(op, function), (a, b), (f, g))
+    return JoinTail((a.source, b.source), joins, axes.pop() if axes else 0)
+
+
+def _joins(tail: Tail, sources: Sequence[TailSource], functions: Sequence[Clipped]) -> tuple[Join, ...]:
+    """The function of each channel that the quantiser `tail` makes of the sum of two branches."""
+    numbers = [tail.slope, tail.offset, tail.lo, tail.hi, functions[0].offset + functions[1].offset]
+    numbers += [end for source in sources for end in (source.amin, source.amax)]
+    rows = np.broadcast_arrays(*numbers, *(function.slope for function in functions))
+    joins = list[Join]()
+    for slope, offset, lo, hi, before, amin, amax, bmin, bmax, a, b in zip(*rows, strict=True):
+        codes = (IntRange(int(amin), int(amax)), IntRange(int(bmin), int(bmax)))
+        clip = IntRange(int(lo), int(hi))
+        joins.append(Join((a * slope, b * slope), before * slope + offset, codes, clip, tail.rounding))
+    return tuple(joins)
 
 
 def _sum_above(value: SSAValue) -> tuple[AddOp | None, list[Step]]:
@@ -113,54 +121,60 @@ def _sum_above(value: SSAValue) -> tuple[AddOp | None, list[Step]]:
     return None, []
 
 
-def _check_plain(source: TailSource, function: Clipped) -> None:
-    """NoTail unless the function is the same for all channels and clips nothing."""
-    if len(function.slope) > 1:
-        raise NoTail("a scale in front of the sum differs between channels")
-    slope, offset = function.slope[0], function.offset[0]
-    ends = sorted(slope * end + offset for end in (int(source.amin[0]), int(source.amax[0])))
-    if [function.low[0], function.high[0]] != ends:
+def _check_unclipped(source: TailSource, function: Clipped) -> None:
+    """NoTail unless the function clips nothing."""
+    ends = [function.slope * end + function.offset for end in (source.amin, source.amax)]
+    if not bool((function.low == np.minimum(*ends)).all() and (function.high == np.maximum(*ends)).all()):
         raise NoTail("a branch is clipped in front of the sum")
 
 
 def join_ops(op: QuantizeOp, tail: JoinTail) -> list[Operation]:
     """The ops that replace the quantiser; the last gives its result. NoTail if no integers do."""
-    form, type_, base = _integer_form(op, tail.function)
-    after = form.shift + integer_format(type_).fraction_bits
+    forms, type_, base = _integer_forms(op, tail.functions)
+    shift = forms[0].shift
+    after = shift + integer_format(type_).fraction_bits
+
+    def number(codes: Sequence[int], fraction_bits: int, hint: str) -> Operation:
+        return _number(codes, fraction_bits, len(shape_of(op.result)) - 1 - tail.axis, hint)
+
     products, new = list[SSAValue](), list[Operation]()
-    for source, multiplier in zip(tail.sources, form.multipliers, strict=True):
-        factor = _number(multiplier, after - integer_format(element_type(source)).fraction_bits, "multiplier")
+    for branch, source in enumerate(tail.sources):
+        bits = after - integer_format(element_type(source)).fraction_bits
+        factor = number([form.multipliers[branch] for form in forms], bits, "multiplier")
         new += [factor, MulOp(source, factor.results[0])]
         products.append(new[-1].results[0])
     new.append(AddOp(products[0], products[1]))
-    addend = form.addend - (base << form.shift)
-    if addend:
-        term = _number(addend, after, "addend")
+    addends = [form.addend - (base << shift) for form in forms]
+    if any(addends):
+        term = number(addends, after, "addend")
         new += [term, AddOp(new[-1].results[0], term.results[0])]
     new.append(QuantizeOp(new[-1].results[0], type_, Rounding.FLOOR))
     if base or (type_ != element_type(op.result) and fixed_by_interface(op.result)):
-        least = _number(base, integer_format(type_).fraction_bits, "least")
+        least = number([base], integer_format(type_).fraction_bits, "least")
         new += [least, AddOp(new[-1].results[0], least.results[0], tensor_type(op.result))]
     return new
 
 
-def _integer_form(op: QuantizeOp, join: Join) -> tuple[IntegerJoin, FixedType | UFixedType, int]:
-    """The form, a type that saturates as it needs, and the code that is added to what the type holds."""
+def _integer_forms(op: QuantizeOp, joins: Sequence[Join]) -> tuple[list[IntegerJoin], FixedType | UFixedType, int]:
+    """Forms of one shift, a type that saturates as they need, and the code that is added to what the type holds."""
     type_, bits = element_type(op.result), integer_format(element_type(op.result)).fraction_bits
     assert isinstance(type_, FixedType | UFixedType)
-    form = None if op.narrow else integer_join(join, type_.format.code_range)
-    if form is not None:
-        return form, type_, 0
-    clip = join.clip
-    if clip.lo < clip.hi and (clip.hi - clip.lo + 1).bit_count() == 1:
-        form = integer_join(join, clip)
-    if form is None:
+    forms = None if op.narrow else integer_joins(joins, type_.format.code_range)
+    if forms is not None:
+        return forms, type_, 0
+    clip = joins[0].clip
+    if all(join.clip == clip for join in joins) and clip.lo < clip.hi and (clip.hi - clip.lo + 1).bit_count() == 1:
+        forms = integer_joins(joins, clip)
+    if forms is None:
         raise NoTail(f"no integers give the same codes from {clip.lo} to {clip.hi} for all pairs of codes")
-    return form, fixed_type(IntRange(0, clip.hi - clip.lo), bits), clip.lo
+    return forms, fixed_type(IntRange(0, clip.hi - clip.lo), bits), clip.lo
 
 
-def _number(code: int, fraction_bits: int, hint: str) -> Operation:
-    new = constant(np.array(code, dtype=object), fixed_type(IntRange(code, code), fraction_bits))
+def _number(codes: Sequence[int], fraction_bits: int, trailing: int, hint: str) -> Operation:
+    """A constant of a code for each channel, with `trailing` axes behind; a scalar if all are equal."""
+    shape = () if len(set(codes)) == 1 else (-1, *(1,) * trailing)
+    array = np.array(codes if shape else codes[:1], dtype=object).reshape(shape)
+    new = constant(array, fixed_type(IntRange(min(codes), max(codes)), fraction_bits))
     new.result.name_hint = hint
     return new
 

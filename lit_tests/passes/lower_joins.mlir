@@ -19,8 +19,7 @@ func.func @main(%a: tensor<1x4x!q.ufixed<2, 0>>, %b: tensor<1x4x!q.fixed<2, 0>>)
 // CHECK-NEXT: func.return %y
 
 // -----
-// A scale that differs between channels is left.
-// REMARK: remark: sum of two branches is left as it is: a scale in front of the sum differs between channels
+// A scale for each channel becomes a multiplier for each.
 func.func @main(%a: tensor<1x2x!q.ufixed<2, 0>>, %b: tensor<1x2x!q.fixed<2, 0>>) -> tensor<1x2x!q.ufixed<2, 0>> {
   %s = q.constant #q.dense<["1/3", "1/5"] : tensor<2x!q.real>>
   %0 = q.mul %a, %s : tensor<1x2x!q.ufixed<2, 0>>, tensor<2x!q.real> -> tensor<1x2x!q.real>
@@ -28,6 +27,9 @@ func.func @main(%a: tensor<1x2x!q.ufixed<2, 0>>, %b: tensor<1x2x!q.fixed<2, 0>>)
   %y = q.quantize %2 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.ufixed<2, 0>>
   func.return %y : tensor<1x2x!q.ufixed<2, 0>>
 }
+// CHECK: %multiplier = q.constant #q.dense<[{{[0-9]+}}, {{[0-9]+}}] : tensor<2x
+// CHECK: q.mul %a, %multiplier
+// CHECK: q.quantize {{.*}} floor saturate : {{.*}} -> tensor<1x2x!q.ufixed<2, 0>>
 
 // -----
 // Ties that no shift rounds as half to even does are left.

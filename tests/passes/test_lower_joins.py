@@ -92,3 +92,25 @@ def test_networks_keep_every_bit(
     module = exact_pass(parse_module(text, "test"), "q-lower-joins")
     assert "real" not in str(module)
     assert np.count_nonzero(["q.quantize" in line for line in str(module).split("\n")]) == 1
+
+
+def test_scales_of_channels(exact_pass: Callable[[ModuleOp, str], ModuleOp]) -> None:
+    """Each of two channels has scales of its own, in front of the sum and behind it, along the axis in the middle."""
+    text = """
+    func.func @main(%x: tensor<1x4x20x!q.fixed<5, 0>>) -> tensor<1x2x20x!q.fixed<5, 0>> {
+      %a = q.slice %x starts [0, 0, 0] sizes [1, 2, 20] steps [1, 1, 1]
+          : tensor<1x4x20x!q.fixed<5, 0>> -> tensor<1x2x20x!q.fixed<5, 0>>
+      %b = q.slice %x starts [0, 2, 0] sizes [1, 2, 20] steps [1, 1, 1]
+          : tensor<1x4x20x!q.fixed<5, 0>> -> tensor<1x2x20x!q.fixed<5, 0>>
+      %s = q.constant #q.dense<[["31/97"], ["-17/41"]] : tensor<2x1x!q.real>>
+      %t = q.constant #q.dense<"11/53" : tensor<!q.real>>
+      %u = q.constant #q.dense<[["3/7"], ["9/7"]] : tensor<2x1x!q.real>>
+      %0 = q.mul %a, %s : tensor<1x2x20x!q.fixed<5, 0>>, tensor<2x1x!q.real> -> tensor<1x2x20x!q.real>
+      %1 = q.mul %b, %t : tensor<1x2x20x!q.fixed<5, 0>>, tensor<!q.real> -> tensor<1x2x20x!q.real>
+      %2 = q.add %0, %1 : tensor<1x2x20x!q.real>, tensor<1x2x20x!q.real> -> tensor<1x2x20x!q.real>
+      %3 = q.add %2, %u : tensor<1x2x20x!q.real>, tensor<2x1x!q.real> -> tensor<1x2x20x!q.real>
+      %y = q.quantize %3 half_even saturate : tensor<1x2x20x!q.real> -> tensor<1x2x20x!q.fixed<5, 0>>
+      func.return %y : tensor<1x2x20x!q.fixed<5, 0>>
+    }"""
+    module = exact_pass(parse_module(text, "test"), "q-lower-joins")
+    assert "real" not in str(module)
