@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -70,14 +72,19 @@ class _Arrays:
 
     def __init__(self, data: DataSource, source: Source | None):
         self.data, self.source = data, source
+        with self._opened() as loaded:
+            self.names = [""] if isinstance(loaded, np.ndarray) else list(loaded.files)
+
+    @contextmanager
+    def _opened(self) -> Generator[Any]:
+        """What numpy loads from the file."""
         try:
-            loaded = np.load(data.path, allow_pickle=False)
+            with open(self.data.path, "rb") as file:
+                yield np.load(file, allow_pickle=False)
         except OSError as fault:
-            raise self._error(f"cannot read '{data.path}': {fault.strerror or fault}", "check the path") from None
-        except (ValueError, EOFError, zipfile.BadZipFile):
-            raise self._error(f"'{data.path}' is no .npy or .npz file of numbers", _SAVE) from None
-        self.loaded: Any = {"": loaded} if isinstance(loaded, np.ndarray) else loaded
-        self.names = [""] if isinstance(loaded, np.ndarray) else list(loaded.files)
+            raise self._error(f"cannot read '{self.data.path}': {fault.strerror or fault}", "check the path") from None
+        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+            raise self._error(f"'{self.data.path}' is no .npy or .npz file of numbers", _SAVE) from None
 
     def _error(self, what: str, mend: str) -> QoptError:
         if self.source is not None and self.data.place is not None:
@@ -104,10 +111,8 @@ class _Arrays:
             if not name:
                 raise self._error(f"'{self.data.path}' holds several arrays", f"name one; {known}")
             raise self._error(f"'{self.data.path}' holds no array '{name}'", known)
-        try:
-            array: Array = self.loaded[name]
-        except (ValueError, EOFError, zipfile.BadZipFile):
-            raise self._error(f"the array '{name}' of '{self.data.path}' is no array of numbers", _SAVE) from None
+        with self._opened() as loaded:
+            array: Array = loaded if isinstance(loaded, np.ndarray) else loaded[name]
         if array.dtype.kind not in "biuf" or (array.dtype.kind == "f" and not np.isfinite(array).all()):
             raise self._error(f"the array '{name}' holds {array.dtype}, or NaN or infinity", "give finite numbers")
         return array

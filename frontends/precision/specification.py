@@ -199,7 +199,7 @@ class DataArrays:
     labels: str | None = None
 
     def __str__(self) -> str:
-        return self.frames if self.labels is None else f"{self.frames} labels {self.labels}"
+        return _name(self.frames) if self.labels is None else f"{_name(self.frames)} labels {_name(self.labels)}"
 
 
 @dataclass(frozen=True)
@@ -323,6 +323,11 @@ def float_text(format_: FloatFormat) -> str:
     if not format_.subnormals:
         parts.append("flush")
     return f"float<{', '.join(parts)}>"
+
+
+def _name(text: str) -> str:
+    """The text as a word, quoted if it is none."""
+    return text if text.isascii() and text.isidentifier() else quoted(text)
 
 
 def quoted(text: str) -> str:

@@ -51,7 +51,8 @@ def choose_activations(network: Network, specification: Specification, statistic
         choices = site_choices(specification, site)
         choice = choices.formats.get(Role.ACTIVATION)
         if choice is not None and not choices.keep:
-            result.sites[value] = activation_quantizer(shared[site.group], choice, choice.bits.hi, site.name)
+            at_join = any(other.at_join for other in network.sites.values() if other.group == site.group)
+            result.sites[value] = activation_quantizer(shared[site.group], choice, choice.bits.hi, site.name, at_join)
     _check_groups(network, result)
     return result
 

@@ -24,8 +24,16 @@ SCALE_BITS = 12
 FINE_BITS = 6  # from here on, saturating one number in ten thousand does less harm than the error that it saves
 
 
-def activation_quantizer(histogram: Histogram, choice: FormatChoice, bits: int, name: str) -> Quantizer:
-    """The quantiser of an activation in the chosen format, with `bits` bits; `name` is its layer, for messages."""
+def activation_quantizer(
+    histogram: Histogram, choice: FormatChoice, bits: int, name: str, at_join: bool = False
+) -> Quantizer:
+    """The quantiser of an activation in the chosen format.
+
+    Args:
+        bits: its word length.
+        name: of its layer, for messages.
+        at_join: it is, or becomes, a sum of two branches: see `tieless_scale`.
+    """
     type_ = _activation_type(histogram, choice, bits, name)
     if choice.fraction_bits is not None:
         return Quantizer(type_, np.float32(2.0) ** np.asarray(-choice.fraction_bits, np.float32))
@@ -42,7 +50,7 @@ def activation_quantizer(histogram: Histogram, choice: FormatChoice, bits: int, 
     if choice.power_of_two:
         scale = _power_of_two_step(histogram, step, levels, signed, clip)
     else:
-        scale = short_scale(np.asarray(step))
+        scale = tieless_scale(step) if at_join else short_scale(np.asarray(step))
     zero_point = int(np.rint(-low / float(scale))) if choice.asymmetric else 0
     return Quantizer(type_, scale, min(max(zero_point, 0), levels))
 
@@ -106,6 +114,17 @@ def short_scale(steps: Array) -> Array:
     mantissas, exponents = np.frexp(np.where(steps > 0, steps, 1.0))
     rounded = np.rint(np.ldexp(mantissas, SCALE_BITS))
     return np.asarray(np.ldexp(rounded, exponents - SCALE_BITS), np.float32)
+
+
+def tieless_scale(step: float) -> Array:
+    """The step as a float32 with an odd 24-bit mantissa; 1 if it is zero.
+
+    A sum of two branches, `a * s + b * t` in quanta of r, becomes integers with one rounding only if no sum of codes
+    lies half-way between two codes: short scales have many such ties, these have none but by rare chance.
+    """
+    scale = np.float32(step if step > 0 else 1.0)
+    mantissa = int(np.ldexp(np.frexp(scale)[0], 24))
+    return np.asarray(scale if mantissa % 2 else np.nextafter(scale, np.float32(np.inf)), np.float32)
 
 
 def power_of_two_above(steps: Array) -> NDArray[np.float64]:

@@ -40,12 +40,16 @@ _PRODUCTS = (MatMulOp, Convolution)
 
 @dataclass(frozen=True)
 class Site:
-    """A value that is to be codes. Sites of one `group` have one scale: a concatenation joins them."""
+    """A value that is to be codes. Sites of one `group` have one scale: a concatenation joins them.
+
+    `at_join`: it is a sum of two branches, or a term of such a sum.
+    """
 
     value: SSAValue
     names: tuple[str, ...]  # of the nodes of its layer
     kind: str  # of the layer that computes it, of KINDS_OF_LAYERS
     group: int
+    at_join: bool = False
 
     @property
     def name(self) -> str:
@@ -116,9 +120,12 @@ class Network:
         self.dynamic.update(op.results)
         if isinstance(op, _PRODUCTS) and len(dynamic) == 1:
             self._add_linear(op, dynamic[0])
-        elif isinstance(op, (*_PRODUCTS, *_SUMS)) or (isinstance(op, BinaryOp) and len(dynamic) == 2):
+        elif isinstance(op, (*_PRODUCTS, *_SUMS)):
             for operand in dynamic:
                 self._need(operand)
+        elif isinstance(op, BinaryOp) and len(dynamic) == 2:
+            for operand in dynamic:
+                self._need(operand, at_join=True)
 
     def _add_linear(self, op: MatMulOp | Convolution, x: SSAValue) -> None:
         site = self._need(x)
@@ -131,7 +138,7 @@ class Network:
         names = _names([op] if bias is None else [op, bias])
         self.linears.append(replace(linear, bias=bias, names=names))
 
-    def _need(self, value: SSAValue) -> Site | None:
+    def _need(self, value: SSAValue, at_join: bool = False) -> Site | None:
         """Make the value, or those that it consists of, sites; the first of them."""
         sources = [source for source in dict.fromkeys(_sources(value)) if self._wants_quantizer(source)]
         if not sources:
@@ -141,10 +148,12 @@ class Network:
         for source in sources:
             if source not in self.sites:
                 names, kind = self._origin(source)
-                self.sites[source] = Site(source, names, kind, group)
+                self.sites[source] = Site(source, names, kind, group, kind == "add")
+            if at_join:
+                self.sites[source] = replace(self.sites[source], at_join=True)
         for source, site in self.sites.items():
             if site.group in groups:
-                self.sites[source] = Site(site.value, site.names, site.kind, group)
+                self.sites[source] = replace(site, group=group)
         return self.sites[sources[0]]
 
     def _wants_quantizer(self, value: SSAValue) -> bool:

@@ -18,6 +18,7 @@ from ...frontends.precision.specification import KINDS_OF_LAYERS, Role, Rounding
 from ...frontends.precision.syntax import Source
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
+from ...qdialect.q import QuantizeOp
 from ...qdialect.reference import Plan, compile_function
 from ...qdialect.types import FixedType, FloatType, UFixedType, element_type, is_f32, shape_of
 from ..fold_constants import FoldConstantsPass
@@ -71,7 +72,8 @@ def quantize_network(
     """Quantise @main of a graph-level module in place, as the specification says."""
     data = _data(module, specification)
     original = compile_function(module.clone())
-    FoldConstantsPass().apply(context, module)
+    if not any(isinstance(op, QuantizeOp) for op in module.walk()):  # quantisers of weights stay as they are
+        FoldConstantsPass().apply(context, module)
     job = _Job(module, specification, data, progress)
     fold_batch_norms(job.function)
     if specification.equalize:

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quantising whole networks: where quantisers stand, what the numbers are, and that hardware follows."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qopt_mlir.backends.build import BuildOptions, build
+from qopt_mlir.backends.execute import BuildFolder, Request, run_folder
+from qopt_mlir.frontends.precision.parser import parse_specification
+from qopt_mlir.passes.calibration.accumulators import accumulator_range
+from qopt_mlir.passes.calibration.applying import choose_weight
+from qopt_mlir.passes.calibration.equalization import equalize
+from qopt_mlir.passes.calibration.folding import fold_batch_norms
+from qopt_mlir.passes.calibration.layers import find_layers
+from qopt_mlir.passes.calibration.quantization import quantize_network
+from qopt_mlir.passes.calibration.quantizer import Quantizer
+from qopt_mlir.passes.calibration.rows import input_rows, weight_rows
+from qopt_mlir.passes.rewriting import function_named
+from qopt_mlir.qdialect.errors import QoptError
+from qopt_mlir.qdialect.q import ConvOp, MulOp, QuantizeOp
+from qopt_mlir.qdialect.reference import compile_function
+from qopt_mlir.qdialect.text import module_text, new_context, parse_module
+from qopt_mlir.qdialect.types import FixedType, UFixedType, element_type
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+
+from .networks import (
+    EIGHT_BITS,
+    Builder,
+    dense_network,
+    frames_for,
+    outputs,
+    quantised,
+    residual_network,
+    separable_network,
+)
+
+POWERS = 'layers "*" { weight = fixed<8> power_of_two; activation = fixed<8> power_of_two }'
+
+
+def main_of(module: ModuleOp) -> FuncOp:
+    function = function_named(module, "main")
+    assert function is not None
+    return function
+
+
+def test_layers_of_a_residual_network() -> None:
+    network = find_layers(main_of(residual_network()))
+    assert [(linear.name, linear.kind) for linear in network.linears] == [
+        ("conv1", "conv"),
+        ("conv2", "conv"),
+        ("depth", "depthwise"),
+        ("fc", "matmul"),
+    ]
+    sites = [(site.name, site.kind) for site in network.sites.values()]
+    assert sites == [
+        ("x", "input"),
+        ("conv1", "conv"),
+        ("conv2", "conv"),
+        ("join", "add"),
+        ("depth", "depthwise"),
+        ("average", "pool"),
+    ]
+    assert network.linears[2].input is network.sites[list(network.sites)[3]]  # through the max pool
+
+
+def test_concatenated_branches_share_a_scale(tmp_path: Path) -> None:
+    net = Builder()
+    branches = [net.add("Relu", [net.conv("x", f"conv{i}", (4, 2, 3, 3))], f"relu{i}") for i in (1, 2)]
+    joined = net.add("Concat", branches, "concat", axis=1)
+    module = net.module((1, 2, 6, 6), net.conv(joined, "last", (3, 8, 1, 1)), (1, 3, 4, 4))
+    quantised(module, tmp_path)
+    activations = [
+        op for op in module.walk() if isinstance(op, QuantizeOp) and isinstance(element_type(op.result), UFixedType)
+    ]
+    scales = {next(iter(op.result.uses)).operation.operands[1] for op in activations}
+    values = {float(scale.owner.value.array) for scale in scales}  # pyright: ignore
+    assert len(activations) == 2
+    assert len(values) == 1
+
+
+def test_batch_norms_are_folded() -> None:
+    module = residual_network()
+    frames = frames_for(module, 8)
+    before = outputs(module, frames)
+    assert fold_batch_norms(main_of(module)) == 1
+    assert "q.batch_norm" not in module_text(module)
+    np.testing.assert_allclose(outputs(module, frames), before, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("network", [separable_network, dense_network])
+def test_equalisation_changes_no_bit(network: type) -> None:
+    module = network()
+    fold_batch_norms(main_of(module))
+    frames = frames_for(module, 8)
+    before, text = outputs(module, frames), module_text(module)
+    assert equalize(main_of(module)) == 2
+    assert module_text(module) != text
+    np.testing.assert_array_equal(outputs(module, frames), before)
+    again = module_text(module)
+    equalize(main_of(module))
+    assert module_text(module) == again
+
+
+def test_equalisation_brings_channels_together() -> None:
+    module = separable_network()
+
+    def spread() -> float:
+        weights = find_layers(main_of(module)).linears[1].weights.array
+        largest = np.abs(weights).max(axis=(1, 2, 3))
+        return float(largest.max() / largest.min())
+
+    before = spread()
+    equalize(main_of(module))
+    assert before > 8
+    assert spread() < before
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        EIGHT_BITS,
+        POWERS,
+        'layers "*" { weight = fixed<8>; activation = fixed<8> asymmetric clip max }',
+        'layers "*" { weight = e4m3; activation = float<4, 4> }',
+        'layers "*" { weight = fixed<8> per channel; activation = fixed<8> clip kl }\nequalize = on',
+        'layers "*" { weight = fixed<6> per channel; activation = fixed<8> }\nbias_correction = on',
+    ],
+    ids=["free", "powers", "asymmetric", "float", "kl", "corrected"],
+)
+def test_networks_keep_their_answers(rules: str, tmp_path: Path) -> None:
+    for network in (residual_network, dense_network):
+        module = network()
+        frames = frames_for(module, 96)
+        before = outputs(module, frames)
+        report = quantised(module, tmp_path, rules)
+        after = outputs(module, frames)
+        assert report.score is not None
+        noise = 10 * np.log10((before**2).sum() / ((after - before) ** 2).sum())
+        assert report.score.sqnr == pytest.approx(noise, abs=0.01)
+        assert noise > 12
+        assert report.score.agreement == report.score.accuracy == 100 * np.mean(before.argmax(-1) == after.argmax(-1))
+        assert report.score.float_accuracy == 100
+        again = parse_module(module_text(module), "again")
+        np.testing.assert_array_equal(outputs(again, frames), after)
+
+
+def test_reconstruction_halves_the_noise(tmp_path: Path) -> None:
+    rules = 'layers "*" { weight = fixed<3> per channel; activation = fixed<8> }'
+    for network in (residual_network, dense_network):
+        nearest = quantised(network(), tmp_path, rules).score
+        reconstructed = quantised(network(), tmp_path, f"{rules}\nrounding = reconstruct").score
+        assert nearest is not None
+        assert reconstructed is not None
+        assert reconstructed.sqnr > nearest.sqnr + 3
+
+
+def test_report(tmp_path: Path) -> None:
+    report = quantised(dense_network(), tmp_path)
+    assert [layer.name for layer in report.layers] == ["fc1", "fc2", "fc3", "x"]
+    assert report.calibration_frames == 96
+    assert all(layer.weight_sqnr is not None and layer.weight_sqnr > 35 for layer in report.layers[:3])
+    assert report.layers[2].activation is None
+    data = json.loads(json.dumps(report.as_data(), allow_nan=False))
+    assert data["layers"][0]["name"] == "fc1"
+    assert "fc1" in str(report)
+
+
+def test_biases_lie_on_the_grid_of_the_products(tmp_path: Path) -> None:
+    module = dense_network()
+    quantised(module, tmp_path)
+    scales = [op for op in module.walk() if isinstance(op, MulOp)]
+    wide = [op for op in module.walk() if isinstance(op, QuantizeOp) and element_type(op.result) == FixedType(32)]
+    assert len(wide) == 3
+    exact = [op.rhs.owner.value.array.astype(np.float64) for op in scales]  # pyright: ignore
+    steps = [scale for scale in exact if scale.size == 1]
+    channels = [scale for scale in exact if scale.ndim == 2]
+    biases = [scale for scale in exact if scale.ndim == 1]
+    assert len(biases) == len(channels) == 3
+    for bias, channel in zip(biases, channels, strict=True):
+        assert any(bool((bias == step * channel.reshape(-1)).all()) for step in steps)
+
+
+def test_kept_layers_stay_float(tmp_path: Path) -> None:
+    module = dense_network()
+    report = quantised(module, tmp_path, f'{EIGHT_BITS}\nlayers "fc2" {{ keep }}')
+    by_name = {layer.name: layer for layer in report.layers}
+    assert by_name["fc2"].weight is None
+    assert by_name["fc2"].activation is None
+    assert by_name["fc1"].weight is not None
+
+
+@pytest.mark.parametrize(
+    ("rules", "what"),
+    [
+        (f'{EIGHT_BITS}\nlayers "fc9" {{ keep }}', 'no layer matches "fc9"'),
+        (f"{EIGHT_BITS}\nlayers conv {{ keep }}", "no layer matches conv"),
+        (f'{EIGHT_BITS}\nlayers "*" {{ bias = fixed<4> }}', "the bias of 'fc1' needs"),
+        (f'{EIGHT_BITS}\nlayers "fc2" {{ accumulator = fixed<12> }}', "the accumulator of 'fc2' needs"),
+    ],
+)
+def test_what_does_not_fit_is_refused(rules: str, what: str, tmp_path: Path) -> None:
+    with pytest.raises(QoptError) as caught:
+        quantised(dense_network(), tmp_path, rules)
+    assert what in caught.value.what
+    assert caught.value.mend
+
+
+def test_a_pattern_without_layers_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(QoptError, match=r"test\.spec:3:8\n.*near are .*'fc1'"):
+        quantised(dense_network(), tmp_path, f'{EIGHT_BITS}\nlayers "fc12" {{ keep }}')
+
+
+def test_data_that_do_not_fit(tmp_path: Path) -> None:
+    np.savez(tmp_path / "odd.npz", x=np.zeros((4, 5)), z=np.zeros((4, 12)), y=np.zeros(3), n=np.full((4, 12), np.nan))
+    for arrays, what in (
+        ("calibration = x", "has the shape [4, 5]"),
+        ("calibration = a", "holds no array 'a'"),
+        ("calibration = z labels y", "there are 3 labels 'y' for 4 frames 'z'"),
+        ("calibration = n", "NaN or infinity"),
+    ):
+        text = f'data {{ file = "odd.npz"; {arrays} }}\n{EIGHT_BITS}\n'
+        specification = parse_specification(text, "odd.spec", tmp_path)
+        with pytest.raises(QoptError) as caught:
+            quantize_network(new_context(), dense_network(), specification)
+        assert what in caught.value.what
+        assert caught.value.where == "odd.spec:1:15"
+
+
+def test_accumulator_ranges_are_reached() -> None:
+    network = find_layers(main_of(dense_network()))
+    linear = network.linears[1]
+    specification = parse_specification('layers "*" { weight = fixed<5> per channel }')
+    weight = choose_weight(linear, linear.weights.array, specification)
+    activation = Quantizer(UFixedType(6), np.asarray(np.float32(0.25)))
+    found = accumulator_range(linear, weight, activation)
+    codes = weight_rows(linear, weight.quanta(linear.weights.array))[0]
+    assert found.hi == max((np.maximum(row, 0) * 63).sum() for row in codes)
+    assert found.lo == min((np.minimum(row, 0) * 63).sum() for row in codes)
+
+
+def test_rows_of_a_convolution_give_its_sums() -> None:
+    net = Builder(3)
+    module = net.module(
+        (1, 4, 9, 7),
+        net.conv("x", "conv", (6, 2, 3, 2), group=2, strides=[2, 1], dilations=[1, 2], pads=[1, 0, 1, 2]),
+        (1, 6, 5, 7),
+    )
+    linear = find_layers(main_of(module)).linears[0]
+    assert isinstance(linear.op, ConvOp)
+    frames = frames_for(module, 3)
+    sums: list[np.ndarray] = []
+    compile_function(module).run({0: frames}, lambda _, codes: sums.append(np.asarray(codes[0])), {linear.op})
+    expected = np.concatenate(sums).reshape(3, 2, 3, -1)
+    rows = input_rows(linear, frames[:, None], np.arange(35))
+    found = np.einsum("grk,gok->gor", rows, weight_rows(linear, linear.weights.array)).reshape(2, 3, 3, -1)
+    np.testing.assert_allclose(found.transpose(2, 0, 1, 3), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("rules", [EIGHT_BITS, POWERS], ids=["free", "powers"])
+def test_quantised_twice_is_quantised_once(rules: str, tmp_path: Path) -> None:
+    module = dense_network()
+    quantised(module, tmp_path, rules)
+    once = module_text(module)
+    quantised(module, tmp_path, rules)
+    assert module_text(module) == once
+
+
+@pytest.mark.parametrize("rules", [EIGHT_BITS, POWERS], ids=["free", "powers"])
+def test_hardware_of_a_quantised_network(rules: str, tmp_path: Path) -> None:
+    module = residual_network()
+    quantised(module, tmp_path, rules)
+    frames = frames_for(module, 6)
+    build(new_context(), module, tmp_path / "build", BuildOptions(name="net"), lambda _: None)
+    run = run_folder(BuildFolder.open(tmp_path / "build"), Request({"": frames}, "dataflow"))
+    assert all(comparison.passed and comparison.total for comparison in run.comparisons)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rules", [EIGHT_BITS, POWERS], ids=["free", "powers"])
+def test_verilog_of_a_quantised_network(rules: str, tmp_path: Path) -> None:
+    module = separable_network()
+    quantised(module, tmp_path, rules)
+    build(new_context(), module, tmp_path / "build", BuildOptions(name="net"), lambda _: None)
+    run = run_folder(BuildFolder.open(tmp_path / "build"), Request({"": frames_for(module, 3)}, "verilog", stall=0.3))
+    assert all(comparison.passed and comparison.total for comparison in run.comparisons)
