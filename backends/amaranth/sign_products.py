@@ -3,24 +3,26 @@
 
 With x' the input as an unsigned number (a sign bit inverted), the term of a lane is x' for weight +1, its complement
 for -1, and 0 for 0; a `correction` of each weight makes the product of it.
+
+The bits of all PEs are worked on together in wide words, of a lane or place the bits of all PEs side by side, so that a
+unit is a few long expressions and not thousands of short ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Value
 from numpy.typing import NDArray
 
 from ...qdialect.cost.latency import TABLE_INPUTS
-from ...qdialect.cost.sign_sums import GROUP, ROUNDS_A_STAGE, SignSums, after_counters, parity_rounds
+from ...qdialect.cost.sign_sums import GROUP, ROUNDS_A_STAGE, SignSums, Triples, parity_rounds
 from ...qdialect.formats import BipolarFormat, IntegerFormat
-from .adder_tree import LateTerm, Term, add_pairs, add_shifted, register_terms, table_lookup
+from .adder_tree import LateTerm, Term, add_shifted
+from .shapes import lanes_of
 from .stream_unit import Pipeline
 
-Columns = list[list[Value]]  # bits to add up, by weight
 Terms = list[Term | LateTerm]
 
 
@@ -32,18 +34,16 @@ class SignProducts:
         self._bipolar = isinstance(input_format, BipolarFormat)
         self._inverted = not self._bipolar and input_format.signed  # the sign bit
         self.shift = int(self._bipolar)
-        self.word_width = way.word_width
         self.preparation = way.preparation
         self._rounds, self._left = parity_rounds(way.simd)
 
     def word_bits(self, codes: NDArray[np.int64] | NDArray[np.object_]) -> NDArray[np.bool_]:
-        """The bits of the words [words, word_width] that hold weights [words, SIMD]."""
-        negative = codes < 0
-        kinds = [negative] * self._way.signed + [codes != 0] * self._way.gated
-        bits = np.stack(kinds, axis=2).reshape(len(codes), -1).astype(bool)
-        if self._way.parities:
-            for triple in (triple for triples in self._rounds for triple in triples):
-                bits = np.concatenate([bits, np.logical_xor.reduce(bits[:, triple], axis=1)[:, None]], axis=1)
+        """The bits of the words [words, word_width] that hold weights [words, SIMD]: signs, gates or parities."""
+        kinds = [codes < 0] * self._way.signed + [codes != 0] * self._way.gated
+        bits = np.concatenate(kinds, axis=1).astype(bool)
+        for triples in self._rounds if self._way.parities else ():
+            a, b, c = (bits[:, start : start + triples.number] for start in _starts(triples))
+            bits = np.concatenate([bits, a ^ b ^ c], axis=1)
         return bits
 
     def correction(self, weight: int, lane: int) -> int:
@@ -63,115 +63,144 @@ class SignProducts:
             return lanes
         for first in range(0, len(self._rounds), ROUNDS_A_STAGE):
             for triples in self._rounds[first : first + ROUNDS_A_STAGE]:
-                lanes += [lanes[a] ^ lanes[b] ^ lanes[c] for a, b, c in triples]
+                a, b, c = (lanes[start : start + triples.number] for start in _starts(triples))
+                lanes += [x ^ y ^ z for x, y, z in zip(a, b, c, strict=True)]
             lanes = pipe.registers(f"parities_{first}", lanes)
         return lanes
 
     def rows(self, pipe: Pipeline, inputs: Sequence[Sequence[Value]], words: Sequence[Value]) -> list[Terms]:
         """The terms of each PE, few of them, some steps after inputs and weights."""
-        both = list(zip(inputs, words, strict=True))
         if not self._way.paired:
-            return _compressed(pipe, [self._grouped(lanes, word) for lanes, word in both])
-        pairs = [self._pairs(lanes, word) for lanes, word in both]
-        sums = [add_pairs(terms) for terms in register_terms(pipe, "products", pairs)]
-        return _compressed(pipe, [_columns([term.value for term in terms]) for terms in sums])
-
-    def _weights(self, word: Value) -> list[Value]:
-        """The bits of each lane's weight; of the parities one bit each."""
-        bits, split = self._way.weight_bits, self._way.simd * self._way.weight_bits
-        return [word[low : low + bits] for low in range(0, split, bits)] + [word[n] for n in range(split, len(word))]
+            return _compressed(pipe, self._grouped(pipe, inputs, words), len(words))
+        named = [
+            pipe.named(f"pairs_{pe}", Cat(*self._pair_sums(pipe, pe, lanes, word)))
+            for pe, (lanes, word) in enumerate(zip(inputs, words, strict=True))
+        ]
+        width = self._way.planes + 1  # of all sums but that of a lane left over
+        columns = [Cat(row[n] for n in range(bit, len(named[0]), width) for row in named) for bit in range(width)]
+        return _compressed(pipe, columns, len(words))
 
     def _unsigned(self, lane: Value) -> Value:
         """x'."""
         return Cat(lane[:-1], ~lane[-1]) if self._inverted else lane
 
-    def _pairs(self, lanes: Sequence[Value], word: Value) -> Terms:
-        both = [Cat(self._unsigned(x), w) for x, w in zip(lanes, self._weights(word), strict=True)]
-        return [LateTerm(lane, self._add) if n % 2 else self._term(lane) for n, lane in enumerate(both)]
+    def _pair_sums(self, pipe: Pipeline, pe: int, lanes: Sequence[Value], word: Value) -> list[Value]:
+        """The sums of pairs of lanes of one PE: the first product in a register, the second made as it is added."""
+        width, simd = self._way.planes, self._way.simd
+        first, second = (
+            [
+                [self._unsigned(x) for x in lanes[parity::2]],
+                [word[lane] for lane in range(parity, simd, 2)],
+                [word[simd + lane] for lane in range(parity, simd, 2)],
+            ]
+            for parity in (0, 1)
+        )
+        products = pipe.register(f"products_{pe}", self._products(*first))
+        late = iter(pipe.registers(f"late_{pe}", [bits for part in second for bits in part]))
+        seconds = pipe.named(f"seconds_{pe}", self._products(*([next(late) for _ in part] for part in second)))
+        totals, digits = (
+            [Term(part, (1 << width) - 1) for part in lanes_of(numbers, width)] for numbers in (products, seconds)
+        )
+        sums = [add_shifted(total, digit, 0).value for total, digit in zip(totals, digits, strict=False)]
+        return [*sums, *(term.value for term in totals[len(sums) :])]
 
-    def _term(self, lane: Value) -> Term:
-        """The term of an input and a weight of two bits."""
+    def _products(self, inputs: Sequence[Value], signs: Sequence[Value], gates: Sequence[Value]) -> Value:
+        """The terms of lanes side by side, with a sign and a gate for each."""
         width = self._way.planes
-        sign, gate = lane[width], lane[width + 1]
-        return Term((lane[:width] ^ sign.replicate(width)) & gate.replicate(width), (1 << width) - 1)
+        spread_signs, spread_gates = (Cat(bit.replicate(width) for bit in bits) for bits in (signs, gates))
+        return (Cat(*inputs) ^ spread_signs) & spread_gates
 
-    def _add(self, total: Term, lane: Value) -> Term:
-        return add_shifted(total, self._term(lane), 0)
+    def _grouped(self, pipe: Pipeline, inputs: Sequence[Sequence[Value]], words: Sequence[Value]) -> list[Value]:
+        """Columns of the products of groups of three lanes."""
+        way, lanes = self._way, len(inputs[0])
+        kinds = [Cat(word[low + n] for n in range(lanes) for word in words) for low in range(0, len(words[0]), lanes)]
+        weights = [pipe.named(f"weights_{kind}", bits) for kind, bits in enumerate(kinds)]
+        columns: list[list[Value]] = [[] for _ in way.heights]
+        for plane in range(way.planes):
+            bits: Value = Cat(self._unsigned(x[n])[plane] for n in range(lanes) for x in inputs)
+            bits = bits ^ weights[0] if way.signed else bits
+            bits = pipe.named(f"products_{plane}", bits & weights[-1] if way.gated else bits)
+            sums, carries = self._counted_groups(bits, len(words))
+            columns[plane] += sums
+            if carries:
+                columns[plane + 1] += carries
+        return [Cat(*column) for column in columns]
 
-    def _grouped(self, lanes: Sequence[Value], word: Value) -> Columns:
-        """Columns of the products of one PE."""
-        weights, columns = self._weights(word), Columns([] for _ in self._way.heights)
-        for plane in range(self._way.planes):
-            bits = [Cat(self._unsigned(x)[plane], weight) for x, weight in zip(lanes, weights, strict=True)]
-            for group, is_sum, is_carry in self._groups():
-                count = self._count([bits[lane] for lane in group])
-                if is_sum:
-                    columns[plane].append(count[0])
-                if is_carry:
-                    columns[plane + 1].append(count[1])
-        return columns
-
-    def _groups(self) -> list[tuple[Sequence[int], bool, bool]]:
-        """Lanes that a table takes, and whether it makes their sum and their carry."""
-        if self._way.parities:
-            carries = [(triple, False, True) for triples in self._rounds for triple in triples]
-            return [*carries, (self._left, True, len(self._left) > 1)]
-        starts = range(0, self._way.simd, GROUP)
-        groups = [range(start, min(start + GROUP, self._way.simd)) for start in starts]
-        return [(group, True, len(group) > 1) for group in groups]
-
-    def _count(self, lanes: Sequence[Value]) -> Value:
-        """How many of up to three products of one bit are 1; a lane is the input's bit and the weight's."""
-        signed, gated = self._way.signed, self._way.gated
-        ones: list[int] = []
-        for entry in range(2 << self._way.weight_bits):
-            x, sign, gate = entry & 1, entry >> 1 & int(signed), entry >> (1 + signed) & 1 if gated else 1
-            ones.append((x ^ sign) & gate)
-        table = [sum(entries) for entries in product(ones, repeat=len(lanes))]
-        return table_lookup(table, Cat(*reversed(lanes)))
+    def _counted_groups(self, bits: Value, pes: int) -> tuple[list[Value], list[Value]]:
+        """Sums and carries of the groups of lanes of one plane."""
+        rounds, left = (self._rounds, self._left) if self._way.parities else _one_round(self._way.simd)
+        sums, carries = list[Value](), list[Value]()
+        for triples in rounds:
+            a, b, c = (bits[start * pes : (start + triples.number) * pes] for start in _starts(triples))
+            carries.append(_majority(a, b, c))
+            if not self._way.parities:
+                sums.append(a ^ b ^ c)
+        rest = [bits[lane * pes : (lane + 1) * pes] for lane in left]
+        if rest:
+            sums.append(rest[0] ^ rest[1] if len(rest) == 2 else rest[0])
+        if len(rest) == 2:
+            carries.append(rest[0] & rest[1])
+        return sums, carries
 
 
-def _columns(numbers: Sequence[Value]) -> Columns:
-    """The bits of numbers by weight."""
-    return [[number[bit] for number in numbers if bit < len(number)] for bit in range(max(map(len, numbers)))]
+def _starts(triples: Triples) -> range:
+    """First of the first, second and third lanes."""
+    return range(triples.start, triples.start + GROUP * triples.number, triples.number)
 
 
-def _compressed(pipe: Pipeline, heaps: list[Columns]) -> list[Terms]:
+def _one_round(lanes: int) -> tuple[tuple[Triples, ...], range]:
+    number = lanes // GROUP
+    return (Triples(0, number),) if number else (), range(GROUP * number, lanes)
+
+
+def _majority(a: Value, b: Value, c: Value) -> Value:
+    return (a & b) | (c & (a | b))
+
+
+def _compressed(pipe: Pipeline, columns: list[Value], pes: int) -> list[Terms]:
     """Rows of the bits of each PE, behind as many levels of counters as there are columns of six bits."""
     level = 0
-    while max(map(len, heaps[0])) >= TABLE_INPUTS:
-        heaps = [_counted(_registered(pipe, f"bits_{level}_{pe}", heap)) for pe, heap in enumerate(heaps)]
+    while max(map(len, columns)) >= TABLE_INPUTS * pes:
+        kept = [pipe.register(f"bits_{level}_{number}", column) for number, column in enumerate(columns)]
+        columns = _counted(kept, pes)
         level += 1
-    return [_rows(heap) for heap in heaps]
+    named = [pipe.named(f"column_{number}", column) for number, column in enumerate(columns)]
+    return [_rows(named, pe, pes) for pe in range(pes)]
 
 
-def _registered(pipe: Pipeline, name: str, heap: Columns) -> Columns:
-    bits = iter(pipe.registers(name, [bit for column in heap for bit in column]))
-    return [[next(bits) for _ in column] for column in heap]
-
-
-def _counted(heap: Columns) -> Columns:
+def _counted(columns: list[Value], pes: int) -> list[Value]:
     """One level of counters of six bits."""
-    heights = after_counters([len(column) for column in heap])
-    made = Columns([] for _ in heights)
-    for number, column in enumerate(heap):
-        whole = len(column) // TABLE_INPUTS * TABLE_INPUTS
-        made[number] += column[whole:]
-        for start in range(0, whole, TABLE_INPUTS):
-            count = table_lookup(_ONES, Cat(*column[start : start + TABLE_INPUTS]))
-            for bit in range(len(count)):
-                made[number + bit].append(count[bit])
-    return made
+    made: list[list[Value]] = [[] for _ in range(len(columns) + 2)]
+    for number, column in enumerate(columns):
+        size = len(column) // (TABLE_INPUTS * pes) * pes
+        made[number].append(column[TABLE_INPUTS * size :])
+        if size:
+            six = [column[start : start + size] for start in range(0, TABLE_INPUTS * size, size)]
+            for bit, count in enumerate(_count(six)):
+                made[number + bit].append(count)
+    words = [Cat(*pieces) for pieces in made]
+    while not len(words[-1]):
+        words.pop()
+    return words
 
 
-_ONES = [number.bit_count() for number in range(1 << TABLE_INPUTS)]
+def _count(bits: Sequence[Value]) -> tuple[Value, Value, Value]:
+    """How many of six bits are 1, in each place of their words."""
+    a, b, c, d, e, f = bits
+    left, right = a ^ b ^ c, d ^ e ^ f
+    carries = _majority(a, b, c), _majority(d, e, f), left & right
+    return left ^ right, carries[0] ^ carries[1] ^ carries[2], _majority(*carries)
 
 
-def _rows(heap: Columns) -> Terms:
-    """Bits of columns as numbers."""
+def _rows(columns: Sequence[Value], pe: int, pes: int) -> Terms:
+    """The columns of a PE as numbers."""
+    heights = [len(column) // pes for column in columns]
     found: Terms = []
-    for row in range(max(map(len, heap))):
-        bits = [column[row] if row < len(column) else Const(0, 1) for column in heap]
-        maximum = sum(1 << number for number, column in enumerate(heap) if row < len(column))
+    for row in range(max(heights)):
+        bits = [
+            column[row * pes + pe] if row < height else Const(0, 1)
+            for column, height in zip(columns, heights, strict=True)
+        ]
+        maximum = sum(1 << number for number, height in enumerate(heights) if row < height)
         found.append(Term(Cat(*bits)[: maximum.bit_length()], maximum))
     return found

@@ -30,7 +30,6 @@ ROUNDS_A_STAGE = 2  # of parities: an exclusive-or of nine bits between register
 SIGNS = IntRange(-1, 1)
 
 Heights = tuple[int, ...]  # bits in each column
-Triples = tuple[tuple[int, int, int], ...]
 
 
 def counters(heights: Sequence[int]) -> Heights:
@@ -70,17 +69,24 @@ def addition(heights: Heights) -> tuple[int, int, int]:
     return lut, ff, levels
 
 
+@dataclass(frozen=True)
+class Triples:
+    """`number` triples of lanes: `start + i`, `start + number + i` and `start + 2 number + i`."""
+
+    start: int
+    number: int
+
+
 @lru_cache(maxsize=4096)
-def parity_rounds(lanes: int) -> tuple[tuple[Triples, ...], tuple[int, ...]]:
-    """Triples of lanes whose parity is a new lane, numbered on, in each round; and the one or two lanes left."""
+def parity_rounds(lanes: int) -> tuple[tuple[Triples, ...], range]:
+    """The triples of each round, whose parities are new lanes, numbered on; and the one or two lanes left."""
     rounds: list[Triples] = []
-    left, made = list(range(lanes)), lanes
-    while len(left) >= GROUP:
-        triples = tuple(zip(left[0::3], left[1::3], left[2::3], strict=False))
-        left = [*range(made, made + len(triples)), *left[len(triples) * GROUP :]]
-        made += len(triples)
-        rounds.append(triples)
-    return tuple(rounds), tuple(left)
+    start, end = 0, lanes
+    while end - start >= GROUP:
+        number = (end - start) // GROUP
+        rounds.append(Triples(start, number))
+        start, end = start + GROUP * number, end + number
+    return tuple(rounds), range(start, end)
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ class SignSums:
 
     @property
     def _triples(self) -> int:
-        return sum(map(len, parity_rounds(self.simd)[0]))
+        return sum(triples.number for triples in parity_rounds(self.simd)[0])
 
     @property
     def paired(self) -> bool:
