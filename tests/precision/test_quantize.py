@@ -268,7 +268,7 @@ def test_quantised_twice_is_quantised_once(rules: str, tmp_path: Path) -> None:
     assert module_text(module) == once
 
 
-@pytest.mark.parametrize("rules", [EIGHT_BITS, POWERS], ids=["free", "powers"])
+@pytest.mark.parametrize("rules", [EIGHT_BITS, pytest.param(POWERS, marks=pytest.mark.slow)], ids=["free", "powers"])
 def test_hardware_of_a_quantised_network(rules: str, tmp_path: Path) -> None:
     module = residual_network()
     quantised(module, tmp_path, rules)

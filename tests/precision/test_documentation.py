@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands and specifications of docs/precision.md run."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from qopt_mlir.backends.files import check_replaceable
+from qopt_mlir.driver.cli import main as qopt
+from qopt_mlir.frontends.precision.parser import parse_specification, read_specification
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "precision.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+SPECIFICATIONS = re.findall(r"^```spec\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_page_has_examples() -> None:
+    assert len(COMMANDS) == 2
+    assert len(SPECIFICATIONS) == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=["pass", "build"])
+def test_commands(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ROOT / "examples" / "float_digits", tmp_path / "examples" / "float_digits")
+    monkeypatch.chdir(tmp_path)
+    program, *arguments = shlex.split(command)
+    assert program == "qopt"
+    assert qopt(arguments) == 0
+    output = "".join(capfd.readouterr())
+    assert "fc1 " in output
+    assert "first choice as in float32" in output
+    written = tmp_path / arguments[arguments.index("-o") + 1]
+    assert written.exists()
+    if written.is_dir():
+        assert "fc1 " in (written / "precision.txt").read_text(encoding="utf-8")
+        check_replaceable(written, force=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("weight = fixed<8", "unexpected"),
+        ('layers "*" { share = 4 per layer }', "--spec does not share weights"),
+        ('layers "fd1" { weight = fixed<8> }', 'no layer matches "fd1"'),
+    ],
+)
+def test_builds_refuse(text: str, what: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.spec").write_text(text)
+    model = str(ROOT / "examples/float_digits/digits.onnx")
+    assert qopt(["build", model, "--spec", str(tmp_path / "bad.spec"), "-o", str(tmp_path / "b")]) == 1
+    assert what in capfd.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_quantised_levels_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    typed = tmp_path / "typed.mlir"
+    model, specification = (
+        str(ROOT / "examples/digits/digits.onnx"),
+        str(ROOT / "examples/float_digits/eight_bits.spec"),
+    )
+    assert qopt([model, "-p", "q-to-typed", "-o", str(typed)]) == 0
+    assert qopt(["build", str(typed), "--spec", specification, "-o", str(tmp_path / "b")]) == 1
+    assert "--spec quantises a network of the graph level" in capfd.readouterr().err
+
+
+def test_specifications_of_the_page() -> None:
+    for text in SPECIFICATIONS:
+        stated = parse_specification(text)
+        assert parse_specification(str(stated)) == stated
+
+
+def test_the_mistake_of_the_page(tmp_path: Path) -> None:
+    shown = re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    assert shown is not None
+    path = tmp_path / "digits.spec"
+    path.write_text('layers "*" {\n\n\n\n    wieght = fixed<8>\n}\n')
+    with pytest.raises(Exception, match="wieght") as caught:
+        read_specification(path)
+    assert str(caught.value).replace(str(path), "digits.spec") == shown[1].rstrip("\n")
