@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import numpy as np
+from qopt_mlir.passes.folding_search import Folding
 from qopt_mlir.passes.runner import parse_passes
 from qopt_mlir.passes.set_folding import fold_graph
 from qopt_mlir.qdialect.attrs import DenseAttr
@@ -136,5 +137,5 @@ def fold_at_random(module: ModuleOp, rnd: random.Random) -> None:
     """Give every unit a random folding."""
     function = hardware_function(module)
     units: list[Any] = [unit for unit in unit_graph(function) if isinstance(unit, FoldableOp)]
-    fold_graph(module, function, {unit: rnd.choice(unit.foldings()) for unit in units})
+    fold_graph(module, function, {unit: Folding(*rnd.choice(unit.foldings())) for unit in units})
     module.verify()
