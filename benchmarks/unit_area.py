@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Area of single units of images after synthesis by Yosys (7-Series), beside the estimate that folding goes by."""
+"""Area of single units after synthesis by Yosys (7-Series), beside the estimate that folding goes by.
+
+What Yosys counts is kept by a digest of the Verilog, as in network_area.py.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,29 @@ from pathlib import Path
 import numpy as np
 from amaranth.back import verilog
 from common import arguments, publish, table
+from network_area import synthesised
 from qopt_mlir.backends.hardware import component
-from qopt_mlir.backends.synthesis import missing_yosys, synthesise
-from qopt_mlir.qdialect.attrs import DenseAttr
+from qopt_mlir.backends.synthesis import missing_yosys
+from qopt_mlir.qdialect.attrs import DenseAttr, RangeAttr
 from qopt_mlir.qdialect.cost import unit_cost
 from qopt_mlir.qdialect.dataflow import (
+    AddOp,
+    ArgMaxOp,
     DepthwiseOp,
+    FifoOp,
+    MatrixVectorOp,
     MaxPoolOp,
+    RequantizeOp,
     SlidingWindowOp,
     StreamType,
     SumPoolOp,
     TableOp,
+    ThresholdOp,
     UnitOp,
     UpsampleOp,
+    WidthConverterOp,
 )
+from qopt_mlir.qdialect.formats import IntRange
 from qopt_mlir.qdialect.q import ConstantOp
 from qopt_mlir.qdialect.q.window import Window
 from qopt_mlir.qdialect.types import FixedType
@@ -135,6 +147,68 @@ def enlarged(image: Shape, factors: tuple[int, int], bits: int, lanes: int) -> U
     )
 
 
+def matrix_vector(rows: int, columns: int, pe: int, simd: int, input_bits: int, bits: int) -> Unit:
+    """Random weights of all codes."""
+    rng = np.random.default_rng(rows)
+    weights = rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), (rows, columns))
+    wide = FixedType(input_bits + bits + columns.bit_length(), 0)
+    return Unit(
+        f"matrix-vector {rows}x{columns} PE {pe}, {bits}-bit weights",
+        FixedType(input_bits, 0),
+        (1, 1, columns),
+        simd,
+        lambda x: MatrixVectorOp(x, constant(weights, FixedType(bits, 0)), wide, pe=pe, simd=simd),
+    )
+
+
+def thresholds(channels: int, levels: int, bits: int, lanes: int) -> Unit:
+    rng = np.random.default_rng(levels)
+    rows = np.sort(rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), (channels, levels)), axis=1)
+    result = FixedType(levels.bit_length() + 1, 0)
+    return Unit(
+        f"{levels} thresholds of {channels} channels",
+        FixedType(bits, 0),
+        (4, 4, channels),
+        lanes,
+        lambda x: ThresholdOp(x, constant(rows, FixedType(bits, 0)), result, 0, lanes=lanes),
+    )
+
+
+def requantized(channels: int, bits: int, lanes: int) -> Unit:
+    """Multipliers of 12 bits and addends of each channel, to 8 bits."""
+    rng = np.random.default_rng(channels)
+    factors, addends = rng.integers(1 << 11, 1 << 12, channels), rng.integers(-(1 << 20), 1 << 20, channels)
+
+    def build(x: SSAValue) -> UnitOp:
+        constants = constant(factors, FixedType(13, 0)), constant(addends, FixedType(21, 0))
+        clip = RangeAttr(IntRange(-128, 127))
+        return RequantizeOp(x, *constants, FixedType(8, 0), shift=bits + 4, clip=clip, lanes=lanes)
+
+    return Unit(f"requantise {channels} channels", FixedType(bits, 0), (4, 4, channels), lanes, build)
+
+
+def queued(depth: int, bits: int, lanes: int) -> Unit:
+    return Unit(f"FIFO of {depth}", FixedType(bits, 0), (16, 16, lanes), lanes, lambda x: FifoOp(x, depth))
+
+
+def converted(elements: int, bits: int, lanes: int, to: int) -> Unit:
+    return Unit(f"to {to} lanes", FixedType(bits, 0), (1, 1, elements), lanes, lambda x: WidthConverterOp(x, to))
+
+
+def added(bits: int, lanes: int) -> Unit:
+    return Unit(
+        "sum of two streams",
+        FixedType(bits, 0),
+        (4, 4, 16),
+        lanes,
+        lambda x: AddOp(x, x, FixedType(bits + 1, 0), lanes=lanes),
+    )
+
+
+def largest(elements: int, bits: int, lanes: int) -> Unit:
+    return Unit(f"largest of {elements}", FixedType(bits, 0), (1, 1, elements), lanes, ArgMaxOp)
+
+
 UNITS = (
     window((32, 32, 16), 3, 1, 8, 1),
     window((32, 32, 16), 3, 1, 8, 8),
@@ -160,18 +234,51 @@ UNITS = (
     enlarged((16, 16, 8), (2, 2), 8, 2),
     enlarged((8, 8, 64), (2, 2), 4, 8),
     enlarged((1, 32, 4), (1, 3), 8, 1),
+    matrix_vector(64, 64, 1, 4, 4, 4),
+    matrix_vector(64, 64, 4, 16, 2, 2),
+    matrix_vector(64, 128, 8, 16, 4, 4),
+    matrix_vector(32, 144, 2, 9, 8, 8),
+    matrix_vector(16, 32, 4, 4, 6, 3),
+    matrix_vector(64, 256, 2, 32, 1, 2),
+    thresholds(1, 15, 16, 2),
+    thresholds(64, 15, 16, 1),
+    thresholds(64, 3, 12, 4),
+    thresholds(16, 255, 20, 1),
+    requantized(16, 20, 1),
+    requantized(64, 18, 2),
+    queued(16, 8, 4),
+    queued(200, 4, 8),
+    queued(2000, 8, 2),
+    converted(96, 8, 2, 12),
+    converted(96, 4, 16, 6),
+    added(8, 4),
+    largest(10, 16, 1),
+    largest(32, 8, 4),
 )
 
 
 def row(unit: Unit, folder: Path) -> tuple[object, ...]:
     op, file = unit.op(), folder / "unit.v"
     file.write_text(verilog.convert(component(op), name="unit"))
-    counted, cost = synthesise([file], "unit"), unit_cost(op)
+    counted, cost = synthesised([file], "unit"), unit_cost(op)
     bits = unit.element.format.word_length
     areas = [
         value for pair in ((getattr(counted, k), getattr(cost, k)) for k in ("lut", "ff", "bram18")) for value in pair
     ]
-    return (unit.label, unit.lanes, bits, *areas, counted.dsp, cost.dsp)
+    error = f"{100 * (cost.lut / max(counted.lut, 1) - 1):+.0f} %"
+    return (unit.label, unit.lanes, bits, *areas[:2], error, *areas[2:], counted.dsp, cost.dsp)
+
+
+def summary(rows: list[tuple[object, ...]]) -> str:
+    """How far the estimated look-up tables are off."""
+    pairs = [(int(str(row[3])), int(str(row[4]))) for row in rows]
+    near = sum(10 * abs(estimate - lut) <= lut for lut, estimate in pairs)
+    close = sum(10 * abs(estimate - lut) <= max(lut, 100) for lut, estimate in pairs)
+    lut, estimate = (sum(numbers) for numbers in zip(*pairs, strict=True))
+    return (
+        f"LUT: {near} of {len(pairs)} units within 10 %, {close} within 10 % or 10 LUT; "
+        f"all together {100 * (estimate / lut - 1):+.1f} %."
+    )
 
 
 def main() -> None:
@@ -187,8 +294,9 @@ def main() -> None:
             if options.match in unit.label:
                 rows.append(row(unit, Path(scratch)))
                 print(*rows[-1], sep="\t", file=sys.stderr, flush=True)
-    pairs = [heading for kind in ("LUT", "FF", "BRAM18", "DSP") for heading in (kind, "estimated")]
-    publish(__file__, "Area of units of images", [table(["unit", "lanes", "bits", *pairs], rows)], options.write)
+    pairs = [heading for kind in ("FF", "BRAM18", "DSP") for heading in (kind, "estimated")]
+    titles = ["unit", "lanes", "bits", "LUT", "estimated", "error", *pairs]
+    publish(__file__, "Area of units", [table(titles, rows), summary(rows)], options.write)
 
 
 if __name__ == "__main__":
