@@ -27,6 +27,7 @@ PASSES: dict[str, str] = {
     "q-lower-conv-transpose": ".lower_conv_transpose:LowerConvTransposePass",
     "q-make-channels-last": ".make_channels_last:MakeChannelsLastPass",
     "q-absorb-transposes": ".absorb_transposes:AbsorbTransposesPass",
+    "q-fuse-views": ".fuse_views:FuseViewsPass",
     "q-partition": ".partition:PartitionPass",
     "q-convert-to-dataflow": ".convert_to_dataflow:ConvertToDataflowPass",
     "q-insert-forks": ".insert_forks:InsertForksPass",

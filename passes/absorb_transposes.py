@@ -18,6 +18,7 @@ Keeps: types, ranges, locations.   Leaves: other transpositions. Generators and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -29,7 +30,8 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
-from ..qdialect.q import MatMulOp, ReshapeOp, TransposeOp
+from ..qdialect.attrs import Array
+from ..qdialect.q import ConvOp, MatMulOp, ReshapeOp, TransposeOp
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import shape_of
 from .rewriting import at, replace, rewrite
@@ -44,32 +46,30 @@ class AbsorbTransposeIntoMatrix(RewritePattern):
         view = op.input.owner
         if not isinstance(view, ReshapeOp) or not op.input.has_one_use():
             return
-        makers = _makers(view.input)
+        if shape_of(view.input)[-1] != prod(shape_of(view.input)):
+            return
+        makers = makers_of(view.input)
         if makers is None:
             return
         shape = shape_of(view.result)
-        order = np.arange(prod(shape)).reshape(shape).transpose(op.permutation).reshape(-1)
+        reorder(makers, np.arange(prod(shape)).reshape(shape).transpose(op.permutation).reshape(-1))
         for maker in makers:
-            axis = 0 if isinstance(maker, ROWS) else -1
-            for index, value in enumerate(maker.operands):
-                if constant_of(value) is not None:
-                    maker.operands[index] = permuted(value, axis, order, maker)
             rewriter.handle_operation_modification(maker)
         replace(rewriter, op, [at(ReshapeOp(view.input, shape_of(op.result)), op)])
 
 
-def _makers(value: SSAValue) -> list[Operation] | None:
-    """The ops that make a vector of a matrix product by constant weights, the product last; None if others do."""
-    if shape_of(value)[-1] != prod(shape_of(value)):
-        return None
+def makers_of(value: SSAValue) -> list[Operation] | None:
+    """The ops that make a vector, or an image with channels last, of a layer with constant weights, which is the last.
+
+    None if others make it, or if one of the values on the way has more uses.
+    """
     found: list[Operation] = []
     shape = shape_of(value)
     while isinstance(value.owner, Operation) and value.has_one_use() and shape_of(value) == shape:
         op = value.owner
         found.append(op)
-        if isinstance(op, MatMulOp):
-            weights = constant_of(op.rhs)
-            return found if weights is not None and weights.array.ndim == 2 and constant_of(op.lhs) is None else None
+        if isinstance(op, MatMulOp | ConvOp):
+            return found if _has_weights(op) else None
         computed = images(op)
         if not isinstance(op, ELEMENTWISE) or computed is None or len(computed) != 1:
             return None
@@ -77,6 +77,23 @@ def _makers(value: SSAValue) -> list[Operation] | None:
             return None
         value = computed[0]
     return None
+
+
+def _has_weights(op: MatMulOp | ConvOp) -> bool:
+    """Whether each element along the last axis of the result has constant weights of its own."""
+    computed, weights = (op.lhs, op.rhs) if isinstance(op, MatMulOp) else (op.input, op.weights)
+    if constant_of(weights) is None or constant_of(computed) is not None:
+        return False
+    return len(shape_of(weights)) == 2 if isinstance(op, MatMulOp) else op.channels_last and op.groups == 1
+
+
+def reorder(makers: Sequence[Operation], order: Array) -> None:
+    """Give the constants of `makers` the order in which the last axis of what they make shall be: old place of each."""
+    for maker in makers:
+        axis = 0 if isinstance(maker, (ConvOp, *ROWS)) else -1
+        for index, value in enumerate(maker.operands):
+            if constant_of(value) is not None:
+                maker.operands[index] = permuted(value, axis, order, maker)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ _TO_HARDWARE = [
     "q-lower-conv-transpose",
     "q-make-channels-last",
     "q-absorb-transposes",
+    "q-fuse-views",
     "q-partition",
 ]
 
