@@ -15,20 +15,33 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from amaranth.back import verilog
 from common import DATA, FIGURES, arguments, publish, table
 from numpy.typing import NDArray
+from qopt_mlir.backends.hardware import component
+from qopt_mlir.backends.synthesis import missing_yosys, synthesise
 from qopt_mlir.frontends.onnx import import_onnx
 from qopt_mlir.frontends.precision.specification import SharingGranularity
 from qopt_mlir.passes.accuracy_evaluation import Evaluator
 from qopt_mlir.passes.runner import parse_passes, run_passes
 from qopt_mlir.passes.sharing_search import COUNTS, Design, SharingSearch, best_of
+from qopt_mlir.qdialect.attrs import DenseAttr
+from qopt_mlir.qdialect.cost import unit_cost
+from qopt_mlir.qdialect.dataflow import MatrixVectorOp, StreamType
+from qopt_mlir.qdialect.q import ConstantOp
 from qopt_mlir.qdialect.text import new_context
+from qopt_mlir.qdialect.types import FixedType, SharedType, UFixedType
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Block
 
 Array = NDArray[Any]
 LOSS = 0.2  # percentage points
+FORMS = ("indices", "regrouped")
+AREAS = ((4, 1, 9), (16, 1, 9), (3, 4, 9))  # shared values, PE, SIMD
 POINTS = 6  # of a front
 GRANULARITIES = tuple(SharingGranularity)
 SETS = DATA.parent / "datasets"
@@ -64,7 +77,7 @@ def digits() -> tuple[Array, Array]:
 CASES = (
     Case("mnist_conv_cntk_int8_qoperator", digits, 1000, 2000),
     Case("mlperftiny_kws_dscnn_int8", words, 300, 500),
-    Case("mlperftiny_ic_resnet8_int8", images, 150, 400),
+    Case("mlperftiny_ic_resnet8_int8", images, 400, 600),
 )
 
 
@@ -115,6 +128,30 @@ def result_row(case: Case, granularity: str, result: dict[str, Any], kind: str) 
     return case.name, granularity, name, counts, bits, 32 * weights / bits, 8 * weights / bits, loss, runs
 
 
+def layer_areas(entries: int, pe: int, simd: int) -> list[tuple[object, ...]]:
+    """A layer of 16 channels and windows of 3 x 3 x 16 pixels, synthesised in each form with the same folding."""
+    rng = np.random.default_rng(entries)
+    values = np.sort(rng.choice(np.arange(-100, 101), entries, replace=False))
+    codes = values[rng.integers(0, entries, (16, 144))]
+    element = UFixedType(8, 0)
+    stream = StreamType(element, simd, 144 // simd)
+    rows: list[tuple[object, ...]] = []
+    for form, type_ in (("weights", FixedType(8)), *((f, SharedType(entries, FixedType(8))) for f in FORMS)):
+        block = Block(arg_types=[stream])
+        weights = ConstantOp(DenseAttr(codes, TensorType(type_, codes.shape)))
+        regrouped = form == "regrouped"
+        op = MatrixVectorOp(block.args[0], weights.result, FixedType(24), pe=pe, simd=simd, regrouped=regrouped)
+        block.add_ops([weights, op])
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "unit.v"
+            file.write_text(verilog.convert(component(op), name="unit"))
+            found, cost = synthesise([file], "unit"), unit_cost(op)
+        counted = (found.lut, found.ff, found.bram18, found.dsp)
+        rows.append((entries, pe, simd, form, *counted, cost.lut, cost.dsp, cost.memory_bits))
+        print(*rows[-1], sep="\t", file=sys.stderr, flush=True)
+    return rows
+
+
 def front_table(case: Case, results: dict[str, Any]) -> str:
     rows = [
         (granularity, point["bits"], 8 * result["weights"] / point["bits"], point["test"])
@@ -145,6 +182,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", help="only networks whose name holds this (may be repeated)")
     parser.add_argument("--granularity", action="append", choices=[str(g) for g in GRANULARITIES])
     parser.add_argument("--results", type=Path, metavar="FILE", help="JSON of measurements, read and written")
+    parser.add_argument("--no-area", action="store_true", help="without synthesis")
     options = parser.parse_args()
     path: Path | None = options.results
     results: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path and path.is_file() else {}
@@ -160,10 +198,18 @@ def main() -> None:
                 print(case.name, granularity, json.dumps(results[case.name][granularity]), file=sys.stderr)
                 if path:
                     path.write_text(json.dumps(results, indent=1))
+    if not options.no_area and missing_yosys() is None:
+        for area in AREAS:
+            key = str(area)
+            if key not in results.setdefault("area", {}):
+                results["area"][key] = layer_areas(*area)
+                if path:
+                    path.write_text(json.dumps(results, indent=1))
     report(results, options.write)
 
 
 def report(results: dict[str, dict[str, Any]], write: bool) -> None:
+    areas = [row for rows in results.pop("area", {}).values() for row in rows]
     cases = [case for case in CASES if results.get(case.name)]
     rows = [
         result_row(case, granularity, result, kind)
@@ -186,6 +232,22 @@ def report(results: dict[str, dict[str, Any]], write: bool) -> None:
             if "layer" in results[case.name]
         ),
     ]
+    if areas:
+        titles = [
+            "values",
+            "PE",
+            "SIMD",
+            "form",
+            "LUT",
+            "FF",
+            "BRAM18",
+            "DSP",
+            "estimated LUT",
+            "estimated DSP",
+            "bits",
+        ]
+        text = "A layer [16, 144] of 8-bit inputs and weights after synthesis (Yosys synth_xilinx), in its three forms:"
+        texts += [text, table(titles, areas)]
     publish(__file__, "Weight sharing", texts, write)
     if write:
         plot(results, FIGURES.with_name("weight_sharing.svg"))
