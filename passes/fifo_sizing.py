@@ -15,7 +15,7 @@ from ..qdialect.cost.progress import surely_progresses
 from ..qdialect.cost.timing import FEW_BEATS, Deadlock, Network, Unsettled, check_progress, simulate
 
 LEAST_DEPTH = 2  # a beat can pass every cycle
-MAX_WORK = 150_000_000  # beats to compute before the search ends; a few seconds
+MAX_WORK = 100_000_000  # beats to compute before the search ends; a few seconds
 
 Depths = dict[int, int]
 

@@ -72,3 +72,26 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
 // CHECK-NEXT: %a = dataflow.matrix_vector %[[S]]
 // CHECK-NEXT: %[[T:.*]] = dataflow.fifo %t depth 4
 // CHECK-NEXT: %b = dataflow.add %[[T]], %a
+
+// -----
+// A window that pauses while its rows are full gets a FIFO, for the unit before it has no cycle to lose.
+func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 112>) -> !dataflow.stream<!q.fixed<5, 0>, lanes = 1, beats = 240> {
+  %w = q.constant #q.dense<1 : tensor<2x2x!q.fixed<2, 0>>>
+  %a = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<5, 0>
+  %b = dataflow.sliding_window %a image [7, 8, 2] kernel [2, 2] strides [2, 2] pads [2, 2, 2, 2]
+  func.return %b : !dataflow.stream<!q.fixed<5, 0>, lanes = 1, beats = 240>
+}
+// CHECK:      %a = dataflow.matrix_vector
+// CHECK-NEXT: %[[F:.*]] = dataflow.fifo %a depth
+// CHECK-NEXT: %b = dataflow.sliding_window %[[F]]
+
+// -----
+// One that keeps the pace gets none.
+func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 64>) -> !dataflow.stream<!q.fixed<5, 0>, lanes = 1, beats = 288> {
+  %w = q.constant #q.dense<1 : tensor<2x4x!q.fixed<2, 0>>>
+  %a = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<5, 0>
+  %b = dataflow.sliding_window %a image [4, 4, 2] kernel [3, 3] pads [1, 1, 1, 1]
+  func.return %b : !dataflow.stream<!q.fixed<5, 0>, lanes = 1, beats = 288>
+}
+// CHECK:      %a = dataflow.matrix_vector
+// CHECK-NEXT: %b = dataflow.sliding_window %a
