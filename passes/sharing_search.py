@@ -20,7 +20,7 @@ from ..frontends.precision.specification import SharingGranularity
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.text import new_context
 from ..qdialect.types import FixedType, UFixedType
-from .accuracy_evaluation import Evaluator, choices, percent_equal
+from .accuracy_evaluation import Evaluator, choices
 from .runner import parse_passes, run_passes
 from .share_weights import bits_of, shared_weights
 from .weight_groups import Weights, shared_bits, weights_of
@@ -47,12 +47,14 @@ class Design:
     """Numbers of values of the layers, and what they cost: bits of indices and codebooks, noise over signal.
 
     `noise` is predicted until `accuracy` is known (percent; of agreement with the network as it was, without labels).
+    `lost`: percent of the frames that were right before and no longer are; gains elsewhere do not make up for them.
     """
 
     counts: tuple[int, ...]
     bits: int
     noise: float
     accuracy: float | None = None
+    lost: float = 0.0
 
 
 class SharingSearch:
@@ -91,7 +93,7 @@ class SharingSearch:
 
     @cached_property
     def baseline_accuracy(self) -> float:
-        return self._accuracy(self.baseline)
+        return 100 * float(self._right(self.baseline).mean())
 
     def shared(self, counts: Sequence[int]) -> ModuleOp:
         """A copy of the network with these numbers of values, ready for hardware; 0 leaves a layer as it is."""
@@ -108,7 +110,9 @@ class SharingSearch:
         if key not in self._scored:
             outputs = self.evaluator.outputs(self.shared(key))
             noise = _squares(outputs - self.baseline) / (_squares(self.baseline - self.baseline.mean()) or 1.0)
-            self._scored[key] = Design(key, self._bits(key), noise, self._accuracy(outputs))
+            right, was_right = self._right(outputs), self._right(self.baseline)
+            lost = 100 * float(np.mean(was_right & ~right))
+            self._scored[key] = Design(key, self._bits(key), noise, 100 * float(right.mean()), lost)
         return self._scored[key]
 
     def uniform(self) -> list[Design]:
@@ -144,14 +148,16 @@ class SharingSearch:
         return [self.score(designs[index].counts) for index in picked]
 
     def smallest(self, loss: float) -> Design | None:
-        """The smallest design that loses at most `loss` points: bisection along the predicted front, then each layer
-        in turn takes one number of values less, as long as the bound holds. None if no design holds it."""
+        """The smallest design with at most `loss` percent of lost frames, or None.
+
+        Bisection along the predicted front; then layers take fewer values one by one, as long as the bound holds.
+        """
         designs, low, best = self.predicted(), 0, None
         high = len(designs) - 1
         while low <= high:
             middle = (low + high) // 2
             found = self.score(designs[middle].counts)
-            if self._holds(found, loss):
+            if found.lost <= loss:
                 best, high = found, middle - 1
             else:
                 low = middle + 1
@@ -166,7 +172,7 @@ class SharingSearch:
                 break
             index = min(lesser, key=lambda index: self._bits(lesser[index]))
             found = self.score(lesser[index])
-            if self._holds(found, loss):
+            if found.lost <= loss:
                 design = found
             else:
                 open_layers.remove(index)
@@ -180,10 +186,6 @@ class SharingSearch:
             return None
         count = max(smaller, key=lambda option: option.bits).count
         return (*design.counts[:index], count, *design.counts[index + 1 :])
-
-    def _holds(self, design: Design, loss: float) -> bool:
-        assert design.accuracy is not None
-        return self.baseline_accuracy - design.accuracy <= loss + 1e-9
 
     def _noise_of(self, index: int) -> dict[int, float]:
         options = self.options[index]
@@ -202,9 +204,9 @@ class SharingSearch:
         weights, width = sum(o.value.array.size for o in chosen), max(w.value_bits for w in self._groups)
         return plain + shared_bits(weights, max(len(values), 1), 1, width)
 
-    def _accuracy(self, outputs: Array) -> float:
+    def _right(self, outputs: Array) -> Array:
         labels = self.evaluator.labels
-        return percent_equal(choices(outputs), choices(self.baseline) if labels is None else labels)
+        return choices(outputs) == (choices(self.baseline) if labels is None else labels.reshape(-1))
 
 
 def pareto(designs: Sequence[Design]) -> list[Design]:

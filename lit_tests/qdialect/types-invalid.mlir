@@ -36,3 +36,15 @@ func.func private @specials(tensor<2x!q.float<4, 3, specials = all>>) -> ()
 // Options of a float are named.
 // CHECK: error: !q.float knows 'bias', 'specials' and 'flush', not 'width'
 func.func private @option(tensor<2x!q.float<4, 3, width = 8>>) -> ()
+
+// -----
+
+// A codebook has values.
+// CHECK: error: !q.shared needs a codebook of 1 to 65536 values, got 0
+func.func private @empty(tensor<2x!q.shared<0, !q.fixed<8, 4>>>) -> ()
+
+// -----
+
+// Values that are shared have codes.
+// CHECK: error: !q.shared holds values of !q.fixed, !q.ufixed or !q.bipolar, not of f32
+func.func private @floats(tensor<2x!q.shared<4, f32>>) -> ()

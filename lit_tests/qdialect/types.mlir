@@ -19,3 +19,11 @@ func.func private @types(
 // CHECK-LABEL: func.func private @defaults
 // CHECK-SAME: tensor<2x!q.float<4, 3>>
 func.func private @defaults(tensor<2x!q.float<4, 3, bias = 7, specials = none>>) -> ()
+
+// -----
+
+// A shared type names the type of its values.
+// CHECK-LABEL: func.func private @shared
+// CHECK-SAME: tensor<2x!q.shared<16, !q.fixed<8, 4>>>
+// CHECK-SAME: tensor<2x!q.shared<1, !q.bipolar>>
+func.func private @shared(tensor<2x!q.shared<16, !q.fixed<8, 4>>>, tensor<2x!q.shared<1, !q.bipolar>>) -> ()
