@@ -220,8 +220,8 @@ def report(results: dict[str, dict[str, Any]], write: bool) -> None:
     titles = ["network", "codebook for each", "numbers of values", "k (- keeps its weights)", "bits", "32 bits /"]
     titles += ["8 bits /", "loss (test)", "runs"]
     texts = [
-        f"The smallest networks with which at most {LOSS} % of the frames of the search become wrong (after Dupuis et "
-        "al.); '32 bits /' and '8 bits /' are compressions against weights of that width, indices and codebooks counted. "
+        f"The smallest networks with which at most {LOSS} % of the frames of the search become wrong (after Dupuis "
+        "et al.); '32 bits /' and '8 bits /' are compressions against such weights, indices and codebooks counted. "
         "Losses are in points, of frames that the search has not seen. Published: 4.85x from 32 bits for ResNet18.",
         table(titles, rows),
         "Pareto fronts that the search foretells, and then runs (docs/weight_sharing.svg):",
