@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Cycles = NDArray[np.int64]
 MAX_SWEEPS = 400  # through the graph, for a frame; and a tenth of that if all of it changes every time
 _MAX_TURNS = 30  # of a pipeline alone, before its neighbours go on
+_EVALUATION_WORK = 1000  # what evaluating a stage costs, however few its beats
 _LONG_AGO = -(1 << 60)
 _NONE: Cycles = np.zeros(0, np.int64)
 
@@ -346,7 +347,8 @@ class FrameRun:
         offered = np.zeros(self.network.beats[0], np.int64)
         offered[0] = len(self.ends) * self.interval
         self.channels[0].offered = offered
-        self._limit = self.work + MAX_SWEEPS // 10 * sum(self.network.beats)
+        sweep = sum(self.network.beats) + _EVALUATION_WORK * len(self._solvers)
+        self._limit = self.work + MAX_SWEEPS // 10 * sweep
         if self._most is not None:
             self._limit = min(self._limit, self._most)
         sweeps = self._settle(set(range(len(self._solvers))), 0, exact=False)
@@ -375,7 +377,7 @@ class FrameRun:
     def _evaluate(self, number: int, *, exact: bool) -> None:
         _, inputs, outputs = self.network.stages[number]
         self._changed.discard(number)
-        self.work += sum(self.network.beats[port] for port in (*inputs, *outputs))
+        self.work += _EVALUATION_WORK + sum(self.network.beats[port] for port in (*inputs, *outputs))
         taken, offered, settled = self._solvers[number].exact() if exact else (*self._solvers[number].bound(), True)
         if not settled:
             self._changed.add(number)

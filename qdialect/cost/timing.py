@@ -143,7 +143,7 @@ def simulate(
     """
     beats = sum(network.beats)
     if max_frames is None:
-        max_frames = max(8, MAX_WORK // (beats + _FRAME_WORK * len(network.beats)))
+        max_frames = max(8, MAX_WORK // _frame_work(network))
     if beats > FEW_BEATS:
         try:
             return _repeat(FrameRun(network, frame_interval, max_work), max_frames)
@@ -151,6 +151,11 @@ def simulate(
             if beats > max_followed:
                 raise
     return _repeat(_Run(network, frame_interval), max_frames)
+
+
+def _frame_work(network: Network) -> int:
+    """What following a frame costs, in beats."""
+    return sum(network.beats) + _FRAME_WORK * len(network.beats)
 
 
 def _repeat(run: FrameRun | _Run, max_frames: int) -> Timing:
@@ -210,7 +215,7 @@ class _Run:
     @property
     def work(self) -> int:
         """As `FrameRun` counts it, by the time that a beat takes."""
-        return _FOLLOWED_WORK * len(self.ends) * sum(self.network.beats)
+        return _FOLLOWED_WORK * len(self.ends) * _frame_work(self.network)
 
     def frame(self) -> None:
         """Offer one more frame and follow it to its end."""

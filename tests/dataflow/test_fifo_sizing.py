@@ -107,7 +107,7 @@ def test_resnet8_in_verilator_keeps_the_predicted_pace(tmp_path: Path) -> None:
     timing = predict_timing(units).timing
     assert timing.initiation_interval == total_cost(units).cycles
     element = units[0].input_type.element_type
-    x = random_codes(np.random.default_rng(8), element, (3, units[0].input_type.elements))
+    x = random_codes(np.random.default_rng(8), element, (3, units[0].input_type.beats, units[0].input_type.lanes))
     hardware = compile_function(module, "hardware").run_codes({0: x})[0]
     files = verilog_files(module, "net")
     for name, text in files.items():
