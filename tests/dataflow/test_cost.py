@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from graphs import RandomGraph
 from images import RandomImages
 from networks import RandomNetwork, fold_at_random, run_passes
+from test_transposed_networks import hardware as transposed
 
 
 def random_module(seed: int, sizes: list[int]) -> ModuleOp:
@@ -45,6 +46,7 @@ def test_latency_and_cycles_are_those_of_the_units() -> None:
     seen: set[type[UnitOp]] = set()
     modules = [random_module(seed, [12, 8, 6, 4]) for seed in range(400, 440)]
     modules += [random_graph(seed, kind) for seed in range(10) for kind in (RandomGraph, RandomImages)]
+    modules += [transposed(seed)[0] for seed in range(8)]
     for seed, module in enumerate(modules):
         for unit in units(module):
             seen.add(type(unit))
