@@ -28,7 +28,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ..frontends.precision.data import load_data
-from ..frontends.precision.specification import SharingGranularity
+from ..frontends.precision.parser import read_specification
+from ..frontends.precision.specification import DataSource, SharingGranularity, Specification
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.errors import QoptError
 from ..qdialect.input_format import parse_input_format
@@ -39,6 +40,7 @@ from .clustering import Points, best_clusterings
 from .data_options import data_source
 from .remarks import remark
 from .rewriting import function_named
+from .sharing_plans import SharingPlan, plans_of
 from .weight_groups import Weights, shared_bits, weights_of
 from .weight_sensitivity import sensitivities
 from .weighted_layers import WeightedLayer, set_weights, weighted_layers
@@ -93,6 +95,7 @@ class ShareWeightsPass(ModulePass):
     format: str = ""  # of the codebook's values, as in fixed<4, 0>; default: that of the weights
     layers: str = "*"  # glob of the layers' names
     weighting: str = "none"  # what an error weighs: none, or inputs: the mean square of what the weight multiplies
+    specification: str | None = None  # file with a precision specification that says what to share, and names data
     data: str | None = None  # .npy or .npz file of frames, to weigh with and to score on
     frames: str | None = None  # name of the array of frames; none: the only one of the file
     labels: str | None = None  # name of the array of labels
@@ -101,22 +104,27 @@ class ShareWeightsPass(ModulePass):
     offset: str | int | float | None = None  # see scale
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        if not 1 <= self.k <= MAX_ENTRIES:
-            raise QoptError(f"q-share-weights has k={self.k}", None, f"share 1 to {MAX_ENTRIES} values")
-        granularity, codebook, layers = self._granularity(), self._codebook(), self._chosen(op)
-        evaluator = self._evaluator(op)
-        heavy = self._sensitivities(op, layers, evaluator)
-        groups = {layer: weights_of(layer, granularity, codebook, heavy.get(layer)) for layer in layers}
-        shared = shared_weights(groups, self.k, granularity)
-        for layer, weights in groups.items():
-            after = shared[layer.constant]
-            ratio = signal_to_noise(layer.weights.array, after.array)
-            bits = f"{weights.plain_bits} bits become {bits_of(weights, after)}"
-            remark(layer.op, f"weights of '{layer.name}' share {self.k} values: {ratio:.1f} dB, {bits}")
+        specification = None if self.specification is None else read_specification(self.specification)
+        plans = self._plans(op, specification)
+        evaluator = self._evaluator(op, None if specification is None else specification.data)
+        heavy = self._sensitivities(op, list(plans), evaluator)
+        shared: dict[ConstantOp, DenseAttr] = {}
+        for plan in dict.fromkeys(plans.values()):
+            members = [layer for layer in plans if plans[layer] == plan]
+            groups = {layer: weights_of(layer, plan.granularity, plan.codebook, heavy.get(layer)) for layer in members}
+            shared |= shared_weights(groups, plan.count, plan.granularity)
+            for layer, weights in groups.items():
+                _tell(layer, weights, plan.count, shared[layer.constant])
         before = None if evaluator is None else evaluator.outputs(op)
         set_weights(op, shared)
         if evaluator is not None and before is not None:
             remark(op, f"sharing weights: {_scores(evaluator, before, evaluator.outputs(op))}")
+
+    def _plans(self, module: ModuleOp, specification: Specification | None) -> dict[WeightedLayer, SharingPlan]:
+        if not 1 <= self.k <= MAX_ENTRIES:
+            raise QoptError(f"q-share-weights has k={self.k}", None, f"share 1 to {MAX_ENTRIES} values")
+        plan, layers = SharingPlan(self.k, self._granularity(), self._codebook()), self._chosen(module)
+        return dict.fromkeys(layers, plan) if specification is None else plans_of(specification, layers)
 
     def _granularity(self) -> SharingGranularity:
         try:
@@ -142,14 +150,15 @@ class ShareWeightsPass(ModulePass):
             raise QoptError(f"no layer with weights is called '{self.layers}'", None, f"the nearest are {near}")
         return chosen
 
-    def _evaluator(self, module: ModuleOp) -> Evaluator | None:
-        if self.data is None:
+    def _evaluator(self, module: ModuleOp, source: DataSource | None) -> Evaluator | None:
+        if self.data is not None:
+            source = data_source(self.data, self.frames, self.labels, self.samples, self.scale, self.offset)
+        if source is None:
             return None
         main = function_named(module, "main")
         if main is None or len(main.args) != 1:
             raise QoptError("the network is not a function @main of one input", module, "cut it")
         shape = shape_of(main.args[0])
-        source = data_source(self.data, self.frames, self.labels, self.samples, self.scale, self.offset)
         loaded = load_data(source, shape).calibration
         return Evaluator(np.concatenate(list(loaded.batches(shape))), loaded.labels)
 
@@ -163,6 +172,12 @@ class ShareWeightsPass(ModulePass):
         if evaluator is None:
             raise QoptError("weighting=inputs needs data", None, 'write q-share-weights{weighting=inputs data="x.npz"}')
         return sensitivities(module, layers, evaluator.frames)
+
+
+def _tell(layer: WeightedLayer, weights: Weights, count: int, after: DenseAttr) -> None:
+    ratio = signal_to_noise(layer.weights.array, after.array)
+    bits = f"{weights.plain_bits} bits become {bits_of(weights, after)}"
+    remark(layer.op, f"weights of '{layer.name}' share {count} values: {ratio:.1f} dB, {bits}")
 
 
 def _scores(evaluator: Evaluator, before: Array, after: Array) -> str:

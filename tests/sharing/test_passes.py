@@ -126,6 +126,15 @@ def test_data_gives_accuracy_and_weights_of_errors(tmp_path: Path) -> None:
     assert sum("8-bit" in text or "share 4 values" in text for text in remarks) == 3
 
 
+def test_a_specification_says_what_is_shared(tmp_path: Path) -> None:
+    path = tmp_path / "net.spec"
+    path.write_text(
+        "layers depthwise { share = 2 per channel }\nlayers matmul { share = 2..3 per layer codebook fixed<6> }"
+    )
+    types = [layer.weights.type.element_type for layer in weighted_layers(shared(f'specification="{path}"'))]
+    assert types == [FixedType(8), SharedType(2, FixedType(8)), SharedType(3, FixedType(6))]
+
+
 def test_errors_weigh_what_they_multiply() -> None:
     module = network()
     layers = weighted_layers(module)
