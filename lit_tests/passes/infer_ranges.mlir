@@ -99,3 +99,19 @@ func.func @main(%x: tensor<1x1x!q.bipolar>) -> tensor<1x1x!q.real> {
   func.return %y : tensor<1x1x!q.real>
 }
 // CHECK: q.matmul %x, %w : {{.*}} -> tensor<1x1x!q.fixed<2, 0>>
+
+// -----
+// Where branches of one value meet, what they have in common counts once; a chain of products counts as one product.
+func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> (tensor<1x2x!q.real>, tensor<1x2x!q.real>) {
+  %w = q.constant #q.dense<[[-1, 1], [1, -1]] : tensor<2x2x!q.fixed<2, 0>>>
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %a = q.matmul %x, %w : tensor<1x2x!q.fixed<4, 0>>, tensor<2x2x!q.fixed<2, 0>> -> tensor<1x2x!q.fixed<32, 0>>
+  %b = q.add %x, %a : tensor<1x2x!q.fixed<4, 0>>, tensor<1x2x!q.fixed<32, 0>> -> tensor<1x2x!q.fixed<33, 0>>
+  %c = q.matmul %b, %w : tensor<1x2x!q.fixed<33, 0>>, tensor<2x2x!q.fixed<2, 0>> -> tensor<1x2x!q.fixed<35, 0>>
+  %y = q.mul %b, %s : tensor<1x2x!q.fixed<33, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %z = q.mul %c, %s : tensor<1x2x!q.fixed<35, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  func.return %y, %z : tensor<1x2x!q.real>, tensor<1x2x!q.real>
+}
+// CHECK:      %a = q.matmul %x, %w : {{.*}} -> tensor<1x2x!q.fixed<5, 0>>
+// CHECK-NEXT: %b = q.add %x, %a range <-8, 7> : {{.*}} -> tensor<1x2x!q.fixed<4, 0>>
+// CHECK-NEXT: %c = q.matmul %b, %w : {{.*}} -> tensor<1x2x!q.fixed<5, 0>>
