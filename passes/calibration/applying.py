@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from xdsl.ir import BlockArgument, Operation, SSAValue
@@ -14,8 +14,8 @@ from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
 from ...qdialect.formats import IntRange
 from ...qdialect.types import FloatType, shape_of
-from .choosing import activation_quantizer, bias_quantizer, weight_quantizer
-from .folding import bias_by_channel, bias_operand, bias_shaped, replace_constant
+from .choosing import activation_quantizer, bias_quantizer, power_of_two_above, weight_quantizer
+from .folding import along, bias_by_channel, bias_operand, bias_shaped, replace_constant
 from .histogram import Histogram
 from .layers import Linear, Network, Site
 from .quantizer import Quantizer
@@ -82,19 +82,38 @@ def choose_weights(network: Network, specification: Specification, quantizers: Q
     for linear in network.linears:
         choices = linear_choices(specification, linear)
         if Role.WEIGHT in choices.formats and not choices.keep:
-            quantizers.weights[linear.op] = choose_weight(linear, linear.weights.array, specification)
+            quantizers.weights[linear.op] = choose_weight(linear, linear.weights.array, specification, quantizers)
 
 
-def choose_weight(linear: Linear, weights: Array, specification: Specification) -> Quantizer:
-    """The quantiser of a layer for given float weights, at the greatest word length of its format."""
-    choice = linear_choices(specification, linear).formats[Role.WEIGHT]
-    return weight_quantizer(weights, linear.out_axis, choice, choice.bits.hi)
+def choose_weight(linear: Linear, weights: Array, specification: Specification, quantizers: Quantizers) -> Quantizer:
+    """The quantiser of a layer for given float weights, at the greatest word length of its format.
+
+    Where all weights of a channel are next to nothing, its bias would need any number of bits: then the scale of the
+    weights grows until the bias fits, unless the specification states the format of the weights' scale or of the bias.
+    """
+    formats = linear_choices(specification, linear).formats
+    choice = formats[Role.WEIGHT]
+    quantizer = weight_quantizer(weights, linear.out_axis, choice, choice.bits.hi)
+    activation = _input_quantizer(linear, quantizers)
+    if activation is None or Role.BIAS in formats or choice.fraction_bits is not None:
+        return quantizer
+    floors = np.abs(bias_by_channel(linear)) / (float(activation.scale) * 2.0 ** (DEFAULT_BIAS.bits.hi - 2))
+    if quantizer.scale.size == 1 or linear.out_axis is None:
+        floor = floors.max(initial=0.0)
+    else:
+        floor = along(floors, linear.out_axis, weights.ndim)
+    raised = power_of_two_above(np.asarray(floor))
+    return replace(quantizer, scale=np.where(quantizer.scale < floor, raised, quantizer.scale).astype(np.float32))
+
+
+def _input_quantizer(linear: Linear, quantizers: Quantizers) -> Quantizer | None:
+    return None if linear.input is None else quantizers.sites.get(linear.input.value)
 
 
 def choose_bias(linear: Linear, specification: Specification, quantizers: Quantizers) -> Quantizer | None:
     """The quantiser of a bias, in quanta of the products; None where products have no common quantum."""
     weight = quantizers.weights.get(linear.op)
-    activation = None if linear.input is None else quantizers.sites.get(linear.input.value)
+    activation = _input_quantizer(linear, quantizers)
     if weight is None or activation is None or linear.bias is None:
         return None
     if isinstance(weight.type, FloatType) or isinstance(activation.type, FloatType):

@@ -159,7 +159,9 @@ class Network:
     def _wants_quantizer(self, value: SSAValue) -> bool:
         if not is_f32(element_type(value)) or value not in self.dynamic:
             return False
-        codes = [operand for operand in _operands(value) if not is_f32(element_type(operand))]
+        if not isinstance(value.owner, BinaryOp):
+            return True
+        codes = [operand for operand in value.owner.operands if not is_f32(element_type(operand))]
         return not any(operand in self.dynamic for operand in codes)  # else it is a scaled code already
 
     def _origin(self, value: SSAValue) -> tuple[tuple[str, ...], str]:
@@ -184,10 +186,6 @@ def find_layers(function: FuncOp) -> Network:
     for op in function.body.block.ops:
         network.add(op)
     return network
-
-
-def _operands(value: SSAValue) -> tuple[SSAValue, ...]:
-    return tuple(value.owner.operands) if isinstance(value.owner, Operation) else ()
 
 
 def _sources(value: SSAValue) -> Iterable[SSAValue]:

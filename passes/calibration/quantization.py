@@ -189,7 +189,7 @@ def _round_weights(job: _Job, network: Network, before: Plan, quantizers: Quanti
     rounding = WeightRounding(
         job.module, network, before, lambda: data.calibration.batches(job.shape), reconstruct, job.progress
     )
-    rounding.run(quantizers, lambda linear, weights: choose_weight(linear, weights, specification))
+    rounding.run(quantizers, lambda linear, weights: choose_weight(linear, weights, specification, quantizers))
 
 
 def _noise_of_weights(

@@ -10,9 +10,9 @@ from qopt_mlir.backends.build import BuildOptions, build
 from qopt_mlir.backends.execute import BuildFolder, Request, run_folder
 from qopt_mlir.frontends.precision.parser import parse_specification
 from qopt_mlir.passes.calibration.accumulators import accumulator_range
-from qopt_mlir.passes.calibration.applying import choose_weight
+from qopt_mlir.passes.calibration.applying import Quantizers, choose_weight
 from qopt_mlir.passes.calibration.equalization import equalize
-from qopt_mlir.passes.calibration.folding import fold_batch_norms
+from qopt_mlir.passes.calibration.folding import fold_batch_norms, set_weights
 from qopt_mlir.passes.calibration.layers import find_layers
 from qopt_mlir.passes.calibration.quantization import quantize_network
 from qopt_mlir.passes.calibration.quantizer import Quantizer
@@ -183,6 +183,23 @@ def test_biases_lie_on_the_grid_of_the_products(tmp_path: Path) -> None:
         assert any(bool((bias == step * channel.reshape(-1)).all()) for step in steps)
 
 
+def test_dead_channels_leave_room_for_their_bias(tmp_path: Path) -> None:
+    net = Builder(5)
+    hidden = net.add("Relu", [net.gemm("x", "fc1", (12, 8))], "relu1")
+    module = net.module((1, 12), net.gemm(hidden, "fc2", (8, 4)), (1, 4))
+    linear = find_layers(main_of(module)).linears[0]
+    weights = linear.weights.array.copy()
+    weights[:, 2] = 1e-30
+    set_weights(linear, weights)
+    report = quantised(module, tmp_path)
+    assert report.score is not None
+    assert report.score.sqnr > 20
+    again = net.module((1, 12), "fc2_out", (1, 4))
+    set_weights(find_layers(main_of(again)).linears[0], weights)
+    with pytest.raises(QoptError, match="the bias of 'fc1' needs"):
+        quantised(again, tmp_path, f'{EIGHT_BITS}\nlayers "*" {{ bias = fixed<20> }}')
+
+
 def test_kept_layers_stay_float(tmp_path: Path) -> None:
     module = dense_network()
     report = quantised(module, tmp_path, f'{EIGHT_BITS}\nlayers "fc2" {{ keep }}')
@@ -233,7 +250,7 @@ def test_accumulator_ranges_are_reached() -> None:
     network = find_layers(main_of(dense_network()))
     linear = network.linears[1]
     specification = parse_specification('layers "*" { weight = fixed<5> per channel }')
-    weight = choose_weight(linear, linear.weights.array, specification)
+    weight = choose_weight(linear, linear.weights.array, specification, Quantizers())
     activation = Quantizer(UFixedType(6), np.asarray(np.float32(0.25)))
     found = accumulator_range(linear, weight, activation)
     codes = weight_rows(linear, weight.quanta(linear.weights.array))[0]
