@@ -44,17 +44,15 @@ def folded(path: Path) -> Any:
     from qopt_mlir.qdialect.errors import QoptError
     from qopt_mlir.qdialect.text import new_context
 
-    context, formats = new_context(), list[str]()
-    for _ in range(3):
+    context, module = new_context(), import_onnx(path)
+    try:
+        run_passes(context, module, parse_passes(to_typed()))
+    except QoptError as fault:
+        asked = re.search(r"--input-format '([^']*)'", str(fault))
+        if asked is None:
+            raise
         module = import_onnx(path)
-        try:
-            run_passes(context, module, parse_passes(to_typed(formats)))
-            break
-        except QoptError as fault:
-            asked = re.search(r"--input-format '([^']*)'", str(fault))
-            if asked is None:
-                raise
-            formats.append(asked[1])
+        run_passes(context, module, parse_passes(to_typed([asked[1]])))
     run_passes(context, module, parse_passes(",".join(PIPELINES["q-to-dataflow"][:-1])))
     return module
 
