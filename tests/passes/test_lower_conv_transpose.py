@@ -19,7 +19,7 @@ from xdsl.ir import Operation
 sys.path.insert(0, str(Path(__file__).parent))
 from transposed_convolutions import Geometry, module_of, non_inserted_products
 
-SEEDS = range(200)
+SEEDS = range(120)
 PASS = "q-lower-conv-transpose"
 
 
@@ -48,10 +48,10 @@ def test_same_numbers_from_no_inserted_zero(seed: int, exact_pass: Callable[[Mod
 def test_seeds_reach_all_forms(run_passes: Callable[[ModuleOp, str], ModuleOp]) -> None:
     """Else the test above would say little."""
     kinds = [set(found(run_passes(network(seed)[1], PASS), Operation)) for seed in SEEDS]
-    assert sum("q.conv" in kind for kind in kinds) > 130
-    assert sum(InterleaveOp.name in kind for kind in kinds) > 60
-    assert sum(DepthToSpaceOp.name in kind for kind in kinds) > 10
-    assert sum("q.slice" in kind for kind in kinds) > 5
+    assert sum("q.conv" in kind for kind in kinds) > 75
+    assert sum(InterleaveOp.name in kind for kind in kinds) > 35
+    assert sum(DepthToSpaceOp.name in kind for kind in kinds) > 5
+    assert sum("q.slice" in kind for kind in kinds) > 3
 
 
 @pytest.mark.parametrize(("kernel", "pad"), [(2, 0), (4, 0), (4, 2), (6, 2)])
@@ -64,7 +64,7 @@ def test_one_convolution_where_all_phases_have_the_same_windows(
     assert found(after, ConvOp, DepthToSpaceOp, InterleaveOp) == ["q.conv", "q.depth_to_space"]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(30))
 def test_channels_last(seed: int, exact_pass: Callable[[ModuleOp, str], ModuleOp]) -> None:
     """What is behind the convolutions follows them: one transposition in front and one at the end."""
     after = exact_pass(network(seed)[1], f"{PASS},q-make-channels-last")

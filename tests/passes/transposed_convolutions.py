@@ -50,7 +50,7 @@ class Geometry:
             elif kind < 0.4:
                 kernel = tuple(rnd.randint(1, 2) for _ in range(rank))
             dilations = tuple(rnd.choice([1, 1, 1, 1, 2, 3]) for _ in range(rank))
-            pads = tuple(rnd.choice([0, 0, 1, 1, 2, 3]) for _ in range(2 * rank))
+            pads = tuple(0 if kind < 0.3 else rnd.choice([0, 0, 1, 1, 2, 3]) for _ in range(2 * rank))
             more = tuple(rnd.choice([0, 0, rnd.randrange(stride)]) for stride in strides)
             found = Geometry(image, rnd.randint(1, 2), kernel, strides, pads, more, dilations, groups)
             if min(found.sizes) >= 1:
