@@ -23,14 +23,12 @@ ENGINES = Path(__file__).with_name("engines.py")
 GOALS = {"qonnx": {1: 20.0, 1000: 3.0}, "onnxruntime": {1: 0.5, 1000: 0.5}}
 IMAGE_GOALS = {"qonnx": {1: 5.0}, "onnxruntime": {1: 0.5, 100: 0.5}}
 WHY_MISSED = """\
-One frame alone takes as long as the calls of numpy that a run makes: 35 to 60, each 0.4 to 1 us for any size.
-The smallest networks still feel these in batches, with the checks of codes against proven ranges. Of the batch time of
-kwsmlp_w3a3 three quarters are float32 matrix products of OpenBLAS, which alone take longer than all of onnxruntime."""
+One frame alone takes as long as the calls of numpy that a run makes: 35 to 60, each 0.4 to 1 us for any size."""
 WHY_IMAGES_MISSED = """\
 espcn_subpixel_quant has 1.04e9 products a frame. OpenBLAS does 75e9 float32 operations a second here, so they take
-28 ms: more than twice the speed of qonnx, which runs them in float32 too, is not possible. onnxruntime multiplies codes
-of 8 bits with instructions made for them, four times as many a cycle, and requantises sums while they are in registers.
-numpy has neither: the products of mlperftiny_ic_resnet8_int8 alone take 330 us in float32; and each layer is
+28 ms: little more than twice the speed of qonnx, which runs them in float32 too, is possible. onnxruntime multiplies
+codes of 8 bits with instructions made for them, four times as many a cycle, and requantises sums while they are in
+registers. numpy has neither: the products of mlperftiny_ic_resnet8_int8 alone take 330 us in float32; and each layer is
 requantised by seven passes over its numbers in float64, together 1 ns a number, and has 20 calls, which a frame alone
 feels. Depthwise sums are 17 such passes, a third of the time of mlperftiny_kws_dscnn_int8."""
 TOLERANCE, IMAGE_TOLERANCE = 1e-4, 2e-2  # of the outputs' range; a code of 8 bits may differ along a chain
