@@ -11,16 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qopt_mlir.backends.build import BuildOptions, build
+from qopt_mlir.backends.execute import BuildFolder, Request, run_folder
 from qopt_mlir.passes.check_ranges import check_ranges
 from qopt_mlir.passes.range_analysis import analyse
 from qopt_mlir.passes.retype import fixed_by_interface, retype
 from qopt_mlir.qdialect.attrs import RangeAttr
+from qopt_mlir.qdialect.dataflow import MatrixVectorOp
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import Overflow, Rounding
 from qopt_mlir.qdialect.q import ConvOp, MatMulOp, QuantizeOp
 from qopt_mlir.qdialect.q.inference import constant_of
 from qopt_mlir.qdialect.reference import compile_function
-from qopt_mlir.qdialect.text import parse_module, verify_module
+from qopt_mlir.qdialect.text import new_context, parse_module, verify_module
 from qopt_mlir.qdialect.types import FixedType, UFixedType, element_type, integer_format, is_integer_type
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -141,3 +144,30 @@ def test_layers_of_trained_networks(name: str, accumulators: Any) -> None:
     assert layers
     assert all(layer.reached for layer in layers)
     assert sum(layer.ours for layer in layers) < sum(layer.by_a2q for layer in layers)
+
+
+def test_narrow_accumulators_of_chains_in_hardware(tmp_path: Path) -> None:
+    """The second of two products with one orthogonal matrix needs 9 bits, its partial sums 12: these may wrap."""
+    matrix = np.array([[1]])
+    for _ in range(3):
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    given = "tensor<1x8x!q.fixed<6, 0>>"
+    text = f"""
+!w = tensor<8x8x!q.fixed<2, 0>>
+func.func @main(%x: {given} {{q.name = "x"}}) -> ({given} {{q.name = "y"}}) {{
+  %w = q.constant #q.dense<{matrix.tolist()} : !w>
+  %a = q.matmul %x, %w : {given}, !w -> tensor<1x8x!q.fixed<13, 0>>
+  %b = q.matmul %a, %w : tensor<1x8x!q.fixed<13, 0>>, !w -> tensor<1x8x!q.fixed<19, 0>>
+  %y = q.quantize %b floor saturate : tensor<1x8x!q.fixed<19, 0>> -> {given}
+  func.return %y : {given}
+}}"""
+    module = parse_module(text, "chain")
+    generator = np.random.default_rng(1)
+    noise, corners = generator.integers(-32, 32, (10, 1, 8)), np.where(generator.random((10, 1, 8)) < 0.5, -32, 31)
+    frames = np.concatenate([noise, corners])
+    (expected,) = compile_function(module).run_codes({0: frames})
+    build(new_context(), module, tmp_path / "chain", BuildOptions("chain", fps=1e3), lambda _: None)
+    second = [op for op in module.walk() if isinstance(op, MatrixVectorOp)][1]
+    assert second.result_type.format.word_length == 9
+    execution = run_folder(BuildFolder.open(tmp_path / "chain"), Request({"x": frames}, "amaranth", 0.3))
+    assert np.array_equal(np.asarray(execution.outputs[0]).reshape(frames.shape), np.asarray(expected))
