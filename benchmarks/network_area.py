@@ -16,13 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx
 from common import DATA, ROOT, arguments, publish, table
 from qopt_mlir.backends.build import BuildOptions, build
 from qopt_mlir.backends.synthesis import FLOWS, SynthesisResult, missing_yosys, synthesise
 from qopt_mlir.frontends.onnx import import_onnx
 from qopt_mlir.qdialect.text import new_context
-from topologies import generate
 
 CLOCK = 200e6  # Hz
 CACHE = ROOT / "build" / "synthesis"
@@ -38,13 +36,9 @@ class Network:
     fps: float
     input_formats: tuple[str, ...] = ()
 
-    def model(self, folder: Path) -> Path | None:
-        """Its ONNX file, written into `folder` if it is generated; None if it is absent."""
-        path = DATA / f"{self.name}.onnx"
-        if self.name.startswith("cnv"):
-            path = folder / f"{self.name}.onnx"
-            onnx.save(generate("cnv", "qonnx", 2, width=0.25), path)
-        return path if path.is_file() else None
+    @property
+    def model(self) -> Path:
+        return DATA / f"{self.name}.onnx"
 
 
 NETWORKS = (
@@ -52,7 +46,7 @@ NETWORKS = (
     Network("qkeras_jettagging", 3e6, ("global_in: fixed<16, 10>",)),
     Network("qkeras_mnist_cnn", 1e4, ("global_in: ufixed<8, 8>",)),
     Network("mlperftiny_kws_dscnn_int8", 1e3),
-    Network("cnv_2w2a_quarter", 1e3, ("global_in: ufixed<8, 8>",)),
+    Network("unsw_nb15_mlp_w2a2", 1e5, ("onnx::Add_0: bipolar",)),
 )
 
 
@@ -69,10 +63,10 @@ def synthesised(sources: Sequence[Path], top: str) -> SynthesisResult:
     return SynthesisResult(**json.loads(kept.read_text()))
 
 
-def built(network: Network, model: Path, folder: Path) -> dict[str, Any]:
+def built(network: Network, folder: Path) -> dict[str, Any]:
     """Build the network into `folder`; its report."""
     options = BuildOptions(network.name, CLOCK, network.fps, input_formats=network.input_formats, force=True)
-    build(new_context(), import_onnx(model), folder, options, lambda _: None)
+    build(new_context(), import_onnx(network.model), folder, options, lambda _: None)
     return json.loads((folder / "report.json").read_text())
 
 
@@ -110,12 +104,11 @@ def main() -> None:
     units: list[tuple[object, ...]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for network in NETWORKS:
-            model = network.model(Path(scratch))
-            if model is None or (options.model and network.name not in options.model):
+            if not network.model.is_file() or (options.model and network.name not in options.model):
                 print(f"skipped: {network.name}", file=sys.stderr)
                 continue
             folder = Path(scratch) / network.name
-            report = built(network, model, folder)
+            report = built(network, folder)
             if options.units:
                 units += by_unit(network, folder, report)
             rows.append(row(network, folder, report))

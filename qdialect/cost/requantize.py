@@ -23,17 +23,24 @@ def cost(op: RequantizeOp, lanes: int, _: int) -> UnitCost:
     x, result = op.input_type.format.word_length, op.result_type.format.word_length
     multiplier, addend = _width(op.multiplier_codes), _width(op.addend_codes)
     factors, addends = table_cost(groups, multiplier), table_cost(groups, addend)
-    lut, dsp = product_cost(x, multiplier)
+    lut, dsp = (0, 0) if _is_wires(op.multiplier_codes) else product_cost(x, multiplier)
     total = 0 if dsp else max(x + multiplier, addend) + 1  # a DSP block has the adder and the registers
+    adder = total if groups > 1 or op.addend_codes.any() else 0
     return UnitCost(
         cycles=op.input_type.elements // lanes,
         latency=requantize_latency(channel_groups=groups),
-        lut=lanes * (lut + total + 3 * result + factors.lut + addends.lut) + counter_lut(groups) + 2,
+        lut=lanes * (lut + adder + 3 * result + factors.lut + addends.lut) + counter_lut(groups) + 2,
         ff=lanes * (2 * total + result + factors.ff + addends.ff) + counter_lut(groups) + 4,
         dsp=lanes * dsp,
         bram18=lanes * (factors.bram18 + addends.bram18),
         memory_bits=lanes * (factors.bits + addends.bits),
     )
+
+
+def _is_wires(multipliers: Array) -> bool:
+    """Whether all are one power of two."""
+    first = int(multipliers.flat[0])
+    return first > 0 and first & (first - 1) == 0 and bool((multipliers == first).all())
 
 
 def _width(codes: Array) -> int:
