@@ -10,6 +10,7 @@ After:
 Exact: changes no value and no type.
 Needs: nothing.   Keeps: everything else; a `range` that is a proof stays one, and an annotation is never believed.
 Leaves: real numbers, floats, constants, and ops with several results.
+
 With `per-channel` a list follows, `q.channel_ranges`, where the ranges differ along one axis. An annotation can become
 wrong when the IR is edited: `q-check-ranges` refuses it.
 """
