@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import inspect
 import io
+import os
 import re
 import shlex
 import sys
@@ -67,7 +68,7 @@ def lit_pipeline(name: str, text: str) -> str:
     for line in re.findall(r"RUN:(.*)", text.replace("\\\n", " ")):
         words = shlex.split(line)
         if "-p" in words[:-1]:
-            return words[words.index("-p") + 1]
+            return words[words.index("-p") + 1].replace("%examples", "examples")
     raise SystemExit(f"{name}: no RUN line of its lit file has -p")
 
 
@@ -87,6 +88,7 @@ def example(name: str) -> tuple[str, str, str, str]:
 def run_qopt(name: str, pipeline: str, text: str) -> str:
     """What `qopt -p PIPELINE` prints for the IR `text`."""
     output, stdin = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), sys.stdin
+    os.chdir(DOCS.parent)  # where `examples` is
     sys.stdin = io.StringIO(text)
     try:
         with contextlib.redirect_stdout(output):

