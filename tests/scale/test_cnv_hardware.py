@@ -45,7 +45,7 @@ def test_verilog_takes_a_frame_as_often_as_predicted(bits: int, tmp_path: Path) 
     assert timing.initiation_interval == max(unit_cost(unit).cycles for unit in units) <= CYCLES
     first, last = units[0].input_type, units[-1].result_type
     images = np.random.default_rng(bits).integers(-128, 128, (FRAMES, 32, 32, 3), dtype=np.int64)
-    expected = compile_function(typed, "hardware").run_codes({0: images})[0].reshape(-1)
+    expected = np.asarray(compile_function(typed, "hardware").run_codes({0: images})[0]).reshape(-1)
     files = verilog_files(module, "net")
     for name, text in files.items():
         (tmp_path / name).write_text(text)
