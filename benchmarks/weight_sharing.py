@@ -41,7 +41,7 @@ from xdsl.ir import Block
 Array = NDArray[Any]
 LOSS = 0.2  # percentage points
 FORMS = ("indices", "regrouped")
-AREAS = ((4, 1, 9), (16, 1, 9), (3, 4, 9))  # shared values, PE, SIMD
+AREAS = ((4, 1, 9), (16, 1, 9))  # shared values, PE, SIMD
 POINTS = 6  # of a front
 GRANULARITIES = tuple(SharingGranularity)
 SETS = DATA.parent / "datasets"
