@@ -80,3 +80,17 @@ func.func @main(%x: tensor<1x2x!q.bipolar>) -> (tensor<1x2x!q.ufixed<3, 1>>, ten
 }
 // CHECK: %y = q.threshold %x, %{{.*}} descending %{{.*}} base 0
 // CHECK: %z = q.threshold %x, %{{.*}} descending %{{.*}} base -1
+
+// -----
+// A channel's row for codes that only another channel has stays within the type, which is proven channel by channel.
+func.func @main(%x: tensor<1x2x!q.ufixed<2, 0>>) -> tensor<1x2x!q.ufixed<4, 0>> {
+  %w = q.constant #q.dense<[[1, 0], [0, 3]] : tensor<2x2x!q.ufixed<2, 0>>>
+  %a = q.matmul %x, %w : tensor<1x2x!q.ufixed<2, 0>>, tensor<2x2x!q.ufixed<2, 0>> -> tensor<1x2x!q.ufixed<4, 0>>
+  %m = q.constant #q.dense<[3, 1] : tensor<2x!q.ufixed<2, 0>>>
+  %p = q.mul %a, %m range <0, 9> : tensor<1x2x!q.ufixed<4, 0>>, tensor<2x!q.ufixed<2, 0>> -> tensor<1x2x!q.ufixed<4, 0>>
+  %one = q.constant #q.dense<1 : tensor<!q.ufixed<1, 0>>>
+  %y = q.max %p, %one : tensor<1x2x!q.ufixed<4, 0>>, tensor<!q.ufixed<1, 0>> -> tensor<1x2x!q.ufixed<4, 0>>
+  func.return %y : tensor<1x2x!q.ufixed<4, 0>>
+}
+// MANY: %table = q.constant #q.dense<{{\[\[}}1, 3, 6, 9, 12, 15, 15, 15, 15, 15], [1, 1, 2, 3, 4, 5, 6, 7, 8, 9]] : tensor<2x10x!q.ufixed<4, 0>>>
+// CHECK: q.table %a, %table base 0
