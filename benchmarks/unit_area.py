@@ -37,7 +37,6 @@ from qopt_mlir.qdialect.dataflow import (
     UpsampleOp,
     WidthConverterOp,
 )
-from qopt_mlir.qdialect.formats import IntRange
 from qopt_mlir.qdialect.q import ConstantOp
 from qopt_mlir.qdialect.q.window import Window
 from qopt_mlir.qdialect.types import FixedType
@@ -181,7 +180,7 @@ def requantized(channels: int, bits: int, lanes: int) -> Unit:
 
     def build(x: SSAValue) -> UnitOp:
         constants = constant(factors, FixedType(13, 0)), constant(addends, FixedType(21, 0))
-        clip = RangeAttr(IntRange(-128, 127))
+        clip = RangeAttr(-128, 127)
         return RequantizeOp(x, *constants, FixedType(8, 0), shift=bits + 4, clip=clip, lanes=lanes)
 
     return Unit(f"requantise {channels} channels", FixedType(bits, 0), (4, 4, channels), lanes, build)
