@@ -15,6 +15,7 @@ SCRIPTS = (
     "synthesis_area.py",
     "network_area.py",
     "unit_area.py",
+    "post_training.py",
     "fifo_sizing.py",
 )
 
