@@ -49,7 +49,7 @@ class Network:
     data: str = ""
     extra: str = ""
 
-    def arrays(self) -> dict[str, Array]:
+    def arrays(self) -> dict[str, Any]:
         """Frames to calibrate with, frames to score on, and labels."""
         stored = np.load(DATASETS / self.dataset)
         frames, labels = stored[self.frames], stored[self.labels]

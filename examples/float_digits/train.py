@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train a small float network on scikit-learn's digits and write it as ONNX, with the data beside it.
 
-    pip install 'qopt-mlir[examples]'
-    python train.py                # writes digits.onnx and digits.npz beside this file
+pip install 'qopt-mlir[examples]'
+python train.py                # writes digits.onnx and digits.npz beside this file
 """
 
 from pathlib import Path
@@ -41,9 +41,8 @@ def graph(weights: list[Any], biases: list[Any]) -> onnx.ModelProto:
 
 def main() -> None:
     images, labels = load_digits(return_X_y=True)
-    x_train, x_test, y_train, y_test = train_test_split(
-        images, labels, test_size=TEST_SAMPLES, random_state=SEED, stratify=labels
-    )
+    parts: list[Any] = train_test_split(images, labels, test_size=TEST_SAMPLES, random_state=SEED, stratify=labels)
+    x_train, x_test, y_train, y_test = parts
     network = MLPClassifier(HIDDEN, max_iter=300, alpha=1e-3, random_state=SEED).fit(x_train, y_train)
     print(f"{network.score(x_test, y_test):.2%} of {TEST_SAMPLES} test images")
     folder = Path(__file__).parent
