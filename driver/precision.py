@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
-    """Quantise `module` in place; with an objective or a bound, choose word lengths too. Returns a report."""
+    """Quantise `module` in place, choose word lengths within a bound, share weights, as asked. Returns a report."""
     from xdsl.utils.arg_spec import ArgSpec
 
     from ..backends.build import level_of
@@ -25,14 +25,12 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
         what = f"--spec quantises a network of the graph level, this module is at the {level} level"
         raise QoptError(what, mend="build from the .onnx file or from ir/graph.mlir")
     specification = read_specification(path)
-    shared = next((rule for rule in specification.rules if rule.share is not None), None)
-    if shared is not None:
-        layers = ", ".join(map(str, shared.patterns))
-        mend = "leave it out, and run the pass q-share-weights on ir/typed.mlir of the build"
-        raise QoptError(f"--spec does not share weights, as layers {layers} ask for", path, mend)
-    names = ["q-quantize"]
+    stated = {"specification": (path,)}
+    passes = [ArgSpec("q-quantize", stated)]
     if specification.objective is not None or specification.bound is not None:
-        names.append("q-optimize-word-lengths")
+        passes.append(ArgSpec("q-optimize-word-lengths", stated))
+    if any(rule.share is not None for rule in specification.rules):
+        passes += [ArgSpec("q-fold-constants", {}), ArgSpec("q-share-weights", stated)]
     with collected_remarks() as remarks:
-        run_passes(context, module, [make_pass(ArgSpec(name, {"specification": (path,)})) for name in names])
+        run_passes(context, module, [make_pass(one) for one in passes])
     return "".join(f"{text.partition(': ')[2].rpartition(chr(10))[0]}\n" for text in remarks)

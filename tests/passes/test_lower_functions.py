@@ -49,7 +49,8 @@ FUNCTIONS = {  # name -> (ops from %r, real, or %f, float32, to %v; type of %v)
         """%zero = q.constant #q.dense<0 : tensor<!q.real>>
   %t = q.compare less %r, %zero : tensor<1x3x4x!q.real>, tensor<!q.real> -> tensor<1x3x4x!q.ufixed<1, 0>>
   %n = q.mul %r, %r : tensor<1x3x4x!q.real>, tensor<1x3x4x!q.real> -> tensor<1x3x4x!q.real>
-  %v = q.select %t, %n, %r : tensor<1x3x4x!q.ufixed<1, 0>>, tensor<1x3x4x!q.real>, tensor<1x3x4x!q.real> -> tensor<1x3x4x!q.real>""",
+  %v = q.select %t, %n, %r
+    : tensor<1x3x4x!q.ufixed<1, 0>>, tensor<1x3x4x!q.real>, tensor<1x3x4x!q.real> -> tensor<1x3x4x!q.real>""",
         REAL,
     ),
 }

@@ -45,7 +45,7 @@ def test_commands(
     ("text", "what"),
     [
         ("weight = fixed<8", "unexpected"),
-        ('layers "*" { share = 4 per layer }', "--spec does not share weights"),
+        ('layers "*" { share = 4 per layer }', "the weights of q.matmul are float32"),
         ('layers "fd1" { weight = fixed<8> }', 'no layer matches "fd1"'),
     ],
 )
@@ -55,6 +55,28 @@ def test_builds_refuse(text: str, what: str, tmp_path: Path, capfd: pytest.Captu
     assert qopt(["build", model, "--spec", str(tmp_path / "bad.spec"), "-o", str(tmp_path / "b")]) == 1
     assert what in capfd.readouterr().err
     assert not (tmp_path / "b").exists()
+
+
+EVERYTHING = """
+data { file = "FILE" calibration = x_train test = x_test labels y_test }
+layers "*" { weight = fixed<6>
+             activation = fixed<6> }
+layers matmul { share = 8 per layer }
+bound = agreement 97 %
+"""
+
+
+def test_builds_quantise_shorten_and_share(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = ROOT / "examples/float_digits"
+    text = EVERYTHING.replace("FILE", str(folder / "digits.npz"))
+    (tmp_path / "all.spec").write_text(text.replace(" calibration", "\n calibration").replace(" test =", "\n test ="))
+    build = ["build", str(folder / "digits.onnx"), "--spec", str(tmp_path / "all.spec"), "-o", str(tmp_path / "b")]
+    assert qopt(build) == 0, capfd.readouterr().err
+    assert "!q.shared<" in (tmp_path / "b/ir/dataflow.mlir").read_text(encoding="utf-8")
+    report = (tmp_path / "b/precision.txt").read_text(encoding="utf-8")
+    assert all(
+        part in report for part in ("calibrated on 1437 frames", "q-optimize-word-lengths: cost", "share 8 values")
+    )
 
 
 def test_quantised_levels_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
