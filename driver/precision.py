@@ -25,12 +25,12 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
         what = f"--spec quantises a network of the graph level, this module is at the {level} level"
         raise QoptError(what, mend="build from the .onnx file or from ir/graph.mlir")
     specification = read_specification(path)
-    stated = {"specification": (path,)}
-    passes = [ArgSpec("q-quantize", stated)]
+    names = ["q-quantize"]
     if specification.objective is not None or specification.bound is not None:
-        passes.append(ArgSpec("q-optimize-word-lengths", stated))
+        names.append("q-optimize-word-lengths")
+    passes = [ArgSpec(name, {"specification": (path,)}) for name in names]
     if any(rule.share is not None for rule in specification.rules):
-        passes += [ArgSpec("q-fold-constants", {}), ArgSpec("q-share-weights", stated)]
+        passes += [ArgSpec("q-fold-constants", {}), ArgSpec("q-share-weights", {"specification": (path,)})]
     with collected_remarks() as remarks:
         run_passes(context, module, [make_pass(one) for one in passes])
     return "".join(f"{text.partition(': ')[2].rpartition(chr(10))[0]}\n" for text in remarks)
