@@ -104,7 +104,7 @@ def word_length_problem(module: ModuleOp, specification: Specification, min_bits
     if specification.data is None:
         raise QoptError(f"{specification.name} names no data", mend='write data { file = "frames.npz" ... }')
     frames = _frames(module, specification.data)
-    variables = find_variables(module, frames[0], min_bits)
+    variables = find_variables(module, frames[0], min_bits, specification)
     evaluator = Evaluator(*frames)
     measurement = Measurement(module.clone(), variables, evaluator, specification.bound or DEFAULT_BOUND)
     luts: Cost = lut_cost(measurement.module, variables)

@@ -9,7 +9,7 @@
 // ALGORITHM: error: there is no algorithm 'best'
 // LABELS: error: the bound is on the accuracy, and the data have no labels
 // BITS: error: the option 'min-bits' is 0
-// NONE: error: no quantiser has more than 8 bits
+// NONE: error: no quantiser may have fewer bits than it has (at least 8)
 // SCALE: error: the option 'scale' is zero
 func.func @main(%x: tensor<1x64xf32>) -> tensor<1x64x!q.ufixed<4, 0>> {
   %0 = q.quantize %x half_even saturate : tensor<1x64xf32> -> tensor<1x64x!q.ufixed<4, 0>>

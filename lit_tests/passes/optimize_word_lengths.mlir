@@ -3,7 +3,7 @@
 // RUN: qopt %examples/digits/digits.onnx -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" bound="sqnr 12 dB" algorithm=min_plus_one objective=weight_memory},q-to-typed' | filecheck %s --check-prefix=TYPED
 
 // CHECK: remark: q-optimize-word-lengths: cost {{[0-9]+}} -> {{[0-9]+}}, margin {{[0-9.]+}} over the bound agreement 95 %, {{[0-9]+}} choices tried
-// CHECK-NEXT: pixel_quant activation: 5 -> {{[2-4]}} bits
+// CHECK-NEXT: x activation: 5 -> {{[2-4]}} bits
 // CHECK-NEXT: fc1_weight_quant weight: 4 -> {{[2-4]}} bits
 // CHECK: %pixel_quant = q.quantize %x half_even saturate : tensor<1x64xf32> -> tensor<1x64x!q.ufixed<{{[2-4]}}, -{{[1-3]}}>>
 // CHECK: q.matmul %pixel_quant, %fc1_weight_quant_2 : tensor<1x64x!q.ufixed<{{[2-4]}}, -{{[1-3]}}>>, tensor<64x32xf32> -> tensor<1x32xf32>

@@ -133,9 +133,9 @@ class Network:
         weights = constant_of(op.operands[index])
         if weights is None or not is_f32(weights.type.element_type):
             return
-        linear = Linear(op, _names([op]), _kind(op), x, index, None, site)
+        linear = Linear(op, node_names([op]), layer_kind(op), x, index, None, site)
         bias = _bias_of(linear)
-        names = _names([op] if bias is None else [op, bias])
+        names = node_names([op] if bias is None else [op, bias])
         self.linears.append(replace(linear, bias=bias, names=names))
 
     def _need(self, value: SSAValue, at_join: bool = False) -> Site | None:
@@ -168,15 +168,15 @@ class Network:
         """Names and kind of the layer that computes a value."""
         ops = list[Operation]()
         while isinstance(value.owner, Operation):
-            op, kind = value.owner, _kind(value.owner)
+            op, kind = value.owner, layer_kind(value.owner)
             ops.append(op)
             dynamic = [operand for operand in op.operands if operand in self.dynamic]
             if len(dynamic) != 1 or kind != "other":
                 kind = "add" if len(dynamic) > 1 and kind == "other" else kind
-                return _names(reversed(ops)), kind
+                return node_names(reversed(ops)), kind
             value = dynamic[0]
         assert isinstance(value, BlockArgument)
-        return (argument_name(value), *_names(reversed(ops))), "input"
+        return (argument_name(value), *node_names(reversed(ops))), "input"
 
 
 def find_layers(function: FuncOp) -> Network:
@@ -206,7 +206,8 @@ def _adds_zeros_at_most(op: MoveOp) -> bool:
     return all(constant is not None and not constant.array.any() for constant in constants)
 
 
-def _kind(op: Operation) -> str:
+def layer_kind(op: Operation) -> str:
+    """The kind of layer, of KINDS_OF_LAYERS, that an op with constant weights is; "other" for other ops."""
     if isinstance(op, MatMulOp):
         return "matmul"
     if isinstance(op, ConvTransposeOp):
@@ -216,7 +217,8 @@ def _kind(op: Operation) -> str:
     return "pool" if isinstance(op, _SUMS) else "other"
 
 
-def _names(ops: Iterable[Operation]) -> tuple[str, ...]:
+def node_names(ops: Iterable[Operation]) -> tuple[str, ...]:
+    """Names of the nodes that ops come from, each once, in their order."""
     return tuple(dict.fromkeys(name for op in ops if (name := node_name(op)) is not None))
 
 

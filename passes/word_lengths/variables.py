@@ -10,23 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 from xdsl.dialects.builtin import Float32Type, ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
-from ...frontends.precision.specification import Role
+from ...frontends.precision.specification import Role, Specification
 from ...qdialect.attrs import Array
-from ...qdialect.errors import QoptError, node_name
+from ...qdialect.errors import QoptError
 from ...qdialect.q import Convolution, ConvTransposeOp, MatMulOp, QOp, QuantizeOp
 from ...qdialect.q.base import tensor
 from ...qdialect.reference import ExactReal, compile_function
 from ...qdialect.rounding import saturation_range
 from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, shape_of
 from ..accuracy_evaluation import decoded
+from ..calibration.layers import layer_kind, node_names
 from ..evaluation import run_block
+from ..hardware_support import argument_name
 from ..rewriting import function_named
 
 PRODUCTS = (MatMulOp, Convolution, ConvTransposeOp)
@@ -34,6 +37,7 @@ SAMPLES = 20_000  # numbers of each quantiser that its range is chosen on
 SAMPLE_FRAMES = 16
 MAX_CLIPPED_BITS = 2
 SEED = 0
+NOTHING_STATED = Specification()
 
 Bits = tuple[int, ...]
 
@@ -43,17 +47,24 @@ class Variable:
     """The word length of one quantiser.
 
     Args:
+        names, kind: of the nodes of its layer and of what kind that is, as a specification knows it.
         index: place of the `q.quantize` in the block of @main.
         low, high: fewest bits, and those that it has.
         shifts: by how many bits its fraction bits rise again, for each word length from `low` to `high`.
     """
 
-    name: str
+    names: tuple[str, ...]
+    kind: str
     role: Role
     index: int
     low: int
     high: int
     shifts: tuple[int, ...] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The node of the quantiser, or what is next to it."""
+        return self.names[0] if self.names else self.kind
 
     def type_of(self, op: QuantizeOp, bits: int) -> FixedType | UFixedType:
         """The type of `bits` bits in place of the one that the quantiser has in the network of the start."""
@@ -61,11 +72,14 @@ class Variable:
         return _resized(op, bits, fraction + self.shifts[bits - self.low])
 
 
-def find_variables(module: ModuleOp, frames: Array, min_bits: int) -> tuple[Variable, ...]:
+def find_variables(
+    module: ModuleOp, frames: Array, min_bits: int, specification: Specification = NOTHING_STATED
+) -> tuple[Variable, ...]:
     """Quantisers of weights and activations to fixed-point formats of more than `min_bits`, in their order.
 
     Args:
         frames: [N, *shape] of the network's input; few are enough.
+        specification: where it states a format, the fewest bits are those of its range, in place of `min_bits`.
 
     Raises: QoptError if there is none.
     """
@@ -79,15 +93,17 @@ def find_variables(module: ModuleOp, frames: Array, min_bits: int) -> tuple[Vari
     found = list[Variable]()
     for (index, op, role), numbers in zip(roles, samples, strict=True):
         high = integer_format(element_type(op.result)).word_length
-        low = max(min_bits, 2 if isinstance(element_type(op.result), FixedType) else 1)
+        names, kind = _weights_of(op) if role is Role.WEIGHT else _layer_of(op, constants)
+        choice = specification.choices(names, kind).formats.get(role)
+        low = max(
+            min_bits if choice is None else choice.bits.lo, 2 if isinstance(element_type(op.result), FixedType) else 1
+        )
         if high > low:
             shifts = tuple(_best_shift(op, numbers, high, bits) for bits in range(low, high + 1))
-            found.append(
-                Variable(f"{node_name(op) or op.result.name_hint or f'op {index}'}", role, index, low, high, shifts)
-            )
+            found.append(Variable(names, kind, role, index, low, high, shifts))
     if not found:
-        mend = "quantise the network first (q-quantize), or allow fewer bits"
-        raise QoptError(f"no quantiser has more than {min_bits} bits", module, mend)
+        mend = "quantise the network first (q-quantize), or allow fewer bits, as in fixed<2..8>"
+        raise QoptError(f"no quantiser may have fewer bits than it has (at least {min_bits})", module, mend)
     return tuple(found)
 
 
@@ -128,6 +144,32 @@ def _constant_values(main: FuncOp) -> set[SSAValue]:
         if all(operand in found for operand in op.operands):
             found.update(op.results)
     return found
+
+
+def _layer_of(op: QuantizeOp, constants: set[SSAValue]) -> tuple[tuple[str, ...], str]:
+    """Names and kind of the layer whose result is quantised; its last node first."""
+    value, ops = op.input, [cast(Operation, op)]
+    while isinstance(value.owner, Operation):
+        ops.append(value.owner)
+        dynamic = [operand for operand in value.owner.operands if operand not in constants]
+        kind = layer_kind(value.owner)
+        if len(dynamic) != 1 or kind != "other":
+            return node_names(ops), "add" if kind == "other" and len(dynamic) > 1 else kind
+        value = dynamic[0]
+    assert isinstance(value, BlockArgument)
+    return (argument_name(value), *node_names(ops)), "input"
+
+
+def _weights_of(op: QuantizeOp) -> tuple[tuple[str, ...], str]:
+    """Names and kind of the layer whose weights are quantised."""
+    work, seen = list(op.result.uses), list[Operation]([op])
+    while work:
+        user = work.pop().operation
+        seen.append(user)
+        if isinstance(user, PRODUCTS):
+            return node_names(seen), layer_kind(user)
+        work += [use for result in user.results for use in result.uses]
+    return node_names([op]), "other"
 
 
 def _role(op: QuantizeOp, constants: set[SSAValue]) -> Role | None:

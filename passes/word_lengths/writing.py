@@ -17,7 +17,7 @@ def with_word_lengths(specification: Specification, variables: Sequence[Variable
     """The specification with a rule for each variable; what it says of scales and granularity stays."""
     rules = list(specification.rules)
     for variable, count in zip(variables, bits, strict=True):
-        known = specification.choices((variable.name,), "other").formats.get(variable.role)
+        known = specification.choices(variable.names, variable.kind).formats.get(variable.role)
         choice = known or FormatChoice(Kind.FIXED, IntRange(count, count))
         rules.append(Rule((Pattern(variable.name),), {variable.role: replace(choice, bits=IntRange(count, count))}))
     return replace(specification, rules=tuple(rules))

@@ -59,8 +59,8 @@ def test_builds_refuse(text: str, what: str, tmp_path: Path, capfd: pytest.Captu
 
 EVERYTHING = """
 data { file = "FILE" calibration = x_train test = x_test labels y_test }
-layers "*" { weight = fixed<6>
-             activation = fixed<6> }
+layers "*" { weight = fixed<3..6>
+             activation = fixed<4..6> }
 layers matmul { share = 8 per layer }
 bound = agreement 97 %
 """

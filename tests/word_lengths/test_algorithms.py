@@ -18,7 +18,7 @@ def noise_problem(seed: int, count: int) -> Problem:
     """Additive noise K_i 4^-w_i, and a cost of products of neighbours."""
     generator = np.random.default_rng(seed)
     gains, weights = generator.uniform(0.1, 100, count), generator.integers(1, 50, count)
-    variables = [Variable(f"v{n}", Role.WEIGHT, n, 2, 8, (0,) * 7) for n in range(count)]
+    variables = [Variable((f"v{n}",), "matmul", Role.WEIGHT, n, 2, 8, (0,) * 7) for n in range(count)]
 
     def noise(bits: Bits) -> float:
         return float(sum(gain * 4.0**-word for gain, word in zip(gains, bits, strict=True)))
@@ -50,7 +50,7 @@ def test_fewer_trials_than_max_minus_one(name: str) -> None:
 
 
 def test_nothing_to_remove() -> None:
-    variables = [Variable("v", Role.WEIGHT, 0, 2, 4, (0, 0, 0))]
+    variables = [Variable(("v",), "matmul", Role.WEIGHT, 0, 2, 4, (0, 0, 0))]
     problem = Problem(variables, sum, lambda bits: Trial(0.0 if bits == (4,) else -1.0, 4.0 ** -bits[0]))
     for name in ("analytic", "max_minus_one", "min_plus_one", "tabu", "noise_budgets"):
         assert descend(problem, ALGORITHMS[name](problem)) == (4,)

@@ -76,7 +76,7 @@ def problem_of(factory: pytest.TempPathFactory, bound: Bound) -> Problem:
 def test_variables_and_costs(tmp_path_factory: pytest.TempPathFactory) -> None:
     problem = problem_of(tmp_path_factory, Bound(Measure.SQNR, Fraction(20)))
     assert [(one.name, one.role) for one in problem.variables] == [
-        ("in", Role.ACTIVATION),
+        ("x", Role.ACTIVATION),
         ("w1", Role.WEIGHT),
         ("mid", Role.ACTIVATION),
         ("w2", Role.WEIGHT),
@@ -119,9 +119,10 @@ def test_accuracy_needs_labels(tmp_path_factory: pytest.TempPathFactory) -> None
 
 
 def test_the_result_as_a_specification(tmp_path_factory: pytest.TempPathFactory) -> None:
-    rule = Rule((Pattern("*"),), {Role.WEIGHT: FormatChoice(Kind.FIXED, IntRange(8, 8), power_of_two=True)})
+    rule = Rule((Pattern("*"),), {Role.WEIGHT: FormatChoice(Kind.FIXED, IntRange(3, 8), power_of_two=True)})
     stated_ = replace(stated(tmp_path_factory, Bound(Measure.SQNR, Fraction(20))), rules=(rule,))
     problem, _ = word_length_problem(network(), stated_, 2)
+    assert [variable.low for variable in problem.variables] == [2, 3, 2, 3]
     found = with_word_lengths(stated_, problem.variables, (5, 4, 3, 6))
     assert parse_specification(str(found), "again.spec") == found
     weight = found.choices(("w1",), "matmul").formats[Role.WEIGHT]
