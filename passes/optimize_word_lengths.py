@@ -26,13 +26,13 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ..frontends.precision.data import Frames, load_data
+from ..frontends.precision.data import Data, Frames, load_data
 from ..frontends.precision.parser import parse_setting, read_specification
 from ..frontends.precision.specification import Bound, DataSource, Measure, Objective, Specification
 from ..qdialect.attrs import Array
 from ..qdialect.errors import QoptError
 from ..qdialect.types import shape_of
-from .accuracy_evaluation import Evaluator
+from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .calibration.progress import terminal_progress
 from .data_options import data_source
 from .remarks import remark
@@ -79,8 +79,9 @@ class OptimizeWordLengthsPass(ModulePass):
             problem, measurement = word_length_problem(op, specification, self.min_bits)
             problem.progress = lambda count: progress(f"{self.name}: {count} choices tried")
             bits = descend(problem, algorithm(problem))
-        remark(op, f"{self.name}: {_report(problem, measurement, bits)}")
         set_bits(op, problem.variables, bits)
+        judged = _judged(measurement.module, op, specification)
+        remark(op, f"{self.name}: {_report(problem, measurement, bits)}{judged}")
         if self.write is not None:
             write_specification(self.write, with_word_lengths(specification, problem.variables, bits))
 
@@ -103,7 +104,8 @@ def word_length_problem(module: ModuleOp, specification: Specification, min_bits
     """The problem that a specification states for a network. QoptError if it has no data, or does not fit."""
     if specification.data is None:
         raise QoptError(f"{specification.name} names no data", mend='write data { file = "frames.npz" ... }')
-    frames = _frames(module, specification.data)
+    calibration = _loaded(module, specification.data).calibration
+    frames = (_numbers(module, calibration), calibration.labels)
     variables = find_variables(module, frames[0], min_bits, specification)
     evaluator = Evaluator(*frames)
     measurement = Measurement(module.clone(), variables, evaluator, specification.bound or DEFAULT_BOUND)
@@ -112,14 +114,32 @@ def word_length_problem(module: ModuleOp, specification: Specification, min_bits
     return Problem(variables, cost, measurement.trial), measurement
 
 
-def _frames(module: ModuleOp, data: DataSource) -> tuple[Array, Array | None]:
-    """Frames [N, *shape] of the network's one input and their labels."""
+def _loaded(module: ModuleOp, data: DataSource) -> Data:
+    """Frames for the network's one input."""
     main = function_named(module, "main")
     if main is None or len(main.args) != 1:
         raise QoptError("the network is not a function @main of one input", module, "cut it")
-    shape = shape_of(main.args[0])
-    loaded: Frames = load_data(data, shape).calibration
-    return np.concatenate(list(loaded.batches(shape))), loaded.labels
+    return load_data(data, shape_of(main.args[0]))
+
+
+def _numbers(module: ModuleOp, frames: Frames) -> Array:
+    """float32 frames [N, *shape]."""
+    main = function_named(module, "main")
+    assert main is not None
+    return np.concatenate(list(frames.batches(shape_of(main.args[0]))))
+
+
+def _judged(before: ModuleOp, after: ModuleOp, specification: Specification) -> str:
+    """What the choice costs on frames that it was not made on; empty if there are none."""
+    if specification.data is None or specification.data.test is None:
+        return ""
+    test = _loaded(before, specification.data).test
+    evaluator = Evaluator(_numbers(before, test), test.labels)
+    same = percent_equal(choices(evaluator.outputs(before)), choices(evaluator.outputs(after)))
+    text = f"\n  on {len(test)} other frames: {same:.2f} % of the first choices are the same"
+    if test.labels is None:
+        return text
+    return f"{text}, accuracy {evaluator.accuracy(before):.2f} % -> {evaluator.accuracy(after):.2f} %"
 
 
 def _report(problem: Problem, measurement: Measurement, bits: Bits) -> str:
