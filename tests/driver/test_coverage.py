@@ -65,8 +65,8 @@ def test_fault_of_the_program_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_network_beyond_the_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """2^58 numbers: no machine holds them, and no traceback says so."""
-    huge = f"tensor<{1 << 29}x{1 << 29}xf32>"
+    """2^48 numbers: no machine holds them, and no traceback says so."""
+    huge = f"tensor<{1 << 24}x{1 << 24}xf32>"
     text = f"""\
 func.func @main(%x: tensor<1x1xf32>) -> {huge} {{
   %y = q.expand %x : tensor<1x1xf32> -> {huge}
