@@ -16,6 +16,8 @@ SCRIPTS = (
     "network_area.py",
     "unit_area.py",
     "post_training.py",
+    "word_lengths.py",
+    "weight_sharing.py",
     "fifo_sizing.py",
 )
 
