@@ -120,8 +120,11 @@ def _run(op: QOp, source: SSAValue, ops: list[QOp], shape: tuple[int, ...], code
     mapping: dict[SSAValue, SSAValue] = {source: block.args[0]}
     for item in ops:
         for operand in item.operands:
-            if operand not in mapping and isinstance(operand.owner, ConstantOp):
-                block.add_op(operand.owner.clone(mapping))
+            if operand in mapping:
+                continue
+            if not isinstance(operand.owner, ConstantOp):
+                raise NoTail("a constant is computed from others")
+            block.add_op(operand.owner.clone(mapping))
         new = item.on([mapping[operand] for operand in item.operands])
         block.add_op(new)
         mapping |= dict(zip(item.results, new.results, strict=True))

@@ -6,9 +6,9 @@ Before:
 After (`q-optimize-word-lengths{data="frames.npz" bound="agreement 99 %"}`):
     %a = q.quantize %x half_even saturate : tensor<1x4xf32> -> tensor<1x4x!q.ufixed<5, -3>>
 
-Only types of quantisers change: fewer bits cover about the same range more coarsely. A choice is tried by running all
-frames from the first layer that differs; none is tried twice. Whatever the algorithm, single bits are removed at the
-end until none can go (the result is 1-minimal), except that `limit` bounds the number of choices tried before.
+The bound is against the network as it comes, quantised. Only types of quantisers change: fewer bits cover about the
+same range more coarsely. A choice is tried by running all frames from the first layer that differs; none is tried
+twice. Whatever the algorithm, single bits are removed at the end until none can go (the result is 1-minimal).
 
 Approximate: the remarks (`-v`) give the cost, the quality and the number of choices tried.
 Needs: a quantised graph (an imported one, or q-quantize), one input, one output; frames.
@@ -78,7 +78,9 @@ class OptimizeWordLengthsPass(ModulePass):
         with terminal_progress() as progress:
             problem, measurement = word_length_problem(op, specification, self.min_bits)
             problem.progress = lambda count: progress(f"{self.name}: {count} choices tried")
-            bits = descend(problem, algorithm(problem))
+            if not problem.feasible(problem.highest):
+                raise QoptError(f"the network itself misses the bound {measurement.bound}", op, "ask for less")
+            bits = descend(problem, min(algorithm(problem), problem.best_known(), key=problem.cost))
         set_bits(op, problem.variables, bits)
         judged = _judged(measurement.module, op, specification)
         remark(op, f"{self.name}: {_report(problem, measurement, bits)}{judged}")

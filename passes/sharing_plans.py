@@ -26,8 +26,9 @@ def plans_of(specification: Specification, layers: Sequence[WeightedLayer]) -> d
     """What a specification says of each layer; layers of which it says nothing are left out."""
     plans: dict[WeightedLayer, SharingPlan] = {}
     for layer in layers:
-        share = specification.choices((layer.name,), kind_of(layer)).share
-        if share is not None:
+        choices = specification.choices((layer.name,), kind_of(layer))
+        share = choices.share
+        if share is not None and not choices.keep:
             plans[layer] = SharingPlan(share.count.hi, share.granularity, _codebook(layer, share))
     return plans
 
@@ -48,6 +49,7 @@ def _codebook(layer: WeightedLayer, share: Sharing) -> FixedType | UFixedType | 
         return None
     if choice.kind is Kind.FLOAT:
         raise QoptError(f"the codebook of '{layer.name}' is {choice}", layer.op, "give it a fixed or ufixed format")
-    own = integer_format(layer.weights.type.element_type).fraction_bits
-    fraction_bits = own if choice.fraction_bits is None else choice.fraction_bits
+    own = integer_format(layer.weights.type.element_type)
+    same_range = own.fraction_bits - max(0, own.word_length - choice.bits.hi)  # fewer bits are coarser ones
+    fraction_bits = same_range if choice.fraction_bits is None else choice.fraction_bits
     return (FixedType if choice.kind is Kind.FIXED else UFixedType)(choice.bits.hi, fraction_bits)

@@ -61,10 +61,10 @@ class Objective(StrEnum):
 
 
 class Measure(StrEnum):
-    """What a bound is about."""
+    """What a bound is about; the network before is the one quantised with the most bits that its formats allow."""
 
-    ACCURACY = "accuracy"  # loss in percentage points against the float network, at most
-    AGREEMENT = "agreement"  # percent of frames whose first choice stays that of the float network, at least
+    ACCURACY = "accuracy"  # loss in percentage points against the network before, at most
+    AGREEMENT = "agreement"  # percent of frames whose first choice stays that of the network before, at least
     SQNR = "sqnr"  # decibels of signal to quantisation noise at the output, at least
 
 
@@ -235,7 +235,7 @@ class DataSource:
 
 @dataclass(frozen=True)
 class Bound:
-    """How far results may be from those of the float network."""
+    """How far results may be from those of the network with the most bits that its formats allow."""
 
     measure: Measure
     value: Fraction

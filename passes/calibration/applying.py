@@ -23,6 +23,8 @@ from .result_types import infer_types
 from .statistics import Statistics
 
 DEFAULT_BIAS = FormatChoice(Kind.FIXED, IntRange(32, 32))
+MOST_EXACT_BITS = 16  # of weights: with more, products may get finer than biases can count
+LEAST_LEVELS = 32  # that wider weights must keep of theirs
 
 
 @dataclass
@@ -103,6 +105,10 @@ def choose_weight(linear: Linear, weights: Array, specification: Specification, 
     else:
         floor = along(floors, linear.out_axis, weights.ndim)
     raised = power_of_two_above(np.asarray(floor))
+    coarse = (quantizer.scale < floor) & (np.ldexp(quantizer.scale, choice.bits.hi - 1) < LEAST_LEVELS * raised)
+    if choice.bits.hi > MOST_EXACT_BITS and coarse.any():
+        what = f"the bias of '{linear.name}' exceeds {DEFAULT_BIAS.bits.hi} bits in quanta of such fine products"
+        raise QoptError(what, linear.op, "give the weights or the activations fewer bits")
     return replace(quantizer, scale=np.where(quantizer.scale < floor, raised, quantizer.scale).astype(np.float32))
 
 

@@ -19,7 +19,7 @@ def descend(problem: Problem, bits: Bits) -> Bits:
         )
         start = bits
         for number in order:
-            while bits[number] > problem.variables[number].low and problem.feasible(changed(bits, number, -1)):
+            while _can_go(problem, bits, number):
                 bits = changed(bits, number, -1)
         if bits == start:
             return bits
@@ -27,5 +27,11 @@ def descend(problem: Problem, bits: Bits) -> Bits:
 
 def is_one_minimal(problem: Problem, bits: Bits) -> bool:
     """Whether the choice is feasible and no single bit can go."""
-    smaller = [changed(bits, n, -1) for n, variable in enumerate(problem.variables) if bits[n] > variable.low]
-    return problem.feasible(bits) and not any(problem.feasible(one) for one in smaller)
+    return problem.feasible(bits) and not any(_can_go(problem, bits, n) for n in range(len(bits)))
+
+
+def _can_go(problem: Problem, bits: Bits, number: int) -> bool:
+    """Whether a variable can lose a bit; not if that costs more, as where a multiplier leaves its DSP block."""
+    if bits[number] == problem.variables[number].low or problem.saving(bits, number) < 0:
+        return False
+    return problem.feasible(changed(bits, number, -1))

@@ -36,7 +36,7 @@ class Problem:
 
     Args:
         variables: one word length each; a choice of bits is a tuple in their order.
-        cost: of a choice; never falls when a word length grows.
+        cost: of a choice; as a rule it does not fall when a word length grows.
         measure: runs a choice.
         progress: called after each evaluation.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 
 from ...frontends.precision.specification import FormatChoice, Kind, Pattern, Rule, Specification
@@ -14,13 +15,20 @@ from .variables import Bits, Variable
 
 
 def with_word_lengths(specification: Specification, variables: Sequence[Variable], bits: Bits) -> Specification:
-    """The specification with a rule for each variable; what it says of scales and granularity stays."""
+    """The specification with a rule for each variable in place of objective and bound.
+
+    What it says of scales and granularity stays; its data are found from any folder.
+    """
     rules = list(specification.rules)
     for variable, count in zip(variables, bits, strict=True):
         known = specification.choices(variable.names, variable.kind).formats.get(variable.role)
         choice = known or FormatChoice(Kind.FIXED, IntRange(count, count))
-        rules.append(Rule((Pattern(variable.name),), {variable.role: replace(choice, bits=IntRange(count, count))}))
-    return replace(specification, rules=tuple(rules))
+        pattern = Pattern(escape(variable.name))
+        rules.append(Rule((pattern,), {variable.role: replace(choice, bits=IntRange(count, count))}))
+    data = specification.data
+    if data is not None:
+        data = replace(data, file=str(data.path.resolve()), folder=Path())
+    return replace(specification, rules=tuple(rules), data=data, objective=None, bound=None)
 
 
 def write_specification(path: str, specification: Specification) -> None:

@@ -37,7 +37,7 @@ def constant_of(value: SSAValue) -> DenseAttr | None:
     return None
 
 
-_REARRANGED = ("q.reshape", "q.transpose")  # the same codes in other places
+_REARRANGED = ("q.reshape", "q.transpose", "q.depth_to_space", "q.interleave")  # the same codes in other places
 
 
 def code_range(value: SSAValue) -> IntRange:
@@ -56,7 +56,8 @@ def code_range(value: SSAValue) -> IntRange:
         if value.op.name == "q.table":
             return code_range(value.op.operands[1])
         if value.op.name in _REARRANGED:
-            return code_range(value.op.operands[0])
+            ranges = [code_range(operand) for operand in value.op.operands]
+            return IntRange(min(range_.lo for range_ in ranges), max(range_.hi for range_ in ranges))
     return integer_format(element_type(value)).code_range
 
 

@@ -46,7 +46,7 @@ class ReshapeOp(MoveOp, HasCanonicalizationPatternsInterface):
 
     def move(self, *arrays: Array, lead: int = 0) -> Array:
         (array,) = arrays
-        return array.reshape(*array.shape[:lead], *shape_of(self.result))
+        return array.reshape((*array.shape[:lead], *shape_of(self.result)))
 
     def fold(self) -> Sequence[SSAValue | Attribute] | None:
         """No change of shape is nothing; a reshaped constant is a constant."""

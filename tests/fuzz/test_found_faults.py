@@ -201,6 +201,18 @@ func.func @main(%x: tensor<1x1x3x3xf32>) -> tensor<1x1x1x3xf32> {
     assert run_module(module(text), {"": np.ones((1, 1, 1, 3, 3), np.float32)}).outputs[0].tolist() == [[[[[2] * 3]]]]
 
 
+def test_constants_reshaped_to_one_number() -> None:
+    text = """
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %c = q.constant #q.dense<[2.0] : tensor<1xf32>>
+  %d = q.reshape %c : tensor<1xf32> -> tensor<f32>
+  %y = q.mul %x, %d : tensor<1x2xf32>, tensor<f32> -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+"""
+    assert "q.reshape" not in module_text(passed(text, "q-fold-constants"))
+
+
 def test_numbers_beyond_64_bits() -> None:
     text = "func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {\n  %y = q.transpose %x perm [99999999999999999999]\n}"
     with pytest.raises(QoptError, match="beyond the 64 bits") as fault:

@@ -131,8 +131,10 @@ def test_a_specification_says_what_is_shared(tmp_path: Path) -> None:
     path.write_text(
         "layers depthwise { share = 2 per channel }\nlayers matmul { share = 2..3 per layer codebook fixed<6> }"
     )
-    types = [layer.weights.type.element_type for layer in weighted_layers(shared(f'specification="{path}"'))]
-    assert types == [FixedType(8), SharedType(2, FixedType(8)), SharedType(3, FixedType(6))]
+    layers = weighted_layers(shared(f'specification="{path}"'))
+    types = [layer.weights.type.element_type for layer in layers]
+    assert types == [FixedType(8), SharedType(2, FixedType(8)), SharedType(3, FixedType(8))]
+    assert not (layers[2].weights.array % 4).any(), "six bits over the range of eight"
 
 
 def test_errors_weigh_what_they_multiply() -> None:
