@@ -122,6 +122,9 @@ def _on_shape(op: QOp, mapping: dict[SSAValue, SSAValue]) -> Operation:
     return op.on(operands)
 
 
+MAX_INPUT_LEVELS = 1 << 20  # of a quantiser that becomes thresholds of input codes
+
+
 @dataclass(frozen=True)
 class ThresholdTable:
     """Thresholds [channels, count] in input codes; `descending` flags falling channels."""
@@ -143,6 +146,9 @@ def table_thresholds(table: Array, codes: Array, bipolar: bool, op: Operation) -
     highest = integer_format(element_type(op.results[0])).code_range.hi
     if base == highest and not bipolar:  # a constant; the one threshold must not count beyond the type
         base -= 1
+    if int(table.max()) - base > MAX_INPUT_LEVELS:
+        mend = f"quantise it to at most {MAX_INPUT_LEVELS} levels, or give the input no format"
+        raise QoptError(f"the quantiser behind the input has {int(table.max()) - base} levels", op, mend)
     levels = np.array([1]) if bipolar else np.arange(base + 1, max(int(table.max()), base + 1) + 1)
     # rising: first code that reaches the level; falling: first code that does no longer
     reached = np.array([np.searchsorted(channel, levels) for channel in rising.T])

@@ -319,3 +319,16 @@ def test_complex_attribute() -> None:
     node.attribute.append(helper.make_attribute("div", onnx.numpy_helper.from_array(np.array([1 + 1j], np.complex64))))
     with pytest.raises(QoptError, match="attribute 'div' is not one number"):
         imported([node], {"m": np.array([1.0], np.float32)}, [1, 2])
+
+
+def test_quantisers_of_too_many_levels_behind_an_input() -> None:
+    text = """
+func.func @main(%x: tensor<1x2xf32> {q.name = "x"}) -> tensor<1x2x!q.fixed<40, 0>> {
+  %c = q.constant #q.dense<1.0e9 : tensor<f32>>
+  %y = q.mul %x, %c : tensor<1x2xf32>, tensor<f32> -> tensor<1x2xf32>
+  %z = q.quantize %y half_even saturate : tensor<1x2xf32> -> tensor<1x2x!q.fixed<40, 0>>
+  func.return %z : tensor<1x2x!q.fixed<40, 0>>
+}
+"""
+    with pytest.raises(QoptError, match="levels"):
+        passed(text, 'q-set-input-format{input-format="x: fixed<8, 0>"}')
