@@ -30,6 +30,7 @@ from .formats import BipolarFormat, FixedFormat, FloatFormat, Format, IntegerFor
 FormatT = TypeVar("FormatT", bound=Format, covariant=True)
 
 MAX_WORD_LENGTH = 4096  # a wider word is a typing mistake, not a number
+MAX_FRACTION_BITS = 1 << 16  # likewise, right or left of the point; exact numbers with more take their time
 
 
 class FormatType(FixedBitwidthType, ABC, Generic[FormatT]):
@@ -62,6 +63,8 @@ class _FixedBase(ParametrizedAttribute, FormatType[FixedFormat]):
     def verify(self) -> None:
         if not 1 <= self.word_length.data <= MAX_WORD_LENGTH:
             raise VerifyException(_bad_word_length(self.name, self.word_length.data))
+        if abs(self.fraction_bits.data) > MAX_FRACTION_BITS:
+            raise VerifyException(_bad_fraction_bits(self.name, self.fraction_bits.data))
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
@@ -71,7 +74,10 @@ class _FixedBase(ParametrizedAttribute, FormatType[FixedFormat]):
             if not 1 <= word_length <= MAX_WORD_LENGTH:
                 parser.raise_error(_bad_word_length(cls.name, word_length), position, parser.pos)
             parser.parse_punctuation(",")
+            position = parser.pos
             fraction_bits = parser.parse_integer(allow_boolean=False)
+            if abs(fraction_bits) > MAX_FRACTION_BITS:
+                parser.raise_error(_bad_fraction_bits(cls.name, fraction_bits), position, parser.pos)
         return (IntAttr(word_length), IntAttr(fraction_bits))
 
     def print_parameters(self, printer: Printer) -> None:
@@ -80,6 +86,10 @@ class _FixedBase(ParametrizedAttribute, FormatType[FixedFormat]):
 
 def _bad_word_length(name: str, word_length: int) -> str:
     return f"!{name} needs a word length from 1 to {MAX_WORD_LENGTH} bits, got {word_length}"
+
+
+def _bad_fraction_bits(name: str, fraction_bits: int) -> str:
+    return f"!{name} needs -{MAX_FRACTION_BITS} to {MAX_FRACTION_BITS} fraction bits, got {fraction_bits}"
 
 
 @irdl_attr_definition

@@ -45,6 +45,12 @@ func.func private @empty(tensor<2x!q.shared<0, !q.fixed<8, 4>>>) -> ()
 
 // -----
 
+// So many fraction bits are a typing mistake.
+// CHECK: error: !q.fixed needs -65536 to 65536 fraction bits, got 1000000000000
+func.func private @fraction(tensor<2x!q.fixed<4, 1000000000000>>) -> ()
+
+// -----
+
 // Values that are shared have codes.
 // CHECK: error: !q.shared holds values of !q.fixed, !q.ufixed or !q.bipolar, not of f32
 func.func private @floats(tensor<2x!q.shared<4, f32>>) -> ()
