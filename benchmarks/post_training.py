@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accuracy after post-training quantisation of float networks, to 8 bits and to weights of 4 bits; and their Verilog.
 
-Calibration frames are apart from those that are scored. With `--verilog` each 8-bit network is built, and frames are
-run through its Verilog in a simulator and compared with the reference.
+Calibration frames are apart from those that are scored. With `--verilog` the networks of 8 bits and those of 4-bit
+reconstructed weights are built, and frames are run through their Verilog in a simulator, with stalls at both ends, and
+compared with the reference.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ DATASETS = DATA.parent / "datasets"
 KWS = "scale = 0.58470; offset = -48.5301"
 KWS_FORMAT = "int<8> scale 5847/10000 offset -485301/10000"
 ASYMMETRIC = "layers input { activation = fixed<8> asymmetric }"
+STALL = 0.2  # of the cycles at either end of the Verilog
 Array = np.ndarray[Any, Any]
 
 
@@ -110,6 +112,7 @@ RULES = {
         'layers "*" { weight = fixed<4> per channel; activation = fixed<8> }\nrounding = reconstruct'
     ),
 }
+SIMULATED = ("8 bits", "4-bit weights, reconstructed")
 
 
 def quantised(network: Network, rules: str, folder: Path) -> tuple[ModuleOp, Score]:
@@ -122,37 +125,34 @@ def quantised(network: Network, rules: str, folder: Path) -> tuple[ModuleOp, Sco
 
 
 def simulated(network: Network, module: ModuleOp, frames: Array, folder: Path) -> str:
-    """`equal of all` outputs of the Verilog that equal those of the reference, for a few frames."""
+    """`equal of all` outputs of the Verilog, under stalls, that equal those of the reference, for a few frames."""
     options = BuildOptions(name=network.model.name, input_formats=network.model.input_formats)
-    build(new_context(), module, folder / "build", options, lambda _: None)
+    target = Path(tempfile.mkdtemp(dir=folder))
+    build(new_context(), module, target / "build", options, lambda _: None)
     scale = 1 / 255 if "1/255" in network.data else 0.5847 if network.data == KWS else 1.0
     offset = -48.5301 if network.data == KWS else 0.0
     numbers = (frames * scale + offset).astype(np.float32)
-    run = run_folder(BuildFolder.open(folder / "build"), Request({"": numbers}, "verilog"))
+    run = run_folder(BuildFolder.open(target / "build"), Request({"": numbers}, "verilog", STALL))
     last = run.comparisons[-1]
     return f"{last.equal} of {last.total} ({run.engine})"
 
 
-def measure(network: Network, frames: int) -> tuple[list[object], list[object]]:
-    """Rows of the table of accuracy and of that of the Verilog (empty without frames)."""
+def measure(network: Network, frames: int) -> tuple[list[object], list[list[object]]]:
+    """The row of the table of accuracy, and those of the table of the Verilog (none without frames)."""
     row: list[object] = [network.model.name]
-    verilog: list[object] = []
+    verilog: list[list[object]] = []
     with tempfile.TemporaryDirectory() as name:
         folder, arrays = Path(name), network.arrays()
         np.savez(folder / "data.npz", **arrays)
-        for index, rules in enumerate(RULES.values()):
+        for title, rules in RULES.items():
             module, score = quantised(network, rules, folder)
             assert score.accuracy is not None
-            row += [f"{score.frames}", f"{score.float_accuracy:.2f} %"] if not index else []
-            row += [f"{score.accuracy:.2f} %"]
-            if not index:
-                row.append(f"{score.agreement:.2f} %")
-                if frames:
-                    verilog = [
-                        network.model.name,
-                        frames,
-                        simulated(network, module, arrays["frames"][:frames], folder),
-                    ]
+            row += [f"{score.frames}", f"{score.float_accuracy:.2f} %"] if len(row) == 1 else []
+            row.append(f"{score.accuracy:.2f} %")
+            row += [f"{score.agreement:.2f} %"] if title == "8 bits" else []
+            if frames and title in SIMULATED:
+                equal = simulated(network, module, arrays["frames"][:frames], folder)
+                verilog.append([network.model.name, title, frames, equal])
     print(*row, *verilog, file=sys.stderr)
     return row, verilog
 
@@ -184,7 +184,8 @@ def main() -> None:
     rows += [exact_images(network) for network in chosen if "cifar" in network.dataset]
     texts = [table(["network", "frames", "float", "8 bits", "8 bits: first choice kept", *list(RULES)[1:]], rows)]
     if options.verilog:
-        texts.append(table(["8-bit network", "frames", "outputs of the Verilog that equal"], [v for _, v in measured]))
+        titles = ["network", "formats", "frames", "outputs of the Verilog, under stalls, that equal the reference"]
+        texts.append(table(titles, [row for _, verilog in measured for row in verilog]))
     publish(__file__, "Post-training quantisation", texts, options.write and options.only is None)
 
 
