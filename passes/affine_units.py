@@ -21,6 +21,7 @@ from ..qdialect.dataflow import (
     InterleaveOp,
     MatrixVectorOp,
     RequantizeOp,
+    SliceOp,
     SlidingWindowOp,
     ThresholdOp,
     ToStreamOp,
@@ -53,8 +54,8 @@ def _sum(op: AddOp, ranges: Ranges) -> Linear:
     return Linear([each(operand, known(1)) for operand in op.operands])
 
 
-@rule(ConcatOp, UpsampleOp, InterleaveOp, DepthToSpaceOp)
-def _moved(op: ConcatOp | UpsampleOp | InterleaveOp | DepthToSpaceOp, ranges: Ranges) -> Linear:
+@rule(ConcatOp, SliceOp, UpsampleOp, InterleaveOp, DepthToSpaceOp)
+def _moved(op: ConcatOp | SliceOp | UpsampleOp | InterleaveOp | DepthToSpaceOp, ranges: Ranges) -> Linear:
     """Elements are moved like their bounds: numbers of elements as bounds tell from where."""
     starts = np.cumsum([0, *(stream_type(value).elements for value in op.operands)])
     ids = [interval.points(np.arange(*ends), ONE) for ends in pairwise(starts)]

@@ -20,6 +20,7 @@ from ..qdialect.dataflow import ConcatOp as ConcatUnitOp
 from ..qdialect.dataflow import DepthToSpaceOp as DepthToSpaceUnitOp
 from ..qdialect.dataflow import DepthwiseOp, MatrixVectorOp, RequantizeOp, SlidingWindowOp, StreamType, UpsampleOp
 from ..qdialect.dataflow import InterleaveOp as InterleaveUnitOp
+from ..qdialect.dataflow import SliceOp as SliceUnitOp
 from ..qdialect.q import AddOp, ConvOp, DivOp, MatMulOp, MoveOp, MulOp, QuantizeOp, SubOp
 from ..qdialect.rounding import as_integers
 from ..qdialect.types import element_type, is_integer_type
@@ -30,7 +31,7 @@ from .interval import Array, Interval
 
 SUMS = (AddOp, SubOp, AddUnitOp)
 LAYERS = (MatMulOp, ConvOp, MatrixVectorOp, DepthwiseOp)
-MOVES = (MoveOp, ConcatUnitOp, InterleaveUnitOp, DepthToSpaceUnitOp, UpsampleOp)
+MOVES = (MoveOp, ConcatUnitOp, InterleaveUnitOp, DepthToSpaceUnitOp, SliceUnitOp, UpsampleOp)
 LINEAR = (*SUMS, *LAYERS, SlidingWindowOp, MulOp, DivOp)
 MAX_BETWEEN, MAX_CHAIN = 256, 16  # values followed back behind a sum, behind a layer
 

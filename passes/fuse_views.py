@@ -47,7 +47,7 @@ class FuseViewsIntoDepthToSpace(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if not isinstance(op, VIEWS) or not is_integer_type(element_type(op.result)) or not _ends(op):
             return
-        views = _views(op)
+        views = views_to(op)
         source = views[0].input
         found = _shuffle(views)
         if found is None:
@@ -68,7 +68,7 @@ def _ends(op: ReshapeOp | TransposeOp) -> bool:
     return bool(users) and not any(isinstance(user, (*VIEWS, ReturnOp)) for user in users)
 
 
-def _views(op: ReshapeOp | TransposeOp) -> list[ReshapeOp | TransposeOp]:
+def views_to(op: ReshapeOp | TransposeOp) -> list[ReshapeOp | TransposeOp]:
     """The views from the first, in their order, to `op`; all but the last have one use."""
     found = [op]
     while isinstance(found[0].input.owner, VIEWS) and found[0].input.has_one_use():

@@ -10,8 +10,8 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from ..qdialect.errors import QoptError
-from ..qdialect.q import ConstantOp, ReshapeOp, TransposeOp
-from .hardware_support import LINEAR, SUPPORTED, lasting_refusal, number_refusal, refusal
+from ..qdialect.q import ConstantOp, GatherOp, ReshapeOp, SliceOp, TransposeOp
+from .hardware_support import LINEAR, SUPPORTED, lasting_refusal, number_refusal, refusal, repeats
 from .refusals import Refusal, refuse
 
 VIEWS = (ReshapeOp, TransposeOp)  # move no number, or the host moves them
@@ -55,7 +55,7 @@ def _computed(main: FuncOp) -> list[Operation]:
 def _anchors(ops: Sequence[Operation]) -> list[Operation]:
     """The ops that have to be hardware: all layers; where there are none, whatever has a unit."""
     layers = [op for op in ops if op.name in LINEAR]
-    return layers or [op for op in ops if refusal(op) is None and not isinstance(op, ReshapeOp)]
+    return layers or [op for op in ops if refusal(op) is None and not isinstance(op, (ReshapeOp, SliceOp, GatherOp))]
 
 
 def _between(layers: Collection[Operation], ops: Sequence[Operation]) -> set[Operation]:
@@ -110,8 +110,13 @@ def _leave_views_to_host(ops: Sequence[Operation], before: set[Operation], after
     outside = before | after
     for op in reversed(ops):
         users = {use.operation for result in op.results for use in result.uses}
-        if isinstance(op, VIEWS) and op not in outside and users <= {*after, *_returns(users)}:
+        if _only_moves(op) and op not in outside and users <= {*after, *_returns(users)}:
             after.add(op)
+
+
+def _only_moves(op: Operation) -> bool:
+    """Whether `op` behind the last layer is a view, or picks elements, which the host does as well."""
+    return isinstance(op, (*VIEWS, SliceOp)) or (isinstance(op, GatherOp) and repeats(op) is None)
 
 
 def _returns(users: Iterable[Operation]) -> list[Operation]:

@@ -30,13 +30,14 @@ _TO_HARDWARE = [
     "q-lower-conv-transpose",
     "q-make-channels-last",
     "q-absorb-transposes",
+    "q-absorb-gathers",
     "q-fuse-views",
     "q-partition",
 ]
 
 PIPELINES: dict[str, list[str]] = {
     "q-streamline": _STREAMLINE,
-    "q-to-typed": ["q-fold-constants", "q-convert-to-typed", *_STREAMLINE, *_TO_HARDWARE],
+    "q-to-typed": ["q-fold-constants", "q-fuse-shuffles", "q-convert-to-typed", *_STREAMLINE, *_TO_HARDWARE],
     "q-to-dataflow": [
         "q-convert-to-dataflow",
         "q-insert-forks",

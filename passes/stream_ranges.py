@@ -24,6 +24,7 @@ from ..qdialect.dataflow import (
     MatrixVectorOp,
     PoolOp,
     RequantizeOp,
+    SliceOp,
     SlidingWindowOp,
     SumPoolOp,
     TableOp,
@@ -55,6 +56,8 @@ def stream_interval(op: Operation, operands: Sequence[Interval]) -> Interval | N
             return operands[0]
         case SlidingWindowOp():
             return _sliding_window(op, operands[0])
+        case SliceOp():
+            return _slice(op, operands[0])
         case UpsampleOp():
             return _upsample(op, operands[0])
         case InterleaveOp():
@@ -112,6 +115,12 @@ def _borders_add_nothing(op: SlidingWindowOp, x: Interval) -> bool:
         for size, stride, low, extent, count in sizes
     )
     return within and x.hull.lo <= op.pad_value <= x.hull.hi
+
+
+def _slice(op: SliceOp, x: Interval) -> Interval:
+    return _spread(x, (op.input_type.elements,), (1, *op.image)).map(
+        lambda bound: bound.reshape(1) if bound.size == 1 else op.part(bound).reshape(-1)
+    )
 
 
 def _upsample(op: UpsampleOp, x: Interval) -> Interval:

@@ -108,9 +108,19 @@ def concat_latency() -> int:
     return 1
 
 
+def slice_latency() -> int:
+    """The beat kept is the output register."""
+    return 1
+
+
 def line_buffer_latency() -> int:
     """From the step that reads the memory: its register, and the output register, where padding is put in."""
     return 2
+
+
+def window_scan_latency() -> int:
+    """The windows are picked from the rows kept into the output register."""
+    return 1
 
 
 def pool_latency() -> int:

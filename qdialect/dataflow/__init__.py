@@ -15,6 +15,7 @@ from .interleave import InterleaveOp
 from .matrix_vector import MatrixVectorOp
 from .pool import MaxPoolOp, PoolOp, SumPoolOp
 from .requantize import RequantizeOp
+from .slice import SliceOp
 from .sliding_window import SlidingWindowOp
 from .table import TableOp
 from .threshold import ThresholdOp
@@ -38,6 +39,7 @@ Dataflow = Dialect(
         AddOp,
         ConcatOp,
         SlidingWindowOp,
+        SliceOp,
         UpsampleOp,
         InterleaveOp,
         DepthToSpaceOp,
@@ -70,6 +72,7 @@ __all__ = [
     "MemoryAttr",
     "PoolOp",
     "RequantizeOp",
+    "SliceOp",
     "SlidingWindowOp",
     "Source",
     "StreamType",
