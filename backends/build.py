@@ -6,6 +6,7 @@ DIR/rtl/*.v                                    the hardware, AXI4-Stream
 DIR/sim/                                       golden vectors and a self-checking testbench
 DIR/interface.json, DIR/host.py                what the host does, as data and as code
 DIR/report.json, DIR/report.txt                formats, folding, cycles, memory, cost of each unit
+DIR/precision.json, DIR/precision.html         what each layer's formats hold, use and lose (from the graph level)
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from .verilog import verilog_files
 
 Level = Literal["graph", "typed", "dataflow"]
 Progress = Callable[[str], None]
+Finish = Callable[[Path, ModuleOp | None], None]
 
 GOLDEN_FRAMES = 16  # random frames in the testbench
 GOLDEN_SEED = 1  # the same build gives the same bytes
@@ -60,9 +62,17 @@ class BuildOptions:
     force: bool = False
 
 
-def build(context: Context, module: ModuleOp, out: Path, options: BuildOptions, progress: Progress) -> str:
+def build(
+    context: Context,
+    module: ModuleOp,
+    out: Path,
+    options: BuildOptions,
+    progress: Progress,
+    finish: Finish = lambda folder, typed: None,
+) -> str:
     """Build `module` (of any level; changed in place) into the new folder `out`; returns the report's text.
 
+    `finish` may add files: it gets the folder, which is `out` once all is well, and the typed level if it was passed.
     Raises QoptError where the model cannot become hardware; then `out` is left as it was.
     """
     with new_folder(out, options.force) as folder:
@@ -82,6 +92,7 @@ def build(context: Context, module: ModuleOp, out: Path, options: BuildOptions, 
         (folder / "report.txt").write_text(text, encoding="utf-8")
         progress("writing golden vectors")
         _write_golden(folder, host.Host(interface), typed or module, sorted(sources), longest_silence(module))
+        finish(folder, typed)
     return text
 
 

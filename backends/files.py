@@ -22,6 +22,8 @@ BUILD_ENTRIES = {
     "report.json",
     "report.txt",
     "precision.txt",
+    "precision.json",
+    "precision.html",
     "__pycache__",
 }
 

@@ -6,15 +6,21 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .arguments import add_shape_option, batch_hint, load_module, parse_shapes
 from .precision import apply_specification
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from ..backends.precision_report.figures import FloatOrigin
 
 
 def main(arguments: list[str]) -> int:
     """Build and print the report."""
     options = _parser().parse_args(arguments)
-    from ..backends.build import BuildOptions, build
+    from ..backends.build import BuildOptions, build, level_of
     from ..backends.files import check_replaceable
     from ..qdialect.text import new_context
 
@@ -32,15 +38,38 @@ def main(arguments: list[str]) -> int:
         force=options.force,
     )
     with batch_hint(module, options.model):
-        quantized = apply_specification(new_context(), module, options.spec) if options.spec else ""
-        report = build(new_context(), module, out, build_options, _progress)
+        quantized, origin = _quantized(module, options.spec) if options.spec else ("", None)
+        graph = module.clone() if level_of(module) == "graph" else None
+
+        def finish(folder: Path, typed: ModuleOp | None) -> None:
+            if quantized:
+                (folder / "precision.txt").write_text(quantized, encoding="utf-8")
+            if graph is not None:
+                from ..backends.precision_report.writing import write_precision_report
+
+                _progress("writing the precision report")
+                write_precision_report(folder, build_options.name, graph, typed, origin)
+
+        report = build(new_context(), module, out, build_options, _progress, finish)
     _progress("")
     if quantized:
-        (out / "precision.txt").write_text(quantized, encoding="utf-8")
         print(quantized)
     print(report, end="")
     print(f"wrote {out}")
     return 0
+
+
+def _quantized(module: ModuleOp, path: str) -> tuple[str, FloatOrigin]:
+    """Quantise `module` in place by the specification; what was done, and what it was before."""
+    from ..backends.precision_report.figures import FloatOrigin
+    from ..frontends.precision.parser import read_specification
+    from ..passes.remarks import collected_searches
+    from ..qdialect.text import new_context
+
+    before = module.clone()
+    with collected_searches() as searches:
+        report = apply_specification(new_context(), module, path)
+    return report, FloatOrigin(before, read_specification(path), searches)
 
 
 def _model_name(path: str) -> str:

