@@ -73,9 +73,7 @@ class BatchNormOp(QOp):
             parameter = shape_of(self.operands[("scale", "bias", "mean", "variance").index(name) + 1])
             if parameter != (shape[self.axis],):
                 raise self.fault(f"needs {name} of shape [{shape[self.axis]}], got {list(parameter)}")
-        (expected,) = self.infer_types()
-        if self.result.type != expected:
-            raise self.fault(f"gives {expected}, not {self.result.type}")
+        self.verify_inferred_types()
 
     def infer_types(self) -> Sequence[QTensor]:
         return [tensor(_batch_norm_type(self.input), shape_of(self.input))]

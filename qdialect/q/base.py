@@ -61,6 +61,12 @@ class QOp(IRDLOperation, ABC):
         """The types of the results, as they follow from the operands and attributes."""
         raise NotImplementedError(f"{self.name} has no rule for its result types")
 
+    def verify_inferred_types(self) -> None:
+        """VerifyException unless the results have the types that follow."""
+        for result, expected in zip(self.results, self.infer_types(), strict=True):
+            if result.type != expected:
+                raise self.fault(f"gives {expected}, not {result.type}")
+
     def on(self, operands: Sequence[SSAValue]) -> Self:
         """The op on other operands, at the same location, without proofs, its result types inferred anew."""
         properties = {name: value for name, value in self.properties.items() if name != "range"}

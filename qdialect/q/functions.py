@@ -108,9 +108,7 @@ class PowOp(QOp):
         return [tensor(tensor_type(self.base).element_type, broadcast_shape(self.name, self.base, self.exponent))]
 
     def verify_(self) -> None:
-        (expected,) = self.infer_types()
-        if self.result.type != expected:
-            raise self.fault(f"gives {expected}, not {self.result.type}")
+        self.verify_inferred_types()
 
 
 @irdl_op_definition

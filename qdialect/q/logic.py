@@ -66,9 +66,7 @@ class CompareOp(QOp):
         return [tensor(TRUTH, broadcast_shape(self.name, self.lhs, self.rhs))]
 
     def verify_(self) -> None:
-        (expected,) = self.infer_types()
-        if self.result.type != expected:
-            raise self.fault(f"gives {expected}, not {self.result.type}")
+        self.verify_inferred_types()
 
 
 @irdl_op_definition

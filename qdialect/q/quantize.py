@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from xdsl.dialects.builtin import Float32Type, IntegerAttr, UnitAttr, i64
+from xdsl.dialects.builtin import Float32Type, UnitAttr
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -37,6 +37,7 @@ from ..types import (
     shape_of,
 )
 from .base import AnyTensor, IntegerTensor, QOp, tensor
+from .channelwise import ChannelwiseOp, base_and_axis
 from .inference import constant_of, threshold_range
 
 
@@ -123,7 +124,7 @@ def _overflow_fits(overflow: Overflow, target: Attribute, narrow: bool) -> bool:
 
 
 @irdl_op_definition
-class ThresholdOp(QOp):
+class ThresholdOp(ChannelwiseOp):
     """Multi-threshold activation: counts the thresholds that an element reaches.
 
     `code = base + #{k : x >= T[c][k]}`, or `base + B - #{...}` in channels c that `descending` flags with 1 (a
@@ -140,8 +141,6 @@ class ThresholdOp(QOp):
     input = operand_def(AnyTensor)
     thresholds = operand_def(AnyTensor)
     descending = opt_operand_def(IntegerTensor)
-    base_attr = prop_def(IntegerAttr.constr(i64), prop_name="base")
-    axis_attr = opt_prop_def(IntegerAttr.constr(i64), prop_name="axis")
     result = result_def(IntegerTensor)
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
     traits = traits_def(Pure())
@@ -160,27 +159,11 @@ class ThresholdOp(QOp):
         descending: SSAValue | None = None,
         axis: int | None = None,
     ):
-        named = axis is not None and axis != len(shape_of(input)) - 1
         super().__init__(
             operands=[input, thresholds, descending],
             result_types=[tensor(element_type, shape_of(input))],
-            properties={"base": IntegerAttr(base, i64), "axis": IntegerAttr(axis or 0, i64) if named else None},
+            properties=base_and_axis(input, base, axis),
         )
-
-    @property
-    def base(self) -> int:
-        """Output code below all thresholds (bipolar: -1)."""
-        return self.base_attr.value.data
-
-    @property
-    def axis(self) -> int:
-        """The axis of the channels."""
-        return len(shape_of(self.input)) - 1 if self.axis_attr is None else self.axis_attr.value.data
-
-    @property
-    def trailing(self) -> int:
-        """How many axes there are behind that of the channels."""
-        return max(len(shape_of(self.input)) - 1 - self.axis, 0)
 
     @property
     def code_range(self) -> IntRange:
@@ -201,11 +184,8 @@ class ThresholdOp(QOp):
             )
         if shape_of(self.input) != shape_of(self.result):
             raise self.fault(f"keeps shape {list(shape_of(self.input))}, not {list(shape_of(self.result))}")
-        rank = len(shape_of(self.input))
-        if self.axis_attr is not None and not 0 <= self.axis < rank:
-            raise self.fault(f"has axis {self.axis}, but its input has {rank} axes; mend: count axes from 0")
-        channels = shape_of(self.input)[self.axis : self.axis + 1] if rank else ()
-        verify_thresholds(self, self.thresholds, self.descending, channels)
+        self.verify_axis()
+        verify_thresholds(self, self.thresholds, self.descending, self.channels)
         verify_threshold_codes(self, element_type(self.result), self.base, shape_of(self.thresholds)[1])
 
 

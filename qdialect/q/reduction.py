@@ -99,9 +99,7 @@ class ReduceExtremeOp(ReduceOp, ABC):
         return [tensor(element_type(self.input), self.infer_shape())]
 
     def verify_(self) -> None:
-        (expected,) = self.infer_types()
-        if self.result.type != expected:
-            raise self.fault(f"gives {expected}, not {self.result.type}")
+        self.verify_inferred_types()
 
 
 @irdl_op_definition

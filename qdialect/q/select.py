@@ -60,9 +60,7 @@ class ArgMaxOp(QOp):
         shape = shape_of(self.input)
         if not 0 <= self.axis < len(shape):
             raise self.fault(f"has axis {self.axis}, but its input has {len(shape)} axes")
-        (expected,) = self.infer_types()
-        if self.result.type != expected:
-            raise self.fault(f"gives {expected}, not {self.result.type}")
+        self.verify_inferred_types()
 
     def infer_types(self) -> Sequence[QTensor]:
         shape = shape_of(self.input)
@@ -127,9 +125,7 @@ class TopKOp(QOp):
             raise self.fault(f"has axis {self.axis}, but its input has {len(shape)} axes")
         if not 1 <= self.k <= shape[self.axis]:
             raise self.fault(f"has k = {self.k}, but axis {self.axis} has {shape[self.axis]} elements")
-        for result, expected in zip(self.results, self.infer_types(), strict=True):
-            if result.type != expected:
-                raise self.fault(f"gives {expected}, not {result.type}")
+        self.verify_inferred_types()
 
     def infer_types(self) -> Sequence[QTensor]:
         return _top_k_types(self.input, self.k, self.axis)

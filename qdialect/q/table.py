@@ -5,19 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
+from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from ..attrs import Array
 from ..types import BipolarType, QTensor, element_type, shape_of
-from .base import IntegerTensor, QOp, tensor
+from .base import IntegerTensor, tensor
+from .channelwise import ChannelwiseOp, base_and_axis
 from .inference import constant_of
 
 
 @irdl_op_definition
-class TableOp(QOp):
+class TableOp(ChannelwiseOp):
     """Look-up table: the code `base + k` becomes entry k of the constant table [C or 1, N].
 
     Lower codes take the first entry, higher ones the last. The channel c of an element is its index along `axis` of
@@ -31,8 +31,6 @@ class TableOp(QOp):
     name = "q.table"
     input = operand_def(IntegerTensor)
     table = operand_def(IntegerTensor)
-    base_attr = prop_def(IntegerAttr.constr(i64), prop_name="base")
-    axis_attr = opt_prop_def(IntegerAttr.constr(i64), prop_name="axis")
     result = result_def(IntegerTensor)
     traits = traits_def(Pure())
     assembly_format = (
@@ -40,27 +38,11 @@ class TableOp(QOp):
     )
 
     def __init__(self, input: SSAValue, table: SSAValue, base: int, axis: int | None = None):
-        named = axis is not None and axis != len(shape_of(input)) - 1
         super().__init__(
             operands=[input, table],
             result_types=[tensor(element_type(table), shape_of(input))],
-            properties={"base": IntegerAttr(base, i64), "axis": IntegerAttr(axis or 0, i64) if named else None},
+            properties=base_and_axis(input, base, axis),
         )
-
-    @property
-    def base(self) -> int:
-        """The code of the first entry."""
-        return self.base_attr.value.data
-
-    @property
-    def axis(self) -> int:
-        """The axis of the channels."""
-        return len(shape_of(self.input)) - 1 if self.axis_attr is None else self.axis_attr.value.data
-
-    @property
-    def trailing(self) -> int:
-        """How many axes there are behind that of the channels."""
-        return max(len(shape_of(self.input)) - 1 - self.axis, 0)
 
     @property
     def entries(self) -> Array:
@@ -75,14 +57,10 @@ class TableOp(QOp):
     def verify_(self) -> None:
         if isinstance(element_type(self.input), BipolarType):
             raise self.fault("does not take !q.bipolar, whose two codes one threshold tells apart; mend: q.threshold")
-        rank, shape = len(shape_of(self.input)), shape_of(self.table)
-        if self.axis_attr is not None and not 0 <= self.axis < rank:
-            raise self.fault(f"has axis {self.axis}, but its input has {rank} axes; mend: count axes from 0")
-        channels = shape_of(self.input)[self.axis] if rank else 1
+        self.verify_axis()
+        shape, channels = shape_of(self.table), self.channels[0] if self.channels else 1
         if len(shape) != 2 or shape[0] not in (1, channels) or not shape[1]:
             raise self.fault(f"needs a table of shape [1 or {channels}, N], got {list(shape)}")
         if constant_of(self.table) is None:
             raise self.fault("needs a constant table; mend: give it the result of a q.constant")
-        (expected,) = self.infer_types()
-        if self.result.type != expected:
-            raise self.fault(f"gives {expected}, not {self.result.type}")
+        self.verify_inferred_types()
