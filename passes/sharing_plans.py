@@ -5,11 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+
+from xdsl.ir import Operation
 
 from ..frontends.precision.specification import Kind, Sharing, SharingGranularity, Specification
 from ..qdialect.errors import QoptError
-from ..qdialect.q import Convolution, ConvTransposeOp
+from ..qdialect.q import BinaryOp, QuantizeOp, ReluOp
 from ..qdialect.types import FixedType, UFixedType, integer_format
+from .calibration.layers import layer_kind, node_names
+from .rewriting import is_constant
 from .weighted_layers import WeightedLayer
 
 
@@ -26,21 +31,37 @@ def plans_of(specification: Specification, layers: Sequence[WeightedLayer]) -> d
     """What a specification says of each layer; layers of which it says nothing are left out."""
     plans: dict[WeightedLayer, SharingPlan] = {}
     for layer in layers:
-        choices = specification.choices((layer.name,), kind_of(layer))
+        choices = specification.choices(names_of(layer), layer_kind(layer.op))
         share = choices.share
         if share is not None and not choices.keep:
             plans[layer] = SharingPlan(share.count.hi, share.granularity, _codebook(layer, share))
+    _check_matches(specification, layers)
     return plans
 
 
-def kind_of(layer: WeightedLayer) -> str:
-    """The kind of a layer, as specifications name it."""
-    op = layer.op
-    if isinstance(op, ConvTransposeOp):
-        return "conv_transpose"
-    if not isinstance(op, Convolution):
-        return "matmul"
-    return "depthwise" if op.groups > 1 and op.groups == op.in_channels else "conv"
+def _check_matches(specification: Specification, layers: Sequence[WeightedLayer]) -> None:
+    """QoptError if a rule shares the weights of no layer."""
+    for rule in specification.rules:
+        if rule.share is None or not layers or any(rule.matches(names_of(a), layer_kind(a.op)) for a in layers):
+            continue
+        asked, names = ", ".join(f"'{pattern.text}'" for pattern in rule.patterns), [layer.name for layer in layers]
+        near = ", ".join(get_close_matches(rule.patterns[0].text, names, 3, 0)) or ", ".join(names[:3])
+        raise QoptError(f"no layer with weights is called {asked}", None, f"the nearest are {near}")
+
+
+def names_of(layer: WeightedLayer) -> tuple[str, ...]:
+    """Names of the nodes of a layer: of the product, and of what follows it alone up to where it is quantised."""
+    ops: list[Operation] = [layer.op]
+    while not isinstance(ops[-1], QuantizeOp) and len(ops[-1].results) == 1:
+        users = {use.operation for use in ops[-1].results[0].uses}
+        if len(users) != 1 or not isinstance(user := users.pop(), BinaryOp | ReluOp | QuantizeOp) or _joins(user):
+            break
+        ops.append(user)
+    return (layer.name, *(name for name in node_names(ops) if name != layer.name))
+
+
+def _joins(op: Operation) -> bool:
+    return sum(not is_constant(operand) for operand in op.operands) > 1
 
 
 def _codebook(layer: WeightedLayer, share: Sharing) -> FixedType | UFixedType | None:

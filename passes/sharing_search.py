@@ -20,13 +20,14 @@ from ..frontends.precision.specification import SharingGranularity
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.text import new_context
 from ..qdialect.types import FixedType, UFixedType
-from .accuracy_evaluation import Evaluator, choices
+from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .runner import parse_passes, run_passes
-from .share_weights import bits_of, shared_weights
-from .weight_groups import Weights, shared_bits, weights_of
+from .share_weights import shared_weights
+from .weight_groups import Weights, grouped_weights, shared_bits
+from .weight_sensitivity import products
 from .weighted_layers import WeightedLayer, set_weights, weighted_layers
 
-COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)  # numbers of values to choose from
+COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)  # numbers of values to choose from
 PROBES = (8,)  # numbers of values at which each layer alone is run
 LOWERING = "q-remove-idle-quantizers,q-lower-quantizers,q-lower-joins,q-infer-ranges"
 STATES = 2000  # combinations kept while layers are joined
@@ -34,7 +35,7 @@ STATES = 2000  # combinations kept while layers are joined
 
 @dataclass(frozen=True)
 class Option:
-    """One layer with shared weights: the constant, its bits, and the sum of the squared changes of its weights."""
+    """One layer with shared weights: the constant, its bits, and what sharing changes (see `Weights.error`)."""
 
     count: int
     value: DenseAttr
@@ -46,15 +47,16 @@ class Option:
 class Design:
     """Numbers of values of the layers, and what they cost: bits of indices and codebooks, noise over signal.
 
-    `noise` is predicted until `accuracy` is known (percent; of agreement with the network as it was, without labels).
-    `lost`: percent of the frames that were right before and no longer are; gains elsewhere do not make up for them.
+    `noise` is predicted until the network has run. `accuracy`: percent; of agreement with the network as it was if
+    there are no labels. `loss`: points of it lost. `agreement`: percent of the frames with the same first choice.
     """
 
     counts: tuple[int, ...]
     bits: int
     noise: float
     accuracy: float | None = None
-    lost: float = 0.0
+    loss: float = 0.0
+    agreement: float = 100.0
 
 
 class SharingSearch:
@@ -63,6 +65,7 @@ class SharingSearch:
     Args:
         module: is not changed.   evaluator: has the frames to score on, and labels if there are any.
         codebook: type of shared values; None: that of the weights.
+        calibration: frames on which sums are kept near to what they were; None: weights take the nearest values.
     """
 
     def __init__(
@@ -73,16 +76,19 @@ class SharingSearch:
         *,
         codebook: FixedType | UFixedType | None = None,
         counts: Sequence[int] = COUNTS,
+        calibration: Array | None = None,
     ):
         self.module, self.evaluator, self.granularity = module, evaluator, granularity
         self.layers = weighted_layers(module)
-        groups = {layer: weights_of(layer, granularity, codebook) for layer in self.layers}
+        known = None if calibration is None else products(module, self.layers, calibration)
+        groups = grouped_weights(self.layers, granularity, codebook, products=known)
         if granularity is SharingGranularity.NETWORK:
             self.options = _network_options(groups, counts)
         else:
             self.options = [_options(weights, counts) for weights in groups.values()]
         self._groups = list(groups.values())
         self.plain_bits = sum(weights.plain_bits for weights in self._groups)
+        self.num_options = sum(len(options) - 1 for options in self.options)
         self.num_weights = sum(weights.rows.size for weights in self._groups)
         self._scored: dict[tuple[int, ...], Design] = {}
 
@@ -111,8 +117,9 @@ class SharingSearch:
             outputs = self.evaluator.outputs(self.shared(key))
             noise = _squares(outputs - self.baseline) / (_squares(self.baseline - self.baseline.mean()) or 1.0)
             right, was_right = self._right(outputs), self._right(self.baseline)
-            lost = 100 * float(np.mean(was_right & ~right))
-            self._scored[key] = Design(key, self._bits(key), noise, 100 * float(right.mean()), lost)
+            loss = 100 * (int(was_right.sum()) - int(right.sum())) / len(right)
+            same = percent_equal(choices(outputs), choices(self.baseline))
+            self._scored[key] = Design(key, self._bits(key), noise, 100 * float(right.mean()), loss, same)
         return self._scored[key]
 
     def uniform(self) -> list[Design]:
@@ -148,7 +155,7 @@ class SharingSearch:
         return [self.score(designs[index].counts) for index in picked]
 
     def smallest(self, loss: float) -> Design | None:
-        """The smallest design with at most `loss` percent of lost frames, or None.
+        """The smallest design that loses at most so many points of accuracy, or None.
 
         Bisection along the predicted front; then layers take fewer values one by one, as long as the bound holds.
         """
@@ -157,7 +164,7 @@ class SharingSearch:
         while low <= high:
             middle = (low + high) // 2
             found = self.score(designs[middle].counts)
-            if found.lost <= loss:
+            if found.loss <= loss:
                 best, high = found, middle - 1
             else:
                 low = middle + 1
@@ -172,7 +179,7 @@ class SharingSearch:
                 break
             index = min(lesser, key=lambda index: self._bits(lesser[index]))
             found = self.score(lesser[index])
-            if found.lost <= loss:
+            if found.loss <= loss:
                 design = found
             else:
                 open_layers.remove(index)
@@ -246,8 +253,7 @@ def _network_options(groups: Mapping[WeightedLayer, Weights], counts: Sequence[i
 
 
 def _made(weights: Weights, count: int, value: DenseAttr) -> Option:
-    inertia = _squares(value.array.astype(np.float64) - weights.weights.array)
-    return Option(count, value, bits_of(weights, value), inertia)
+    return Option(count, value, weights.bits(value), weights.error(value))
 
 
 def _option(options: Sequence[Option], count: int) -> Option:

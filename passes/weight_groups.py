@@ -6,7 +6,7 @@ Numbers and constants only; no IR changes here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -16,10 +16,12 @@ import numpy as np
 from ..frontends.precision.specification import SharingGranularity
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.errors import QoptError
+from ..qdialect.formats import IntRange
 from ..qdialect.q.base import tensor
 from ..qdialect.sharing import grouped, index_width
-from ..qdialect.types import FixedType, SharedType, UFixedType, integer_format, unshared
+from ..qdialect.types import FixedType, SharedType, UFixedType, fixed_type, integer_format, unshared
 from .clustering import Clustering, Grid, Points, best_clusterings, nearest
+from .weight_sensitivity import Products
 from .weighted_layers import WeightedLayer
 
 FLOAT_BITS = 32
@@ -30,16 +32,20 @@ class Weights:
     """Weights of a layer, in rows that share a codebook each.
 
     Attributes:
+        own_bits: word length of the weights as they are.
         axes: of the weights; each place along them is a row.
-        sensitivity: what a squared error of each weight weighs; None: all alike.
         value_type: of the codebook; None: values stay float32.
+        sensitivity: what a squared error of each weight weighs; None: all alike.
+        products: what the weights are multiplied with; None: each weight takes the value nearest to it.
     """
 
     weights: DenseAttr
+    own_bits: int
     axes: tuple[int, ...]
     value_type: FixedType | UFixedType | None
     grid: Grid | None
     sensitivity: Array | None = None
+    products: Products | None = None
 
     @cached_property
     def rows(self) -> Array:
@@ -52,7 +58,7 @@ class Weights:
     @property
     def plain_bits(self) -> int:
         """Bits of the weights without sharing."""
-        return self.rows.size * self.value_bits
+        return self.rows.size * self.own_bits
 
     def points(self) -> list[Points]:
         weights = None if self.sensitivity is None else _rows(self.sensitivity, self.axes)
@@ -63,16 +69,35 @@ class Weights:
         return [best_clusterings(points, most) for points in self.points()]
 
     def shared(self, centres: Sequence[Array]) -> DenseAttr:
-        """The weights with each at the nearest centre of its row (`centres`: one array a row, or one for all)."""
+        """The weights with values from their row's centres (`centres`: one rising array a row, or one for all)."""
         books = list(centres) if len(centres) == len(self.rows) else list(centres) * len(self.rows)
-        rows = np.stack([nearest(row, book) for row, book in zip(self.rows, books, strict=True)])
-        values = _unrows(rows, self.axes, self.weights.array.shape)
+        values = self._nearest(books) if self.products is None else self._chosen(books, self.products)
         if self.value_type is None:
             return DenseAttr(values.astype(np.float32), self.weights.type)
         codes = np.rint(values).astype(np.int64) if values.dtype.kind == "f" else values
         found = grouped(codes, self.axes)
         assert found is not None
         return DenseAttr(codes, tensor(SharedType(found.entries, self.value_type), codes.shape))
+
+    def error(self, value: DenseAttr) -> float:
+        """The sum of the squared changes of the weights, or of what these are multiplied to."""
+        change = value.array.astype(np.float64) - self.weights.array
+        return float((change**2).sum()) if self.products is None else self.products.error(change)
+
+    def bits(self, value: DenseAttr) -> int:
+        """Bits of indices and codebooks of a constant that shares its weights so."""
+        entries = [len(np.unique(row)) for row in _rows(value.array, self.axes)]
+        return shared_bits(value.array.size, max(entries), len(entries), self.value_bits)
+
+    def _nearest(self, books: Sequence[Array]) -> Array:
+        rows = np.stack([nearest(row, book) for row, book in zip(self.rows, books, strict=True)])
+        return _unrows(rows, self.axes, self.weights.array.shape)
+
+    def _chosen(self, books: Sequence[Array], products: Products) -> Array:
+        most = max(map(len, books))
+        padded = np.stack([np.pad(book, (0, most - len(book)), "edge") for book in books]).astype(np.float64)
+        numbers = np.broadcast_to(np.arange(len(books))[:, None], self.rows.shape)
+        return products.chosen(self.weights.array, padded, _unrows(numbers, self.axes, self.weights.array.shape))
 
 
 def _rows(array: Array, axes: tuple[int, ...]) -> Array:
@@ -100,20 +125,61 @@ def group_axes(layer: WeightedLayer, granularity: SharingGranularity) -> tuple[i
     return tuple(axis for axis in axes if shape[axis] > 1)
 
 
-def weights_of(
-    layer: WeightedLayer,
+def grouped_weights(
+    layers: Sequence[WeightedLayer],
     granularity: SharingGranularity,
     codebook: FixedType | UFixedType | None = None,
-    sensitivity: Array | None = None,
-) -> Weights:
-    """The weights of a layer in rows. QoptError if the codebook's format does not suit them."""
-    axes = group_axes(layer, granularity)
-    if layer.is_float:
-        return Weights(layer.weights, axes, None, None, sensitivity)
+    *,
+    sensitivities: Mapping[WeightedLayer, Array] | None = None,
+    products: Mapping[WeightedLayer, Products] | None = None,
+) -> dict[WeightedLayer, Weights]:
+    """The weights of the layers in rows; for one codebook of all they take one type that holds all of them.
+
+    Args:
+        codebook: type of shared values; None: that of the weights.
+        sensitivities: what errors weigh, of layers without `products`: see `Weights`.
+
+    QoptError if a codebook's format does not suit them, or their fraction bits differ.
+    """
+    sensitivities, products = sensitivities or {}, products or {}
+    common = _common_type(layers) if granularity is SharingGranularity.NETWORK and layers else None
+    found: dict[WeightedLayer, Weights] = {}
+    for layer in layers:
+        axes = group_axes(layer, granularity)
+        known = products.get(layer)
+        heavy = sensitivities.get(layer) if known is None else known.sensitivity(), known
+        if layer.is_float:
+            found[layer] = Weights(layer.weights, FLOAT_BITS, axes, None, None, *heavy)
+            continue
+        own = _own_type(layer)
+        value_type, grid = _grid(layer, common or own, codebook)
+        found[layer] = Weights(layer.weights, own.bitwidth, axes, value_type, grid, *heavy)
+    return found
+
+
+def _own_type(layer: WeightedLayer) -> FixedType | UFixedType:
     own = unshared(layer.weights.type.element_type)
     assert isinstance(own, FixedType | UFixedType)
-    value_type, grid = _grid(layer, own, codebook)
-    return Weights(layer.weights, axes, value_type, grid, sensitivity)
+    return own
+
+
+def _common_type(layers: Sequence[WeightedLayer]) -> FixedType | UFixedType | None:
+    """The narrowest type that holds the weights of all layers; None if they are float32."""
+    types = {layer: None if layer.is_float else _own_type(layer) for layer in layers}
+    quanta = {layer: None if own is None else integer_format(own).fraction_bits for layer, own in types.items()}
+    first = layers[0]
+    for other in layers:
+        if quanta[other] != quanta[first]:
+            kinds = [types[layer] or "f32" for layer in (first, other)]
+            what = f"weights of {kinds[0]} ('{first.name}') and of {kinds[1]} cannot share one codebook"
+            raise QoptError(what, other.op, "share per layer, or per network among layers with the same fraction bits")
+    known = [own for own in types.values() if own is not None]
+    if not known:
+        return None
+    ranges = [integer_format(own).code_range for own in known]
+    return fixed_type(
+        IntRange(min(r.lo for r in ranges), max(r.hi for r in ranges)), integer_format(known[0]).fraction_bits
+    )
 
 
 def _grid(

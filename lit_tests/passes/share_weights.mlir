@@ -1,6 +1,8 @@
 // RUN: qopt %s -p 'q-share-weights{k=2}' --split-input-file | filecheck %s
 // RUN: qopt %s -p 'q-share-weights{k=2 granularity=channel}' --split-input-file | filecheck %s --check-prefix=CHANNEL
 // RUN: qopt %s -p 'q-share-weights{k=1 format="fixed<3, -1>"}' --split-input-file | filecheck %s --check-prefix=GRID
+// RUN: qopt %s -p 'q-share-weights{k=2 granularity=network}' --split-input-file | filecheck %s --check-prefix=NETWORK
+// RUN: qopt %s -p 'q-share-weights{k=2 layers=matmul}' --split-input-file | filecheck %s
 // RUN: qopt %s -p 'q-share-weights{k=2},q-share-weights{k=2}' --split-input-file | filecheck %s
 
 // Four weights share two values, and the sums take the type that follows from these; on a coarse grid one value is a
@@ -56,3 +58,15 @@ func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x1x!q.fixed<5, 0>> {
   func.return %y : tensor<1x1x!q.fixed<5, 0>>
 }
 // CHECK:        #q.dense<{{\[\[1\], \[-1\]\]}} : tensor<2x1x!q.bipolar>>
+
+// -----
+// One codebook of the network has the narrowest type that holds the weights of all layers.
+func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x1x!q.fixed<15, 0>> {
+  %w = q.constant #q.dense<[[7, -3], [-5, 7]] : tensor<2x2x!q.fixed<4, 0>>>
+  %v = q.constant #q.dense<[[8], [-17]] : tensor<2x1x!q.fixed<6, 0>>>
+  %y = q.matmul %x, %w : tensor<1x2x!q.fixed<4, 0>>, tensor<2x2x!q.fixed<4, 0>> -> tensor<1x2x!q.fixed<8, 0>>
+  %z = q.matmul %y, %v : tensor<1x2x!q.fixed<8, 0>>, tensor<2x1x!q.fixed<6, 0>> -> tensor<1x1x!q.fixed<15, 0>>
+  func.return %z : tensor<1x1x!q.fixed<15, 0>>
+}
+// NETWORK:      #q.dense<[[1, 0], [0, 1]] codebook [-8, 7] : tensor<2x2x!q.shared<2, !q.fixed<6, 0>>>>
+// NETWORK:      #q.dense<{{\[\[1\], \[0\]\]}} codebook [-8, 7] : tensor<2x1x!q.shared<2, !q.fixed<6, 0>>>>

@@ -55,15 +55,17 @@ def compensated(weights: Array, moments: Moments) -> NDArray[np.float64]:
     return np.asarray(weights + np.linalg.solve(_damped(square), (weights @ shift).T).T, np.float64)
 
 
-def rounded(weights: NDArray[np.float64], moments: Moments, apply: Callable[[Array], Array]) -> NDArray[np.float64]:
-    """The weights [outputs, terms] on the grid: `apply` brings a column to it."""
+def rounded(
+    weights: NDArray[np.float64], moments: Moments, apply: Callable[[Array, int], Array]
+) -> NDArray[np.float64]:
+    """The weights [outputs, terms] on the grid: `apply(column, term)` brings those of one term to it."""
     square, _ = _centred(moments)
     order = np.argsort(-np.diag(square), kind="stable")
     inverse = np.linalg.inv(_damped(square)[np.ix_(order, order)])
     factor = np.linalg.cholesky((inverse + inverse.T) / 2).T
     work, result = weights[:, order].copy(), np.empty_like(weights)
     for column in range(work.shape[1]):
-        on_grid = apply(work[:, column]).astype(np.float64)
+        on_grid = apply(work[:, column], int(order[column])).astype(np.float64)
         result[:, order[column]] = on_grid
         error = (work[:, column] - on_grid) / factor[column, column]
         work[:, column + 1 :] -= np.outer(error, factor[column, column + 1 :])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,11 @@ def _rounded_rows(rows: Array, moments: Sequence[Moments], quantizer: Quantizer)
     scales = scales.reshape(rows.shape[:2])
     return np.stack(
         [
-            rounded(group, moment, replace(quantizer, scale=scale).apply)
+            rounded(group, moment, partial(_on_grid, replace(quantizer, scale=scale)))
             for group, moment, scale in zip(rows, moments, scales, strict=True)
         ]
     )
+
+
+def _on_grid(quantizer: Quantizer, column: Array, _term: int) -> Array:
+    return quantizer.apply(column)

@@ -14,7 +14,7 @@ from qopt_mlir.passes.pipelines import to_typed
 from qopt_mlir.passes.remarks import collected_remarks
 from qopt_mlir.passes.runner import parse_passes, run_passes
 from qopt_mlir.passes.sharing_search import Design, SharingSearch, best_of, pareto
-from qopt_mlir.passes.weight_groups import group_axes, weights_of
+from qopt_mlir.passes.weight_groups import group_axes, grouped_weights
 from qopt_mlir.passes.weight_sensitivity import sensitivities
 from qopt_mlir.passes.weighted_layers import weighted_layers
 from qopt_mlir.qdialect.attrs import DenseAttr
@@ -90,7 +90,7 @@ def test_groups_hold_k_values_and_lowering_keeps_every_bit(granularity: SharingG
     seen: set[int] = set()
     for layer, axes in zip(weighted_layers(module), AXES[granularity], strict=True):
         assert group_axes(layer, granularity) == axes
-        rows = weights_of(layer, granularity).rows
+        rows = grouped_weights([layer], granularity)[layer].rows
         assert max(len(np.unique(row)) for row in rows) <= 3
         assert isinstance(layer.weights.type.element_type, SharedType)
         seen |= set(layer.weights.array.reshape(-1).tolist())
