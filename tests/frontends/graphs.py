@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from qopt_mlir.frontends.onnx import import_onnx
+from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.reference import compile_function
 from qopt_mlir.qdialect.text import module_text, parse_module, verify_module
 from xdsl.dialects.builtin import ModuleOp
@@ -88,6 +89,15 @@ def run(module: ModuleOp, *inputs: np.ndarray) -> list[np.ndarray]:
 def expected(proto: onnx.ModelProto, x: np.ndarray) -> list[np.ndarray]:
     """Outputs of onnx's own reference."""
     return [np.asarray(result) for result in ReferenceEvaluator(proto).run(None, {"x": x})]
+
+
+def check_refusal(what: str, proto: onnx.ModelProto) -> None:
+    """The import is refused: `what` says why, the node called 'node' says where, and there is a mend."""
+    with pytest.raises(QoptError) as caught:
+        import_onnx(proto.SerializeToString())
+    assert what in caught.value.what
+    assert "node 'node'" in str(caught.value)
+    assert caught.value.mend
 
 
 def op_names(module: ModuleOp) -> list[str]:

@@ -2,7 +2,6 @@
 """Rounding, saturation and wrapping against definitions written out in Fractions."""
 
 from fractions import Fraction
-from math import ceil, floor
 
 import numpy as np
 import pytest
@@ -18,25 +17,7 @@ from qopt_mlir.qdialect.rounding import (
     saturation_range,
 )
 
-
-def rounded(value: Fraction, rounding: Rounding) -> int:
-    """The definition of each mode, by sign and magnitude."""
-    sign, size = (-1 if value < 0 else 1), abs(value)
-    match rounding:
-        case Rounding.FLOOR:
-            return floor(value)
-        case Rounding.CEIL:
-            return ceil(value)
-        case Rounding.UP:
-            return sign * ceil(size)
-        case Rounding.DOWN:
-            return sign * floor(size)
-        case Rounding.HALF_UP:
-            return sign * floor(size + Fraction(1, 2))
-        case Rounding.HALF_DOWN:
-            return sign * ceil(size - Fraction(1, 2))
-        case Rounding.HALF_EVEN:
-            return round(value)
+from .rounding_modes import rounded
 
 
 def quantized(value: Fraction, format_: FixedFormat, rounding: Rounding, overflow: Overflow, narrow: bool) -> int:

@@ -2,7 +2,7 @@
 """`q.quantize` and `q.threshold` of the reference against definitions in Fractions and QONNX's float32 formulas."""
 
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil
 
 import numpy as np
 import pytest
@@ -17,30 +17,12 @@ from qopt_mlir.qdialect.types import BipolarType, FixedType, FloatType, UFixedTy
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import Attribute, SSAValue
 
+from ..numbers.rounding_modes import rounded
 from .helpers import compiled, constant, function, random_codes, real_constant, values
 
 MODES = [(Overflow.SATURATE, False), (Overflow.SATURATE, True), (Overflow.WRAP, False)]
 SOURCES = [FixedType(6, 2), UFixedType(9, 5), FixedType(30, 12), FixedType(60, 20), FixedType(100, 50), BipolarType()]
 TARGETS = [FixedType(3, 0), UFixedType(4, 1), FixedType(8, -2), FixedType(28, 6), FixedType(64, 9), UFixedType(80, 30)]
-
-
-def rounded(value: Fraction, rounding: Rounding) -> int:
-    sign, size = (-1 if value < 0 else 1), abs(value)
-    match rounding:
-        case Rounding.FLOOR:
-            return floor(value)
-        case Rounding.CEIL:
-            return ceil(value)
-        case Rounding.UP:
-            return sign * ceil(size)
-        case Rounding.DOWN:
-            return sign * floor(size)
-        case Rounding.HALF_UP:
-            return sign * floor(size + Fraction(1, 2))
-        case Rounding.HALF_DOWN:
-            return sign * ceil(size - Fraction(1, 2))
-        case Rounding.HALF_EVEN:
-            return round(value)
 
 
 def code_of(value: Fraction, format_: FixedFormat, rounding: Rounding, overflow: Overflow, narrow: bool) -> int:
