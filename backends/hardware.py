@@ -23,6 +23,7 @@ from ..qdialect.dataflow import (
     Memory,
     PoolOp,
     RequantizeOp,
+    SliceOp,
     SlidingWindowOp,
     SumPoolOp,
     TableOp,
@@ -51,6 +52,7 @@ from .amaranth.matrix_vector import MatrixVectorUnit
 from .amaranth.pool import PoolUnit
 from .amaranth.regrouped import RegroupedUnit
 from .amaranth.requantize import RequantizeUnit
+from .amaranth.slice import SliceUnit
 from .amaranth.sliding_window import SlidingWindowUnit
 from .amaranth.stream_unit import Unit
 from .amaranth.table import TableUnit
@@ -214,6 +216,12 @@ def _depth_to_space(op: DepthToSpaceOp) -> Unit:
         factors=op.factors,
         format=op.input_type.format,
         lanes=op.input_lanes,
+def _slice(op: SliceOp) -> Unit:
+    lanes = op.input_lanes, op.result_type.lanes
+    picks = op.pixel_beats(*lanes).lanes
+    return SliceUnit(axes=op.axes(*lanes), format=op.input_type.format, lanes=op.input_lanes, picks=picks)
+
+
         memory=_memory(op.memory),
     )
 
@@ -230,6 +238,7 @@ COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     WidthConverterOp: _width_converter,
     FifoOp: _fifo,
     ArgMaxOp: _arg_max,
+    SliceOp: _slice,
     ForkOp: _fork,
     AddOp: _add,
     ConcatOp: _concat,

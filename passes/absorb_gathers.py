@@ -12,8 +12,8 @@ After:
 Exact: every sum has the same terms; the layer in front computes its outputs in another order, or those behind find
 their inputs there.
 Needs: all channels, each once; channels last; constant weights.   Keeps: types, ranges, locations.
-Leaves: other gathers, for which there is a unit. Behind the gather, elementwise ops, pools and depthwise convolutions may
-stand in front of the layers; they keep the old order.
+Leaves: other gathers, for which there is a unit. Between gather and layers behind it, elementwise ops, pools and
+depthwise convolutions may stand; they compute in the old order.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class AbsorbGatherIntoLayers(RewritePattern):
                 return
             for taker in takers:
                 _take(taker, np.argsort(order))
-        rewriter.replace_op(op, [], [op.input])
+        rewriter.replace(op, [], [op.input])
 
 
 def takers_of(value: SSAValue) -> list[Operation] | None:

@@ -19,6 +19,7 @@ After:
 | q.reduce_max, q.reduce_sum of rows or columns                       | the same; of a whole image without windows |
 | q.pad                                                               | dataflow.sliding_window, that behind it    |
 | q.gather that repeats each row or column equally often              | dataflow.upsample                          |
+| q.slice, q.gather of some elements, or of channels in another order | dataflow.slice                             |
 | q.interleave, q.depth_to_space                                      | dataflow.interleave, dataflow.depth_to_space |
 | q.threshold                                                         | dataflow.threshold                         |
 | q.table                                                             | dataflow.table                             |
@@ -68,6 +69,7 @@ from ..qdialect.q import (
     ReduceSumOp,
     ReshapeOp,
     SumPoolOp,
+    SliceOp,
     TableOp,
     ThresholdOp,
     TransposeOp,
@@ -76,10 +78,11 @@ from ..qdialect.types import element_type, is_integer_type, shape_of, tensor_typ
 from .grid_units import depth_to_space, interleave
 from .hardware_calls import update_signature
 from .hardware_units import Blocked, NotHardware, Rule, UnitBuilder
-from .image_units import concat, conv, pad, pool, reduction, upsample
+from .image_units import concat, conv, pad, pool, reduction
 from .lookup_units import table, threshold
 from .refusals import Refusal, refuse
 
+from .slice_units import gather, part
 RULES: dict[type[Operation], Rule] = {
     MatMulOp: UnitBuilder.matmul,
     ConvOp: conv,
@@ -88,7 +91,8 @@ RULES: dict[type[Operation], Rule] = {
     ReduceSumOp: reduction,
     ReduceMaxOp: reduction,
     PadOp: pad,
-    GatherOp: upsample,
+    GatherOp: gather,
+    SliceOp: part,
     InterleaveOp: interleave,
     DepthToSpaceOp: depth_to_space,
     ThresholdOp: threshold,

@@ -47,7 +47,7 @@ class FuseViewsIntoGather(RewritePattern):
             order = view.move(order)
         found = next((pair for axis in range(len(shape)) if (pair := _along(order, axis))), None)
         if (order.reshape(-1) == np.arange(order.size)).all():
-            rewriter.replace_op(op, [], [views[0].input])
+            rewriter.replace(op, [], [views[0].input])
         elif found is not None:
             replace(rewriter, op, [at(GatherOp(views[0].input, *found), op)])
 

@@ -44,6 +44,7 @@ from ..qdialect.q import (
     ReshapeOp,
     SelectOp,
     SoftmaxOp,
+    SliceOp,
     SubOp,
     SumPoolOp,
     TableOp,
@@ -51,18 +52,28 @@ from ..qdialect.q import (
     TransposeOp,
 )
 from ..qdialect.q.inference import constant_of
-from ..qdialect.types import RealType, element_type, is_f32, is_integer_type, shape_of
-from .lower_conv_transpose import phases
+from ..qdialect.types import (
+    FixedType,
+    RealType,
+    UFixedType,
+    element_type,
+    integer_format,
+    is_f32,
+    is_integer_type,
+    shape_of,
+)
+from .parts import part_of
 from .refusals import Refusal
 
 LINEAR = ("q.matmul", "q.conv", "q.conv_transpose")  # the layers that hardware is made for
 
 SUPPORTED = (
     "q.matmul, q.conv and q.conv_transpose with constant weights, pools, nearest resizing, q.threshold, q.table, "
-    "integer q.mul, q.add and q.quantize, q.concat, q.arg_max, q.reshape"
+    "integer q.mul, q.add and q.quantize, q.concat, q.slice, q.arg_max, q.reshape"
 )
 _HOST = "keep it in front of the first or behind the last quantised layer, where the host computes it"
 _NEAREST = {  # op without a unit -> what comes nearest to it
+PARTS_MEND = "take a part of at most three axes, forwards, or few channels in any order"
     "q.conv_transpose": "run q-lower-conv-transpose in front",
     "q.reduce_min": "negate in front of q.reduce_max and behind it",
     "q.mul": "multiply with constants",
@@ -96,9 +107,6 @@ def unit_refusal(op: Operation) -> Refusal | None:
             return None
         case ConvOp() | MaxPoolOp() | SumPoolOp() | ReduceSumOp() | ReduceMaxOp() | PadOp():
             return _image_refusal(op)
-        case ConvTransposeOp() if phases(op) is None:
-            mend = "use a kernel that is at least as long as its stride"
-            return Refusal(op, "q.conv_transpose has output positions that no tap of its kernel reaches", mend)
         case ConvTransposeOp() | DepthToSpaceOp() | InterleaveOp():
             return _image_refusal(op)
         case MatMulOp():
@@ -123,6 +131,9 @@ def unit_refusal(op: Operation) -> Refusal | None:
         case _:
             return Refusal(op, f"{op.name} has no hardware unit yet", f"nearest: {nearest(op)}")
 
+        case SliceOp() | GatherOp():
+            found = part_of(op)
+            return Refusal(op, f"{op.name} {found}", PARTS_MEND) if isinstance(found, str) else None
 
 def is_pointwise(op: object) -> TypeGuard[QOp]:
     """Whether each element of the result follows from the elements of the operands at the same place."""

@@ -12,9 +12,10 @@ After:
 Exact: output o sums x[(o + pad - d * j) / s] * w[j] over the taps j for which that is a whole number, which depend on
 the phase o % s alone (EcoFlow, 2022); each phase is a convolution with its taps in the opposite order.
 Needs: constant weights, integers.   Keeps: the type and range of the sums, names, locations.
-Leaves: real and float32 numbers; output positions without any tap (remark).
+Leaves: real and float32 numbers.
 Phases with the same windows become one convolution with the channels of all, and q.depth_to_space behind it. What of
-the input no phase needs is cut off. A tap outside the image counts as in every convolution.
+the input no phase needs is cut off. A tap outside the image counts as in every convolution. Where no tap reaches the
+image (a kernel shorter than its stride) the sum is that of one weight of 0.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from typing import ClassVar
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ..qdialect.attrs import Array, DenseAttr
+from ..qdialect.formats import IntRange
 from ..qdialect.q import ConvOp, ConvTransposeOp, DepthToSpaceOp, InterleaveOp, SliceOp
 from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import constant_of
-from ..qdialect.types import element_type, is_integer_type, shape_of
-from .remarks import remark
+from ..qdialect.types import BipolarType, SharedType, element_type, fixed_type, is_integer_type, shape_of
 from .rewriting import at, constant, replace, rewrite
 
 
@@ -46,7 +47,7 @@ class Windows:
     """What one phase of an axis reads: at position q the elements `first + q`, `first + q + step`, ... of the input.
 
     Attributes:
-        taps: the taps of the kernel that they meet, in this order; at least one.
+        taps: the taps of the kernel that they meet, in this order; at least one; behind the last is one of zeros.
     """
 
     taps: tuple[int, ...]
@@ -65,8 +66,8 @@ class Windows:
         return mine == its
 
 
-def axis_windows(size: int, outputs: int, kernel: int, stride: int, dilation: int, pad: int) -> list[Windows] | None:
-    """The windows of each phase of an axis of `size` elements, `outputs` of the result; None if one has no tap inside.
+def axis_windows(size: int, outputs: int, kernel: int, stride: int, dilation: int, pad: int) -> list[Windows]:
+    """The windows of each phase of an axis of `size` elements, `outputs` of the result.
 
     `pad`: before the axis.
     """
@@ -74,29 +75,26 @@ def axis_windows(size: int, outputs: int, kernel: int, stride: int, dilation: in
     for phase in range(min(stride, outputs)):
         meeting = [(phase + pad - dilation * tap, tap) for tap in reversed(range(kernel))]
         inside = [(place // stride, tap) for place, tap in meeting if place % stride == 0]
-        if not inside:
-            return None
+        positions = len(range(phase, outputs, stride))
+        if not inside or inside[0][0] >= size or inside[-1][0] + positions <= 0:
+            inside = [(0, kernel)]  # no tap reaches the image
         first = inside[0][0]
         step = inside[1][0] - first if len(inside) > 1 else 1
-        windows = Windows(tuple(tap for _, tap in inside), first, step, len(range(phase, outputs, stride)))
-        low, high = windows.pads(size)
-        if max(-low, 0) + max(-high, 0) >= size:
-            return None
-        found.append(windows)
+        found.append(Windows(tuple(tap for _, tap in inside), first, step, positions))
     return found
 
 
-def phases(op: ConvTransposeOp) -> list[list[Windows]] | None:
-    """For each axis the windows of its phases; None if an output position has no tap."""
+def phases(op: ConvTransposeOp) -> list[list[Windows]]:
+    """For each axis the windows of its phases."""
     window, sizes = op.window, shape_of(op.result)[2:]
     numbers = zip(op.spatial_sizes, sizes, window.kernel, window.strides, window.dilations, window.low, strict=True)
-    axes = [axis_windows(*axis) for axis in numbers]
-    return None if None in axes else [axis for axis in axes if axis is not None]
+    return [axis_windows(*axis) for axis in numbers]
 
 
 def phase_weights(weights: Array, groups: int, windows: tuple[Windows, ...]) -> Array:
     """Weights [C, M / groups, *K] of a transposed convolution as those [M, C / groups, *taps] of one of its phases."""
     taps = np.ix_(*(item.taps for item in windows))
+    weights = np.pad(weights, [(0, 0)] * 2 + [(0, 1)] * len(windows))
     grouped = weights.reshape(groups, -1, *weights.shape[1:])[(slice(None),) * 3 + taps].swapaxes(1, 2)
     return np.ascontiguousarray(grouped.reshape(-1, *grouped.shape[2:]))
 
@@ -110,9 +108,6 @@ class SplitConvTranspose(RewritePattern):
         if weights is None or not all(is_integer_type(element_type(value)) for value in (*op.operands, op.result)):
             return
         axes = phases(op)
-        if axes is None:
-            remark(op, "q.conv_transpose has output positions that no tap reaches inside the image: not lowered")
-            return
         same = op.groups == 1 and all(axis[0].same_place(item) for axis in axes for item in axis)
         ops = list((_stacked if same else _interleaved)(op, weights, axes))
         for item in ops[:-1]:
@@ -152,7 +147,7 @@ def _conv(op: ConvTransposeOp, weights: Array, windows: tuple[Windows, ...]) -> 
         cut = SliceOp(source, [0, 0, *starts], [*shape_of(source)[:2], *sizes])
         yield cut
         source = cut.result
-    factors = constant(weights, known.type.element_type)
+    factors = constant(weights, _holding_zero(known.type.element_type, windows, op.window.kernel))
     factors.result.name_hint = op.weights.name_hint
     yield factors
     shape = (shape_of(op.result)[0], len(weights), *(item.positions for item in windows))
@@ -161,6 +156,14 @@ def _conv(op: ConvTransposeOp, weights: Array, windows: tuple[Windows, ...]) -> 
     steps = [item.step for item in windows]
     result = tensor(element_type(op.result), shape)
     yield ConvOp(source, factors.result, ones, around, steps, op.groups, result, op.range)
+
+
+def _holding_zero(type_: Attribute, windows: tuple[Windows, ...], kernel: tuple[int, ...]) -> Attribute:
+    """The type of weights; one of signed integers in place of signs or shared values where a zero joins them."""
+    if not any(tap == size for item, size in zip(windows, kernel, strict=True) for tap in item.taps):
+        return type_
+    value = type_.value_type if isinstance(type_, SharedType) else type_
+    return fixed_type(IntRange(-1, 1), 0) if isinstance(value, BipolarType) else value
 
 
 @dataclass(frozen=True)

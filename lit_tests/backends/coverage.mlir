@@ -43,11 +43,11 @@ func.func @main(%x: tensor<1x1xf32> {q.name = "x"}) -> tensor<1x1xf32> {
 
 // Layers on integers make a network typed, whether they have a unit or not.
 // CHECK:      typed     yes
-// CHECK-NEXT: dataflow  no        q.conv_transpose has output positions that no tap of its kernel reaches, node 'Conv_0',
-func.func @main(%x: tensor<1x1x3x!q.fixed<4, 0>>) -> tensor<1x1x5x!q.fixed<5, 0>> {
+// CHECK-NEXT: dataflow  no        q.conv of [2, 3, 1] has no hardware unit, node 'Conv_0',
+func.func @main(%x: tensor<2x1x3x!q.fixed<4, 0>>) -> tensor<2x1x3x!q.fixed<5, 0>> {
   %w = q.constant #q.dense<[[[1]]] : tensor<1x1x1x!q.fixed<2, 0>>>
-  %y = q.conv_transpose %x, %w strides [2] pads [0, 0] output_padding [0] dilations [1] groups 1 : tensor<1x1x3x!q.fixed<4, 0>>, tensor<1x1x1x!q.fixed<2, 0>> -> tensor<1x1x5x!q.fixed<5, 0>> loc("Conv_0")
-  func.return %y : tensor<1x1x5x!q.fixed<5, 0>>
+  %y = q.conv %x, %w strides [1] pads [0, 0] dilations [1] groups 1 : tensor<2x1x3x!q.fixed<4, 0>>, tensor<1x1x1x!q.fixed<2, 0>> -> tensor<2x1x3x!q.fixed<5, 0>> loc("Conv_0")
+  func.return %y : tensor<2x1x3x!q.fixed<5, 0>>
 }
 
 // -----

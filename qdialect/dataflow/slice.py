@@ -69,14 +69,13 @@ def _foldings(channels: int, order: tuple[int, ...]) -> list[tuple[int, int]]:
 
 @irdl_op_definition
 class SliceOp(FoldableOp):
-    """Part of an image [H, W, C], channels fastest: element k along an axis is element `starts + k * steps`, k < `sizes`.
+    """Part of an image [H, W, C], channels fastest: element k of an axis is element `starts + k * steps`, k < `sizes`.
 
     `order`, where it stands, lists the channels of the result instead, in any order. Each beat of the result is made of
     one beat of the input, the others are dropped; where channels change their order, beats are whole pixels. A beat is
     taken in every cycle; no memory. `lanes` are those taken and those made. Exact.
     ```mlir
     %y = dataflow.slice %x image [8, 8, 16] starts [0, 1, 8] sizes [8, 3, 8] steps [1, 2, 1] lanes [4, 4]
-    %z = dataflow.slice %x image [8, 8, 4] starts [0, 0, 0] sizes [8, 8, 4] steps [1, 1, 1] order [0, 2, 1, 3] lanes [4, 4]
     ```
     """
 
