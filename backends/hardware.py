@@ -60,6 +60,7 @@ from .amaranth.threshold import ThresholdUnit
 from .amaranth.top import AxiStreamTop
 from .amaranth.upsample import UpsampleUnit
 from .amaranth.width_converter import WidthConverter
+from .amaranth.window_scan import WindowScanUnit
 
 
 def _memory(memory: Memory | None) -> str:
@@ -79,7 +80,9 @@ def _matrix_vector(op: MatrixVectorOp) -> Unit:
         "memory": _memory(op.memory),
         "bias": op.bias_codes,
     }
-    return RegroupedUnit(**arguments) if op.regrouped else MatrixVectorUnit(**arguments, shared=op.shares_values)
+    if op.regrouped:
+        return RegroupedUnit(**arguments)
+    return MatrixVectorUnit(**arguments, shared=op.shares_values, pixels=op.pixels)
 
 
 def _depthwise(op: DepthwiseOp) -> Unit:
@@ -164,6 +167,9 @@ def _concat(op: ConcatOp) -> Unit:
 
 
 def _sliding_window(op: SlidingWindowOp) -> Unit:
+    if op.pixels is not None:
+        scan, format_ = op.scan(op.pixels), op.input_type.format
+        return WindowScanUnit(scan=scan, channels=op.image[2], format=format_, pad_code=op.pad_value)
     return SlidingWindowUnit(
         image=op.image,
         window=op.window,

@@ -39,6 +39,7 @@ from ..qdialect.cost.timing import Buffer, Deadlock, Network, Schedule, Stage, W
 from ..qdialect.dataflow import (
     FifoOp,
     MatrixVectorOp,
+    SlidingWindowOp,
     UnitOp,
     check_lanes,
     hardware_function,
@@ -60,7 +61,8 @@ def _insert(unit: UnitOp, operand: int) -> FifoOp:
 
 def _needs_room(unit: UnitOp) -> bool:
     """Whether the unit takes beats in bursts, or some of them only together with others."""
-    return isinstance(unit, MatrixVectorOp) or len(unit.streams_in) > 1 or isinstance(unit_stages(unit)[0], Window)
+    bursty = isinstance(unit, MatrixVectorOp | SlidingWindowOp) or isinstance(unit_stages(unit)[0], Window)
+    return bursty or len(unit.streams_in) > 1
 
 
 def _burst(fifo: UnitOp) -> int:

@@ -11,6 +11,7 @@ After q-set-folding{cycles=256}:
 A target in cycles a frame (`cycles`, or `fps` and `clock`) gives the folding of least estimated area that reaches
 it; a budget (`max-lut`, `max-dsp`, `max-bram18`) the fastest one that fits; both one that reaches the target within the
 budget, or an error. Without either, the largest matrix-vector unit gets 64 multipliers (PE * SIMD) and sets the pace.
+Windows and matrices take several pixels at once (`pixels`) only where all of a pixel at once is not enough.
 Area is look-up tables, plus 100 for each DSP block and 18-kbit memory; converters and FIFOs between units count with
 what they will need at most. Where a unit keeps its weights, lines or entries is chosen as well where that saves area or
 the budget asks for it, and the unit does not say.
@@ -53,8 +54,11 @@ from .rewriting import at
 DEFAULT_MULTIPLIERS = 64  # PE * SIMD of the largest matrix-vector unit where nothing is asked for
 
 
-def search_units(units: list[UnitOp]) -> list[FoldableUnit]:
-    """What the search needs of each foldable unit of a graph; the converters and FIFOs that are there do not count."""
+def search_units(units: list[UnitOp], target: int | None = None) -> list[FoldableUnit]:
+    """What the search needs of each foldable unit of a graph; the converters and FIFOs that are there do not count.
+
+    Units that take more than `target` cycles a frame however they fold a pixel may take several pixels at once.
+    """
     made: dict[Source, int] = {Source(-1): -1}  # number of the foldable unit that a stream comes from
     found: list[FoldableUnit] = []
     for index, (unit, taken) in enumerate(zip(units, sources(units), strict=True)):
@@ -66,7 +70,7 @@ def search_units(units: list[UnitOp]) -> list[FoldableUnit]:
         found.append(
             FoldableUnit(
                 name=f"{unit.name} '{node_name(unit) or unit.results[0].name_hint or number}'",
-                options=_options(unit),
+                options=_options(unit, target),
                 feeds=tuple(
                     Feed(made[source], type_.elements, type_.format.word_length)
                     for source, type_ in zip(taken, types, strict=True)
@@ -78,9 +82,11 @@ def search_units(units: list[UnitOp]) -> list[FoldableUnit]:
     return found
 
 
-def _options(unit: FoldableOp) -> dict[Folding, UnitCost]:
+def _options(unit: FoldableOp, target: int | None) -> dict[Folding, UnitCost]:
     """Cost of every folding, and with each kind of memory that may be better for something."""
     found = {Folding(*folding): unit_cost(unit, folding) for folding in unit.foldings()}
+    if target is not None and min(cost.cycles for cost in found.values()) > target:
+        found |= {Folding(*folding): unit_cost(unit, folding) for folding in unit.pixel_foldings()}
     if not _may_choose_memory(unit):
         return found
     for memory in Memory:
@@ -159,7 +165,8 @@ class SetFoldingPass(ModulePass):
             fold_graph(op, function, dict(zip(units, choice.foldings, strict=True)))
 
     def _choose(self, function: FuncOp, units: list[FoldableOp]) -> Choice:
-        target, search = self._target(), search_units(unit_graph(function))
+        target = self._target()
+        search = search_units(unit_graph(function), target)
         budget = Budget(self.max_lut, self.max_dsp, self.max_bram18)
         if target is None and budget.limits:
             return self._fastest(function, search, budget)
@@ -201,7 +208,8 @@ class SetFoldingPass(ModulePass):
     def _fastest(self, function: FuncOp, search: list[FoldableUnit], budget: Budget) -> Choice:
         choice = fastest(search, budget)
         if choice is not None:
-            return choice
+            whole = max(unit.least_cycles for unit in search)
+            return choice if choice.cost.cycles > whole else self._faster(function, whole - 1, budget) or choice
         slowest = max(cost.cycles for unit in search for cost in unit.options.values())
         least = cheapest(search, slowest, budget.scarcity)
         assert least is not None
@@ -211,6 +219,13 @@ class SetFoldingPass(ModulePass):
             function,
             f"allow {_option('max_' + name)}={needed}, or reduce word lengths or layers of the network",
         )
+
+    def _faster(self, function: FuncOp, target: int, budget: Budget) -> Choice | None:
+        """The fastest folding with several pixels at once, where a pixel cannot be folded faster within `target`."""
+        search = search_units(unit_graph(function), target)
+        if max(unit.least_cycles for unit in search) > target:
+            return None
+        return fastest(search_units(unit_graph(function), 0), budget)
 
     def _refuse_budget(self, function: FuncOp, search: list[FoldableUnit], target: int, budget: Budget) -> NoReturn:
         choice = cheapest(search, target, budget.scarcity)

@@ -9,7 +9,7 @@ from amaranth.lib.memory import Memory
 from ...qdialect.cost.latency import matrix_vector_latency
 from ...qdialect.formats import FixedFormat, IntegerFormat
 from .shapes import lanes_of
-from .stream_unit import Pipeline
+from .stream_unit import Pipeline, require
 from .weighted_sums import WeightedSumsUnit
 
 
@@ -20,9 +20,10 @@ class MatrixVectorUnit(WeightedSumsUnit):
     (MH / PE) * (MW / SIMD) steps: for each row group, for each column group. In a step PE p multiplies row
     `row group * PE + p` with columns `column group * SIMD + lane`. The steps of the first row group need an input beat
     each; the beats are kept for the other row groups. The step of the last column group makes an output beat.
-    II = (MH / PE) * (MW / SIMD) cycles a frame; `latency` = `matrix_vector_latency(...)`.
+    II = (MH / PE) * (MW / SIMD) cycles a frame; `latency` = `matrix_vector_latency(...)`. With PE = MH and SIMD = MW a
+    step may take and make several vectors.
 
-    Args: those of `WeightedSumsUnit`.
+    Args: those of `WeightedSumsUnit`; pixels: vectors at once.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class MatrixVectorUnit(WeightedSumsUnit):
         memory: str = "auto",
         bias: object = None,
         shared: bool = False,
+        pixels: int = 1,
     ) -> None:
         super().__init__(
             weights=weights,
@@ -45,12 +47,16 @@ class MatrixVectorUnit(WeightedSumsUnit):
             accumulator_format=accumulator_format,
             pe=pe,
             simd=simd,
-            input_lanes=simd,
+            input_lanes=pixels * simd,
             memory=memory,
             bias=bias,
             shared=shared,
+            output_lanes=pixels * pe,
         )
         mh, mw = self.weights.shape
+        whole, where = (mh, mw) == (pe, simd), type(self).__name__
+        message = f"{pixels} pixels at once with PE {pe} and SIMD {simd}"
+        require(pixels == 1 or (pixels > 1 and whole), where, message, f"give PE {mh} and SIMD {mw}, or one pixel")
         self.latency = matrix_vector_latency(
             mh=mh,
             mw=mw,
@@ -63,11 +69,13 @@ class MatrixVectorUnit(WeightedSumsUnit):
         m = Module()
         pipe = Pipeline(m, self.o_stream)
         inputs, address, present, column_last = self._steps(m, pipe)
-        inputs, address = self._prepare(pipe, inputs, address)
-        sums = self._sums(pipe, [inputs] * self._pe, address)
+        sums: list[Value] = []
+        for first in range(0, len(inputs), self._simd):  # a pixel
+            shared, row = self._prepare(pipe, inputs[first : first + self._simd], address)
+            sums += self._sums(pipe, [shared] * self._pe, row)
         valid = pipe.flags("valid", present, self.latency - 1)
         last = pipe.flags("last", column_last, self.latency - 1)
-        constants = self._row_constants(pipe, valid[-2] & last[-2])
+        constants = self._row_constants(pipe, valid[-2] & last[-2]) * (len(sums) // self._pe)
         self._accumulate(pipe, sums, constants, valid[-1], last[-1])
         return m
 
@@ -91,7 +99,7 @@ class MatrixVectorUnit(WeightedSumsUnit):
     ) -> tuple[list[Value], Value]:
         """Input lanes some steps later, and the row of the weight table to read one step before they come."""
         payload = Value.cast(self.i_stream.payload)
-        width = len(payload) // self._simd
+        width = self.input_format.word_length
         if self._row_groups == 1 or self._column_groups == 1:
             kept = Signal(len(payload), name="kept", reset_less=True)
             pipe.load(kept, payload, needs_input)

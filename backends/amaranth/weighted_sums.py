@@ -33,7 +33,7 @@ class WeightedSumsUnit(StreamUnit):
         accumulator_format: format of the result, which holds every possible result; its fraction bits are the sum of
             those of the operands. Partial sums wrap, which the exact result does not show.
         pe: rows at a time, divides MH. simd: columns at a time, divides MW.
-        input_lanes: elements of an input beat.
+        input_lanes, output_lanes: elements of a beat; of the output PE unless given.
         memory: where the weights are kept: "auto" leaves it to synthesis, "block" or "distributed" ask for that.
         bias: integer codes [MH] in `accumulator_format`, or None.
         shared: the weights share values: they may be kept as indices into a codebook.
@@ -52,6 +52,7 @@ class WeightedSumsUnit(StreamUnit):
         memory: str,
         bias: object,
         shared: bool,
+        output_lanes: int | None = None,
     ) -> None:
         where = type(self).__name__
         self.weights = integer_array(weights, 2, where, "weights")
@@ -78,7 +79,7 @@ class WeightedSumsUnit(StreamUnit):
         products = choose_products(input_format, weight_format, self.weights, signs)
         self._products = self._shared(products) if shared and isinstance(products, LaneProducts) else products
         self._sum_stages = summing_stages(signs, simd, input_format.word_length, weight_format.word_length)
-        super().__init__(input_format, input_lanes, accumulator_format, pe)
+        super().__init__(input_format, input_lanes, accumulator_format, output_lanes or pe)
 
     def _shared(self, products: LaneProducts) -> Products:
         """The data path behind a codebook, where indices take less memory than weights."""

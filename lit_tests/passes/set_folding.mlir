@@ -73,3 +73,20 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
 // CYCLES: dataflow.matrix_vector
 // FPS: dataflow.matrix_vector
 // BUDGET: dataflow.matrix_vector
+
+// -----
+// More than a pixel a cycle: whole windows of several pixels, and several at once through the matrix.
+// RUN: qopt %s -p 'q-set-folding{cycles=4}' --split-input-file | filecheck %s --check-prefix=PIXELS
+func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 8>) -> !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 16> {
+  %w = q.constant #q.dense<1 : tensor<2x3x!q.fixed<2, 0>>>
+  %a = dataflow.sliding_window %x image [1, 8, 1] kernel [1, 3] pads [0, 1, 0, 1]
+  %b = dataflow.matrix_vector %a, %w pe 1 simd 1 -> !q.fixed<4, 0>
+  func.return %b : !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 16>
+}
+// PIXELS:      dataflow.sliding_window %x image [1, 8, 1] kernel [1, 3] pads [0, 1, 0, 1] pixels 4
+// PIXELS-NEXT: dataflow.matrix_vector %a, %w pe 2 simd 3 pixels {{[24]}} -> !q.fixed<4, 0>
+// CHECK: dataflow.sliding_window
+// CYCLES: dataflow.sliding_window
+// FPS: dataflow.sliding_window
+// BUDGET: dataflow.sliding_window
+// NOBLOCKS: dataflow.sliding_window

@@ -24,8 +24,9 @@ def stages(op: MatrixVectorOp) -> tuple[Schedule, ...]:
     return (evenly(inputs, outputs, _latency(op, op.pe, op.simd)),)
 
 
-def cost(op: MatrixVectorOp, simd: int, pe: int) -> UnitCost:
-    """Cost with this SIMD and PE instead of the op's own."""
+def cost(op: MatrixVectorOp, taken: int, made: int) -> UnitCost:
+    """Cost of the folding that takes and makes so many lanes, instead of the op's own."""
+    pe, simd, pixels = op.fold_of(taken, made)
     if op.regrouped:
         return regrouped.regrouped_cost(op, simd, pe, _in_blocks(op))
     row_groups, column_groups = op.rows // pe, op.columns // simd
@@ -36,11 +37,15 @@ def cost(op: MatrixVectorOp, simd: int, pe: int) -> UnitCost:
     kept = buffer_cost(column_groups, simd * input_width) if row_groups > 1 and column_groups > 1 else buffer_cost(0, 0)
     lut, ff, dsp = datapath(op, pe, simd, steps)
     return UnitCost(
-        cycles=op.vectors * steps,
+        cycles=op.vectors // pixels * steps,
         latency=_latency(op, pe, simd),
-        lut=lut + pe * accumulator + weights.lut + constants.lut + kept.lut + counter_lut(steps) + 10,
-        ff=ff + pe * accumulator + simd * input_width + weights.ff + constants.ff + 2 * counter_lut(steps) + 10,
-        dsp=dsp,
+        lut=pixels * (lut + pe * accumulator) + weights.lut + constants.lut + kept.lut + counter_lut(steps) + 10,
+        ff=pixels * (ff + pe * accumulator + simd * input_width)
+        + weights.ff
+        + constants.ff
+        + 2 * counter_lut(steps)
+        + 10,
+        dsp=pixels * dsp,
         bram18=weights.bram18 + constants.bram18 + kept.bram18,
         memory_bits=weights.bits + constants.bits + kept.bits,
     )

@@ -21,8 +21,10 @@ from ..q.inference import verify_holds
 from ..types import shape_of
 from .assembly import (
     divisors,
+    divisors_text,
     parse_count,
     parse_next_value,
+    parse_optional_count,
     parse_optional_value,
     parse_range,
     parse_result_type,
@@ -43,6 +45,7 @@ class MatrixVectorOp(WeightedSumsOp):
 
     A frame holds one vector x of MW elements, or several one after the other; weights are [MH, MW]. PE divides MH and
     is the lanes of the result, SIMD divides MW and is the lanes taken. A vector takes (MH / PE) * (MW / SIMD) cycles.
+    `pixels`: with PE = MH and SIMD = MW, so many vectors are taken and made in a cycle, with the same weights.
     `regrouped`: inputs that meet equal weights are added first, and each sum is multiplied once: for few weight values.
     Exact: the result type holds every result that the types and constants allow, or every code of `range`, a proof.
     ```mlir
@@ -53,6 +56,7 @@ class MatrixVectorOp(WeightedSumsOp):
     name = "dataflow.matrix_vector"
     pe_attr = prop_def(IntegerAttr.constr(i64), prop_name="pe")
     simd_attr = prop_def(IntegerAttr.constr(i64), prop_name="simd")
+    pixels_attr = opt_prop_def(IntegerAttr.constr(i64), prop_name="pixels")
     regrouped_attr = opt_prop_def(UnitAttr, prop_name="regrouped")
 
     def __init__(
@@ -64,6 +68,7 @@ class MatrixVectorOp(WeightedSumsOp):
         bias: SSAValue | None = None,
         pe: int = 1,
         simd: int = 1,
+        pixels: int = 1,
         memory: Memory | None = None,
         range: RangeAttr | None = None,
         regrouped: bool = False,
@@ -73,10 +78,11 @@ class MatrixVectorOp(WeightedSumsOp):
         elements = stream_type(input).elements // max(columns, 1) * rows
         super().__init__(
             operands=[input, weights, bias],
-            result_types=[StreamType(accumulator, pe, max(elements // pe, 1))],
+            result_types=[StreamType(accumulator, pixels * pe, max(elements // (pixels * pe), 1))],
             properties={
                 "pe": count(pe),
                 "simd": count(simd),
+                "pixels": count(pixels) if pixels > 1 else None,
                 "memory": MemoryAttr(memory) if memory else None,
                 "range": range,
                 "regrouped": UnitAttr() if regrouped else None,
@@ -92,12 +98,17 @@ class MatrixVectorOp(WeightedSumsOp):
         return self.simd_attr.value.data
 
     @property
+    def pixels(self) -> int:
+        """Vectors at once."""
+        return 1 if self.pixels_attr is None else self.pixels_attr.value.data
+
+    @property
     def regrouped(self) -> bool:
         return self.regrouped_attr is not None
 
     @property
     def input_lanes(self) -> int:
-        return self.simd
+        return self.pixels * self.simd
 
     @property
     def vectors(self) -> int:
@@ -107,8 +118,18 @@ class MatrixVectorOp(WeightedSumsOp):
     def foldings(self) -> list[tuple[int, int]]:
         return [(simd, pe) for pe in divisors(self.rows) for simd in divisors(self.columns)]
 
+    def pixel_foldings(self) -> list[tuple[int, int]]:
+        if self.regrouped:
+            return []
+        return [(pixels * self.columns, pixels * self.rows) for pixels in divisors(self.vectors)[1:]]
+
+    def fold_of(self, taken: int, made: int) -> tuple[int, int, int]:
+        """(PE, SIMD, pixels) of the folding that takes and makes so many lanes."""
+        pixels = max(taken // self.columns, 1)
+        return made // pixels, taken // pixels, pixels
+
     def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> MatrixVectorOp:
-        simd, pe = folding
+        pe, simd, pixels = self.fold_of(*folding)
         type_ = self.result_type.element_type
         return MatrixVectorOp(
             inputs[0],
@@ -117,6 +138,7 @@ class MatrixVectorOp(WeightedSumsOp):
             bias=self.bias,
             pe=pe,
             simd=simd,
+            pixels=pixels,
             memory=self.memory,
             range=self.range,
             regrouped=self.regrouped,
@@ -131,14 +153,15 @@ class MatrixVectorOp(WeightedSumsOp):
         bias = parse_optional_value(parser, "bias")
         fold_position = parser.pos
         pe, simd = parse_count(parser, "pe"), parse_count(parser, "simd")
-        fault = _fold_fault(weights, pe, simd)
+        pixels = parse_optional_count(parser, "pixels") or 1
+        fault = _fold_fault(weights, pe, simd, pixels)
         if fault is not None:
             parser.raise_error(fault, fold_position, parser.pos)
         regrouped = parser.parse_optional_keyword("regrouped") is not None
         memory = parser.parse_str_enum(Memory) if parser.parse_optional_keyword("memory") else None
         range_ = parse_range(parser) if parser.parse_optional_keyword("range") else None
         type_ = parse_result_type(parser)
-        folding = {"pe": pe, "simd": simd}
+        folding = {"pe": pe, "simd": simd, "pixels": pixels}
         op = cls(input, weights, type_, bias=bias, memory=memory, range=range_, regrouped=regrouped, **folding)
         op.attributes.update(parser.parse_optional_attr_dict())
         return op
@@ -146,7 +169,8 @@ class MatrixVectorOp(WeightedSumsOp):
     def print(self, printer: Printer) -> None:
         print_operands(printer, self.input, self.weights)
         print_optional_value(printer, "bias", self.bias)
-        printer.print_string(f" pe {self.pe} simd {self.simd}{' regrouped' if self.regrouped else ''}")
+        pixels = f" pixels {self.pixels}" if self.pixels > 1 else ""
+        printer.print_string(f" pe {self.pe} simd {self.simd}{pixels}{' regrouped' if self.regrouped else ''}")
         if self.memory is not None:
             printer.print_string(f" memory {self.memory.value}")
         print_range(printer, "range", self.range)
@@ -155,7 +179,7 @@ class MatrixVectorOp(WeightedSumsOp):
 
     def verify_(self) -> None:
         self.verify_constants()
-        fault = _fold_fault(self.weights, self.pe, self.simd)
+        fault = _fold_fault(self.weights, self.pe, self.simd, self.pixels)
         if fault is not None:
             raise VerifyException(fault)
         if self.input_type.elements % self.columns:
@@ -163,14 +187,25 @@ class MatrixVectorOp(WeightedSumsOp):
                 f"takes vectors of {self.columns} elements (columns of the weights), but a frame of its input has "
                 f"{self.input_type.elements}; mend: give the weights as many columns as a vector has elements"
             )
-        expected = StreamType(self.result_type.element_type, self.pe, self.vectors * self.rows // self.pe)
+        if self.vectors % self.pixels or (self.regrouped and self.pixels > 1):
+            raise self.fault(
+                f"takes {self.pixels} of its {self.vectors} vectors at once; mend: "
+                + ("remove 'regrouped'" if self.regrouped else f"choose pixels from {divisors_text(self.vectors)}")
+            )
+        lanes = self.pixels * self.pe
+        expected = StreamType(self.result_type.element_type, lanes, self.vectors * self.rows // lanes)
         if self.result_type != expected:
             raise self.fault(f"with PE {self.pe} makes {expected}, not {self.result_type}; mend: write {expected}")
         verify_holds(self.name, expected.element_type, self.result_range(), self.fraction_bits, self.range)
 
 
-def _fold_fault(weights: SSAValue, pe: int, simd: int) -> str | None:
+def _fold_fault(weights: SSAValue, pe: int, simd: int, pixels: int) -> str | None:
     rows, columns = shape_of(weights)
+    if pixels > 1 and (pe, simd) != (rows, columns):
+        return (
+            f"{MatrixVectorOp.name} takes {pixels} pixels at once with PE {pe} and SIMD {simd}; "
+            f"mend: write pe {rows} simd {columns}, or one pixel"
+        )
     return fold_fault(MatrixVectorOp.name, "PE", pe, rows, "rows") or fold_fault(
         MatrixVectorOp.name, "SIMD", simd, columns, "columns"
     )

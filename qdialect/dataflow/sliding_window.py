@@ -22,6 +22,7 @@ from .assembly import (
     divisors,
     divisors_text,
     parse_counts,
+    parse_optional_count,
     parse_optional_integer,
     parse_optional_integers,
     parse_optional_lanes,
@@ -34,6 +35,7 @@ from .fork import ForkOp
 from .types import StreamType, count, stream_type
 from .unit import AnyStream, FoldableOp, UnitOp
 from .weighted_sums import Memory, MemoryAttr
+from .window_scan import WindowScan
 
 
 @irdl_op_definition
@@ -45,8 +47,13 @@ class SlidingWindowOp(FoldableOp):
     channel group by channel group, which only units that follow the lanes of their input understand. `pads` (top, left,
     bottom, right) are made of the code `pad_value`, not stored. A frame takes as many cycles as input or output beats,
     whichever are more: the memory has the rows that this needs.
+
+    `pixels`: a beat is not lanes but the whole windows of so many output pixels of a row, which it divides. Beats taken
+    are whole pixels, as many as the windows go on by. A frame takes a cycle an input beat, and those of the last
+    windows behind the image.
     ```mlir
     %y = dataflow.sliding_window %x image [32, 32, 16] kernel [3, 3] strides [2, 2] pads [1, 1, 1, 1] lanes 4
+    %z = dataflow.sliding_window %x image [32, 32, 16] kernel [3, 3] pads [1, 1, 1, 1] pixels 2
     ```
     """
 
@@ -60,6 +67,7 @@ class SlidingWindowOp(FoldableOp):
     dilations_attr = prop_def(DenseArrayBase.constr(i64), prop_name="dilations")
     pad_value_attr = prop_def(IntegerAttr.constr(i64), prop_name="pad_value")
     depthwise_attr = opt_prop_def(UnitAttr, prop_name="depthwise")
+    pixels_attr = opt_prop_def(IntegerAttr.constr(i64), prop_name="pixels")
     memory_attr = opt_prop_def(MemoryAttr, prop_name="memory")
     traits = traits_def(Pure())
 
@@ -72,10 +80,12 @@ class SlidingWindowOp(FoldableOp):
         pad_value: int = 0,
         depthwise: bool = False,
         lanes: int = 1,
+        pixels: int | None = None,
         memory: Memory | None = None,
     ):
-        """`image`: H, W, C."""
+        """`image`: H, W, C. `pixels`: whole windows, instead of `lanes`."""
         positions = window.positions(self.name, image[:2])
+        lanes = lanes if pixels is None else pixels * window.num_taps * image[2]
         beats = prod(positions) * window.num_taps * image[2] // lanes
         arrays = {
             "image": image,
@@ -91,6 +101,7 @@ class SlidingWindowOp(FoldableOp):
                 **{name: DenseArrayBase.from_list(i64, numbers) for name, numbers in arrays.items()},
                 "pad_value": count(pad_value),
                 "depthwise": UnitAttr() if depthwise else None,
+                "pixels": None if pixels is None else count(pixels),
                 "memory": MemoryAttr(memory) if memory else None,
             },
         )
@@ -124,8 +135,18 @@ class SlidingWindowOp(FoldableOp):
         return self.memory_attr.data if self.memory_attr else None
 
     @property
+    def pixels(self) -> int | None:
+        """Output pixels whose whole windows are a beat; None: a beat is some channels of a tap."""
+        return None if self.pixels_attr is None else self.pixels_attr.value.data
+
+    def scan(self, pixels: int) -> WindowScan:
+        """The walk over the image that makes so many pixels at once."""
+        rows, columns = self.positions
+        return WindowScan(*self.image[:2], self.window, (rows, columns), pixels)
+
+    @property
     def input_lanes(self) -> int:
-        return self.result_type.lanes
+        return self.result_type.lanes if self.pixels is None else self.scan(self.pixels).input_pixels * self.image[2]
 
     def gather(self) -> Callable[[Array], Array]:
         """A function from arrays [frames, rows * columns, channels] to the elements of the result [frames, ...]."""
@@ -155,6 +176,22 @@ class SlidingWindowOp(FoldableOp):
     def foldings(self) -> list[tuple[int, int]]:
         return [(lanes, lanes) for lanes in divisors(self.image[2])]
 
+    def pixel_foldings(self) -> list[tuple[int, int]]:
+        if self.depthwise:
+            return []
+        scans = [self.scan(pixels) for pixels in divisors(self.positions[1])]
+        channels, taps = self.image[2], self.window.num_taps
+        return [
+            (scan.input_pixels * channels, scan.pixels * taps * channels)
+            for scan in scans
+            if scan.pixels * taps > 1 and scan.possible
+        ]
+
+    def pixels_of(self, made: int) -> int | None:
+        """`pixels` of the folding that makes so many lanes: with more than the channels they are whole windows."""
+        channels = self.image[2]
+        return None if made <= channels else made // (channels * self.window.num_taps)
+
     def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> SlidingWindowOp:
         return SlidingWindowOp(
             inputs[0],
@@ -163,6 +200,7 @@ class SlidingWindowOp(FoldableOp):
             pad_value=self.pad_value,
             depthwise=self.depthwise,
             lanes=folding[1],
+            pixels=self.pixels_of(folding[1]),
             memory=self.memory,
         )
 
@@ -187,9 +225,9 @@ class SlidingWindowOp(FoldableOp):
             parser.raise_error(str(fault), position, parser.pos)
         pad_value = parse_optional_integer(parser, "pad_value") or 0
         depthwise = parser.parse_optional_keyword("depthwise") is not None
-        lanes = parse_optional_lanes(parser, cls.name, input)
+        beat = _parse_beat(parser, input)
         memory = parser.parse_str_enum(Memory) if parser.parse_optional_keyword("memory") else None
-        op = cls(input, image, window, pad_value=pad_value, depthwise=depthwise, lanes=lanes, memory=memory)
+        op = cls(input, image, window, pad_value=pad_value, depthwise=depthwise, memory=memory, **beat)
         op.attributes.update(parser.parse_optional_attr_dict())
         return op
 
@@ -207,7 +245,10 @@ class SlidingWindowOp(FoldableOp):
             printer.print_string(f" pad_value {self.pad_value}")
         if self.depthwise:
             printer.print_string(" depthwise")
-        print_lanes(printer, self.input_type, self.result_type)
+        if self.pixels is None:
+            print_lanes(printer, self.input_type, self.result_type)
+        else:
+            printer.print_string(f" pixels {self.pixels}")
         if self.memory is not None:
             printer.print_string(f" memory {self.memory.value}")
         printer.print_op_attributes(self.attributes)
@@ -222,12 +263,10 @@ class SlidingWindowOp(FoldableOp):
                 f"{self.input_type.elements}; mend: make both equal"
             )
         self.window.check(self.name)
-        lanes, format_ = self.input_lanes, self.input_type.format
-        if channels % lanes:
-            raise self.fault(
-                f"has {lanes} lanes, which do not divide the {channels} channels; "
-                f"mend: choose one of {divisors_text(channels)}"
-            )
+        self._verify_beat(channels)
+        lanes, format_ = self.result_type.lanes, self.input_type.format
+        if self.pixels is not None:
+            lanes = self.pixels * self.window.num_taps * channels
         elements = prod(self.positions) * self.window.num_taps * channels
         expected = StreamType(self.input_type.element_type, lanes, elements // lanes)
         if self.result_type != expected:
@@ -238,6 +277,28 @@ class SlidingWindowOp(FoldableOp):
                 f"pads with the code {self.pad_value}, which {expected.element_type} cannot hold; "
                 "mend: write pad_value with a code that it holds"
             )
+
+    def _verify_beat(self, channels: int) -> None:
+        """VerifyException unless lanes divide the channels, or pixels are windows that can be made at once."""
+        lanes = self.result_type.lanes
+        if self.pixels is not None:
+            if self.depthwise:
+                raise self.fault("makes whole windows (pixels), not channel groups (depthwise); mend: remove one word")
+            if (text := self.scan(self.pixels).fault) is not None:
+                raise self.fault(text)
+        elif channels % lanes:
+            raise self.fault(
+                f"has {lanes} lanes, which do not divide the {channels} channels; "
+                f"mend: choose one of {divisors_text(channels)}"
+            )
+
+
+def _parse_beat(parser: Parser, input: SSAValue) -> dict[str, int]:
+    """`pixels 2`, or `lanes 4`, or nothing: the lanes of the input."""
+    pixels = parse_optional_count(parser, "pixels")
+    if pixels is not None:
+        return {"pixels": pixels}
+    return {"lanes": parse_optional_lanes(parser, SlidingWindowOp.name, input)}
 
 
 def windows_behind(stream: SSAValue) -> SlidingWindowOp | None:

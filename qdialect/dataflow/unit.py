@@ -75,7 +75,11 @@ class FoldableOp(UnitOp, ABC):
 
     @abstractmethod
     def foldings(self) -> list[tuple[int, int]]:
-        """Every folding that the unit can have."""
+        """Every folding that the unit can have within a pixel or vector."""
+
+    def pixel_foldings(self) -> list[tuple[int, int]]:
+        """Those of several whole pixels or vectors at once, for when the others are too slow."""
+        return []
 
     @abstractmethod
     def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> FoldableOp:

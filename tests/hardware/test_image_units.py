@@ -7,6 +7,8 @@ import pytest
 from qopt_mlir.backends.amaranth.pool import PoolUnit
 from qopt_mlir.backends.amaranth.sliding_window import SlidingWindowUnit
 from qopt_mlir.backends.amaranth.upsample import UpsampleUnit
+from qopt_mlir.backends.amaranth.window_scan import WindowScanUnit
+from qopt_mlir.qdialect.dataflow.window_scan import WindowScan
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import BipolarFormat, FixedFormat
 from qopt_mlir.qdialect.q.window import Window
@@ -35,6 +37,11 @@ def refused(
 def test_sliding_window(changes: dict[str, object], message: str) -> None:
     arguments: dict[str, object] = {"image": (5, 5, 4), "window": WINDOW, "format": FixedFormat(4), "lanes": 2}
     refused(SlidingWindowUnit, arguments, changes, message)
+
+
+def test_whole_windows() -> None:
+    scan = WindowScan(5, 5, WINDOW, (5, 5), 2)
+    refused(WindowScanUnit, {"scan": scan, "channels": 1, "format": FixedFormat(4)}, {}, "makes 2 of the 5 windows")
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ def test_random_units(seed: int) -> None:
         ({"simd": 4}, "SIMD 4 does not divide 6 columns"),
         ({"pe": 0}, "PE 0 does not divide 4 rows"),
         ({"memory": "ultra"}, "unknown memory 'ultra'"),
+        ({"pixels": 2}, "2 pixels at once with PE 2 and SIMD 3"),
         ({"bias": [1, 2]}, "bias has 2 elements for 4 rows"),
         ({"weights": np.full((4, 6), 9)}, r"weight 9 is outside the weight format \[-4, 3\]"),
         ({"weights": np.zeros((4, 6)), "weight_format": BIPOLAR}, "weights has elements of type float64"),

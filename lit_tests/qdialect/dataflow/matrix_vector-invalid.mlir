@@ -155,3 +155,36 @@ func.func private @tensor(%x: tensor<4x!q.fixed<2, 0>>) {
   %a = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<6, 0>
   func.return
 }
+
+// -----
+
+// Several pixels at once take all rows and columns.
+// CHECK: error: dataflow.matrix_vector takes 2 pixels at once with PE 1 and SIMD 4
+// CHECK: mend: write pe 2 simd 4, or one pixel
+func.func private @pixels_folded(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 4, beats = 2>) {
+  %w = q.constant #q.dense<[[1, -1, 0, 1], [0, 1, 1, -2]] : tensor<2x4x!q.fixed<2, 0>>>
+  %a = dataflow.matrix_vector %x, %w pe 1 simd 4 pixels 2 -> !q.fixed<6, 0>
+  func.return
+}
+
+// -----
+
+// A frame has whole beats of pixels.
+// CHECK: error: dataflow.matrix_vector takes 2 of its 3 vectors at once
+// CHECK: mend: choose pixels from 1, 3
+func.func private @pixels(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 4, beats = 3>) {
+  %w = q.constant #q.dense<[[1, -1, 0, 1], [0, 1, 1, -2]] : tensor<2x4x!q.fixed<2, 0>>>
+  %a = dataflow.matrix_vector %x, %w pe 2 simd 4 pixels 2 -> !q.fixed<6, 0>
+  func.return
+}
+
+// -----
+
+// Regrouped sums are of one vector.
+// CHECK: error: dataflow.matrix_vector takes 2 of its 2 vectors at once
+// CHECK: mend: remove 'regrouped'
+func.func private @pixels_regrouped(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 4, beats = 2>) {
+  %w = q.constant #q.dense<[[1, -1, 0, 1], [0, 1, 1, -2]] : tensor<2x4x!q.fixed<2, 0>>>
+  %a = dataflow.matrix_vector %x, %w pe 2 simd 4 pixels 2 regrouped -> !q.fixed<6, 0>
+  func.return
+}

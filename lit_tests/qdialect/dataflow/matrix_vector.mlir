@@ -33,3 +33,15 @@ func.func private @vectors(%x: !dataflow.stream<!q.bipolar, lanes = 3, beats = 2
   %a = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<3, 0>
   func.return %a : !dataflow.stream<!q.fixed<3, 0>, lanes = 1, beats = 3>
 }
+
+// -----
+
+// Two of the vectors at once: both in a beat, and both results.
+// CHECK-LABEL: func.func private @pixels
+// CHECK: dataflow.matrix_vector %x, %w pe 2 simd 2 pixels 2 -> !q.fixed<5, 0>
+// CHECK-NEXT: func.return {{.*}} : !dataflow.stream<!q.fixed<5, 0>, lanes = 4, beats = 2>
+func.func private @pixels(%x: !dataflow.stream<!q.fixed<3, 0>, lanes = 4, beats = 2>) -> !dataflow.stream<!q.fixed<5, 0>, lanes = 4, beats = 2> {
+  %w = q.constant #q.dense<[[1, -1], [0, 1]] : tensor<2x2x!q.fixed<2, 0>>>
+  %a = dataflow.matrix_vector %x, %w pe 2 simd 2 pixels 2 -> !q.fixed<5, 0>
+  func.return %a : !dataflow.stream<!q.fixed<5, 0>, lanes = 4, beats = 2>
+}

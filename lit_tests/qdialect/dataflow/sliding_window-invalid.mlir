@@ -59,3 +59,30 @@ func.func private @type(%x: !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 
   %y = "dataflow.sliding_window"(%x) <{image = array<i64: 4, 4, 1>, kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, pad_value = 0 : i64}> : (!dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 16>) -> !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 35>
   func.return
 }
+
+// -----
+// So many windows are no part of a row; what is, is named.
+// CHECK: error: dataflow.sliding_window makes 3 of the 4 windows of a row at once
+// CHECK: mend: choose pixels from 1, 2, 4
+func.func private @pixels(%x: !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 16>) {
+  %y = dataflow.sliding_window %x image [4, 4, 1] kernel [3, 3] pads [1, 1, 1, 1] pixels 3
+  func.return
+}
+
+// -----
+// More padding than the kernel reaches over makes more windows than the image has pixels.
+// CHECK: error: dataflow.sliding_window makes 1 of the 8 windows of a row at once
+// CHECK: mend: write lanes: padding is wider than the kernel
+func.func private @wide_padding(%x: !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 16>) {
+  %y = dataflow.sliding_window %x image [4, 4, 1] kernel [1, 1] pads [2, 2, 2, 2] pixels 1
+  func.return
+}
+
+// -----
+// Whole windows have no channel groups.
+// CHECK: error: dataflow.sliding_window makes whole windows (pixels), not channel groups (depthwise)
+// CHECK: mend: remove one word
+func.func private @depthwise(%x: !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 16>) {
+  %y = dataflow.sliding_window %x image [4, 4, 1] kernel [2, 2] depthwise pixels 1
+  func.return
+}

@@ -26,3 +26,11 @@ func.func private @one_dimension(%x: !dataflow.stream<!q.bipolar, lanes = 1, bea
   %0 = dataflow.sliding_window %x image [1, 8, 1] kernel [1, 3] strides [1, 2] pad_value -1
   func.return %0 : !dataflow.stream<!q.bipolar, lanes = 1, beats = 9>
 }
+
+// -----
+// Whole windows of two pixels of a row; with stride 2 the beats taken are four pixels.
+// CHECK: dataflow.sliding_window %x image [4, 8, 2] kernel [2, 2] strides [2, 2] pixels 2
+func.func private @pixels(%x: !dataflow.stream<!q.fixed<4, 0>, lanes = 8, beats = 8>) -> !dataflow.stream<!q.fixed<4, 0>, lanes = 16, beats = 4> {
+  %0 = dataflow.sliding_window %x image [4, 8, 2] kernel [2, 2] strides [2, 2] pixels 2
+  func.return %0 : !dataflow.stream<!q.fixed<4, 0>, lanes = 16, beats = 4>
+}
