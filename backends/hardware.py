@@ -216,18 +216,18 @@ def _interleave(op: InterleaveOp) -> Unit:
     return InterleaveUnit(image=op.image, factors=op.factors, format=op.input_type.format, lanes=op.input_lanes)
 
 
-def _depth_to_space(op: DepthToSpaceOp) -> Unit:
-    return DepthToSpaceUnit(
-        image=op.image,
-        factors=op.factors,
-        format=op.input_type.format,
-        lanes=op.input_lanes,
 def _slice(op: SliceOp) -> Unit:
     lanes = op.input_lanes, op.result_type.lanes
     picks = op.pixel_beats(*lanes).lanes
     return SliceUnit(axes=op.axes(*lanes), format=op.input_type.format, lanes=op.input_lanes, picks=picks)
 
 
+def _depth_to_space(op: DepthToSpaceOp) -> Unit:
+    return DepthToSpaceUnit(
+        image=op.image,
+        factors=op.factors,
+        format=op.input_type.format,
+        lanes=op.input_lanes,
         memory=_memory(op.memory),
     )
 
@@ -238,13 +238,13 @@ COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     ThresholdOp: _threshold,
     RequantizeOp: _requantize,
     TableOp: _table,
+    SliceOp: _slice,
     UpsampleOp: _upsample,
     InterleaveOp: _interleave,
     DepthToSpaceOp: _depth_to_space,
     WidthConverterOp: _width_converter,
     FifoOp: _fifo,
     ArgMaxOp: _arg_max,
-    SliceOp: _slice,
     ForkOp: _fork,
     AddOp: _add,
     ConcatOp: _concat,
