@@ -25,10 +25,9 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
         what = f"--spec quantises a network of the graph level, this module is at the {level} level"
         raise QoptError(what, mend="build from the .onnx file or from ir/graph.mlir")
     specification = read_specification(path)
-    names = ["q-quantize"]
+    passes = [ArgSpec("q-quantize", {"specification": (path,), "hardware": (True,)})]
     if specification.objective is not None or specification.bound is not None:
-        names.append("q-optimize-word-lengths")
-    passes = [ArgSpec(name, {"specification": (path,)}) for name in names]
+        passes.append(ArgSpec("q-optimize-word-lengths", {"specification": (path,)}))
     if any(rule.share is not None for rule in specification.rules):
         passes += [ArgSpec("q-fold-constants", {}), ArgSpec("q-share-weights", {"specification": (path,)})]
     with collected_remarks() as remarks:

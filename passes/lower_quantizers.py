@@ -30,7 +30,7 @@ from xdsl.passes import ModulePass
 from ..qdialect.q import QuantizeOp
 from ..qdialect.types import element_type, integer_format
 from .lower_quantizers_to_multiply_shift import cheapest_requantizer, requantizer_ops
-from .lower_quantizers_to_thresholds import MAX_LEVELS, check_levels, thresholds_of
+from .lower_quantizers_to_thresholds import MAX_LEVELS, check_levels, found_thresholds
 from .lower_tails import lower_tails
 from .quantizer_cost import thresholds_area
 from .tail import NoTail, QuantizerTail
@@ -39,7 +39,7 @@ from .threshold_tails import lower_threshold_tails, threshold_ops
 
 def cheaper_ops(op: QuantizeOp, tail: QuantizerTail, max_levels: int) -> list[Operation] | None:
     """The ops of the smaller form; None if they stand there already. NoTail if there is no form."""
-    thresholds = thresholds_of(tail) if tail.num_thresholds <= MAX_LEVELS else None
+    thresholds = found_thresholds(tail)
     try:
         requantizer = cheapest_requantizer(op, tail, thresholds)
     except NoTail:

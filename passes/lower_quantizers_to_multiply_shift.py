@@ -35,7 +35,7 @@ from ..qdialect.q import AddOp, ConstantOp, MulOp, QuantizeOp
 from ..qdialect.q.inference import constant_of
 from ..qdialect.rounding import round_fraction, saturation_range
 from ..qdialect.types import FixedType, UFixedType, element_type, fixed_type, integer_format
-from .lower_quantizers_to_thresholds import MAX_LEVELS, thresholds_of
+from .lower_quantizers_to_thresholds import found_thresholds
 from .lower_tails import lower_tails
 from .multiply_shift_math import MAX_SHIFT, MultiplyShift, floor_form
 from .quantizer_cost import multiply_shift_area
@@ -182,8 +182,7 @@ class LowerQuantizersToMultiplyShiftPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         def lower(quantizer: QuantizeOp, tail: QuantizerTail) -> list[Operation] | None:
-            thresholds = thresholds_of(tail) if tail.num_thresholds <= MAX_LEVELS else None
-            requantizer = cheapest_requantizer(quantizer, tail, thresholds)
+            requantizer = cheapest_requantizer(quantizer, tail, found_thresholds(tail))
             return requantizer_ops(quantizer, tail, requantizer)
 
         lower_tails(op, lower)

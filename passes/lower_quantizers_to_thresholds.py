@@ -32,7 +32,8 @@ from .tail import NoTail, QuantizerTail
 from .threshold_math import Thresholds, tail_thresholds
 from .threshold_tails import lower_threshold_tails, one_row, threshold_ops
 
-MAX_LEVELS = 4095  # finding more takes memory, and nobody wants them
+MAX_LEVELS = 4095  # more of them are no hardware worth having
+MAX_FOUND = 1 << 22  # of all channels, to prove a multiply-shift of more levels: they take 400 MB
 
 
 def check_levels(tail: QuantizerTail, max_levels: int) -> None:
@@ -44,6 +45,12 @@ def check_levels(tail: QuantizerTail, max_levels: int) -> None:
 def thresholds_of(tail: QuantizerTail) -> Thresholds:
     """The thresholds of a tail, one row if all channels agree."""
     return one_row(tail_thresholds(tail.function, tail.amin, tail.amax))
+
+
+def found_thresholds(tail: QuantizerTail) -> Thresholds | None:
+    """The thresholds of a tail; None if there are too many to find."""
+    few = tail.num_thresholds <= MAX_LEVELS or tail.num_thresholds * len(tail.amin) <= MAX_FOUND
+    return thresholds_of(tail) if few else None
 
 
 @dataclass(frozen=True)

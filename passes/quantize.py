@@ -59,16 +59,17 @@ class QuantizePass(ModulePass):
     scale: str | int | float | None = None  # a stored number x means x * scale + offset
     offset: str | int | float | None = None  # see scale
     rounding: str | None = None  # of weights: nearest or reconstruct
+    hardware: bool = False  # refuse layers that stay real, as hardware cannot compute them
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         specification = self.stated()
         with terminal_progress() as progress:
-            report = quantize_network(ctx, op, specification, progress)
+            report = quantize_network(ctx, op, specification, progress, self.hardware)
         remark(op, f"{self.name}:\n{report}".rstrip())
 
     def stated(self) -> Specification:
         """What the options say."""
-        given = [name for name, value in vars(self).items() if value is not None]
+        given = [name for name, value in vars(self).items() if value is not None and name != "hardware"]
         if self.specification is not None:
             if given != ["specification"]:
                 other = next(name for name in given if name != "specification")

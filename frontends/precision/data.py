@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...qdialect.errors import QoptError
-from .specification import DataArrays, DataSource
+from .specification import DataArrays, DataSource, Place
 from .syntax import Source, suggestion
 
 Array: TypeAlias = NDArray[Any]
@@ -68,12 +68,12 @@ def load_data(data: DataSource, shape: tuple[int, ...], source: Source | None = 
 
 
 class _Arrays:
-    """The arrays of a file, read when they are asked for."""
+    """The arrays of a file, read when they are asked for. That of an .npy file has the name of the file."""
 
     def __init__(self, data: DataSource, source: Source | None):
         self.data, self.source = data, source
         with self._opened() as loaded:
-            self.names = [""] if isinstance(loaded, np.ndarray) else list(loaded.files)
+            self.names = [data.path.stem] if isinstance(loaded, np.ndarray) else list(loaded.files)
 
     @contextmanager
     def _opened(self) -> Generator[Any]:
@@ -86,35 +86,65 @@ class _Arrays:
         except (ValueError, EOFError, zipfile.BadZipFile, zlib.error):
             raise self._error(f"'{self.data.path}' is no .npy or .npz file of numbers", _SAVE) from None
 
-    def _error(self, what: str, mend: str) -> QoptError:
-        if self.source is not None and self.data.place is not None:
-            return self.source.error(self.data.place, what, mend)
+    def _error(self, what: str, mend: str, place: Place | None = None) -> QoptError:
+        """An error at a place of the specification, else where it names the file."""
+        place = place or self.data.place
+        if self.source is not None and place is not None:
+            return self.source.error(place, what, mend)
         return QoptError(what, mend=mend)
 
     def frames(self, arrays: DataArrays, shape: tuple[int, ...]) -> Frames:
-        stored = self._array(arrays.frames)
+        stored = self._array(arrays.frames, arrays.place)
         size = int(np.prod(shape))
-        if not stored.ndim or not len(stored) or int(np.prod(stored.shape[1:])) != size:
+        if stored.ndim and not len(stored):
+            what = f"the array '{arrays.frames}' has no frames, its shape is {list(stored.shape)}"
+            raise self._error(what, "give at least one frame", arrays.place)
+        if not stored.ndim or int(np.prod(stored.shape[1:])) != size:
             what = f"the array '{arrays.frames}' has the shape {list(stored.shape)}, one frame has {list(shape)}"
-            raise self._error(what, f"give frames of {size} numbers, counted by the first axis")
-        labels = None if arrays.labels is None else self._array(arrays.labels).reshape(-1)
-        if labels is not None and len(labels) != len(stored):
-            what = f"there are {len(labels)} labels '{arrays.labels}' for {len(stored)} frames '{arrays.frames}'"
-            raise self._error(what, "give one label for each frame")
+            raise self._error(what, f"give frames of {size} numbers, counted by the first axis", arrays.place)
+        self._check_float32(arrays, stored)
+        labels = None if arrays.labels is None else self._labels(arrays, len(stored))
         return Frames(stored, float(self.data.scale), float(self.data.offset), labels)
 
-    def _array(self, name: str) -> Array:
+    def _check_float32(self, arrays: DataArrays, stored: Array) -> None:
+        """QoptError if frames are nothing, or more than float32 holds, after scale and offset."""
+        ends = [float(end) * float(self.data.scale) + float(self.data.offset) for end in (stored.min(), stored.max())]
+        least, most = sorted(ends)
+        largest = float(np.finfo(np.float32).max)
+        if least < -largest or most > largest:
+            what = f"the frames '{arrays.frames}', with scale and offset, go up to {max(-least, most):.3g}"
+            raise self._error(what, f"scale them such that float32 holds them, up to {largest:.3g}", arrays.place)
+        if not np.float32(least) and not np.float32(most):
+            what = f"all numbers of the frames '{arrays.frames}', with scale and offset, are 0"
+            raise self._error(what, "give frames as the network will see them", arrays.place)
+
+    def _labels(self, arrays: DataArrays, frames: int) -> Array:
+        """One whole number for each frame."""
+        assert arrays.labels is not None
+        labels = self._array(arrays.labels, arrays.labels_place)
+        if labels.size != frames or labels.shape[:1] != (frames,):
+            what = f"the labels '{arrays.labels}' have the shape {list(labels.shape)} for {frames} frames"
+            raise self._error(f"{what} '{arrays.frames}'", "give one class for each frame", arrays.labels_place)
+        if labels.dtype.kind == "f" and (labels != np.rint(labels)).any():
+            what = f"the labels '{arrays.labels}' are no whole numbers"
+            raise self._error(what, "give the number of the class of each frame, from 0 on", arrays.labels_place)
+        return labels.reshape(-1)
+
+    def _array(self, name: str, place: Place | None) -> Array:
         if not name and len(self.names) == 1:
             name = self.names[0]
         if name not in self.names:
-            known = suggestion(name, [name for name in self.names if name])
+            known = suggestion(name, self.names)
             if not name:
                 raise self._error(f"'{self.data.path}' holds several arrays", f"name one; {known}")
-            raise self._error(f"'{self.data.path}' holds no array '{name}'", known)
+            raise self._error(f"'{self.data.path}' holds no array '{name}'", known, place)
         with self._opened() as loaded:
             array: Array = loaded if isinstance(loaded, np.ndarray) else loaded[name]
-        if array.dtype.kind not in "biuf" or (array.dtype.kind == "f" and not np.isfinite(array).all()):
-            raise self._error(f"the array '{name}' holds {array.dtype}, or NaN or infinity", "give finite numbers")
+        if array.dtype.kind not in "biuf":
+            what = f"the array '{name}' holds {array.dtype}, no real numbers"
+            raise self._error(what, "give integers or floats", place)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise self._error(f"the array '{name}' holds NaN or infinity", "give finite numbers", place)
         return array
 
 

@@ -125,6 +125,10 @@ def _check(choice: FormatChoice, role: Role, item: Item, seen: dict[str, Item], 
     if choice.kind is Kind.FLOAT and (choice.asymmetric or choice.clip not in (None, Clip.MAX)):
         name = "asymmetric" if choice.asymmetric else "clip"
         raise refuse(name, f"a float format knows no '{name}'", "leave it out")
+    if role is Role.WEIGHT and choice.kind is Kind.FIXED and choice.fraction_bits is None and choice.bits.lo < 2:
+        what = f"weights of 1 bit are no {choice.kind}: fixed<1> has the codes -1 and 0 alone"
+        more = "" if choice.bits.hi < 3 else f"..{choice.bits.hi}"
+        raise refuse("", what, f"write fixed<2{more}>: 2 bits have the codes -1, 0 and 1")
     if choice.fraction_bits is not None and seen:
         name = next(iter(seen))
         mend = f"leave out '{name}', or the fraction bits"

@@ -83,7 +83,9 @@ class _Reader:
                 data = self._data(statement)
             else:
                 settings[key] = self.setting(statement)
-        specification = Specification(tuple(rules), data, **settings, name=self.source.name, text=self.source.text)
+        places = {key: statement.key.place for key, statement in seen.items()}
+        source = self.source
+        specification = Specification(tuple(rules), data, **settings, name=source.name, text=source.text, places=places)
         self._check_bound(specification, seen.get("bound"))
         return specification
 
@@ -130,7 +132,7 @@ class _Reader:
             self._once(entry, seen)
             if key == "keep":
                 self._check_keep(entry)
-                rule = replace(rule, keep=True)
+                rule = replace(rule, keep=True, keep_place=entry.key.place)
             elif key == "share":
                 rule = replace(rule, share=self._sharing(self._values(entry)))
             else:
@@ -184,11 +186,13 @@ class _Reader:
         return DataSource(**values, folder=self.folder, place=seen["file"].values[0].place)
 
     def _arrays(self, words: Words) -> DataArrays:
-        frames, labels = words.name("the name of an array"), None
+        place = words.peek("the name of an array").place
+        arrays = DataArrays(words.name("the name of an array"), place=place)
         if words.more:
             one_of(words.take("'labels'"), words.source, ("labels",), "word")
-            labels = words.name("the name of an array")
-        return DataArrays(frames, labels)
+            place = words.peek("the name of an array").place
+            arrays = replace(arrays, labels=words.name("the name of an array"), labels_place=place)
+        return arrays
 
     def _sharing(self, words: Words) -> Sharing:
         place = words.key.place

@@ -174,12 +174,13 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Rule:
-    """What holds for the layers of some patterns. `keep`: they stay float32."""
+    """What holds for the layers of some patterns. `keep`: they stay float32, whatever else is said."""
 
     patterns: tuple[Pattern, ...]
     formats: Mapping[Role, FormatChoice] = field(default_factory=dict[Role, FormatChoice])
     keep: bool = False
     share: Sharing | None = None
+    keep_place: Place | None = field(default=None, compare=False)
 
     def matches(self, names: Collection[str], kind: str) -> bool:
         return any(pattern.matches(names, kind) for pattern in self.patterns)
@@ -197,6 +198,8 @@ class DataArrays:
 
     frames: str
     labels: str | None = None
+    place: Place | None = field(default=None, compare=False)
+    labels_place: Place | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return _name(self.frames) if self.labels is None else f"{_name(self.frames)} labels {_name(self.labels)}"
@@ -253,11 +256,12 @@ class Choices:
     formats: Mapping[Role, FormatChoice]
     keep: bool = False
     share: Sharing | None = None
+    keep_place: Place | None = None
 
 
 @dataclass(frozen=True)
 class Specification:
-    """All that is said. `name` is the file, for messages, and `text` its text."""
+    """All that is said. `name` is the file, for messages, `text` its text, `places` where settings stand in it."""
 
     rules: tuple[Rule, ...] = ()
     data: DataSource | None = None
@@ -268,17 +272,18 @@ class Specification:
     bound: Bound | None = None
     name: str = field(default="<specification>", compare=False)
     text: str = field(default="", compare=False)
+    places: Mapping[str, Place] = field(default_factory=dict[str, Place], compare=False)
 
     def choices(self, names: Collection[str], kind: str) -> Choices:
-        """What holds for the layer with these node names: the last word on each role, on `keep` and on sharing."""
-        formats, keep, share = dict[Role, FormatChoice](), False, None
+        """What holds for the layer with these node names: the last word on each role and on sharing."""
+        formats, keep, share, place = dict[Role, FormatChoice](), False, None, None
         for rule in self.rules:
             if not rule.matches(names, kind):
                 continue
             formats.update(rule.formats)
-            keep = rule.keep or (keep and not rule.formats)
+            keep, place = keep or rule.keep, place or rule.keep_place
             share = rule.share or share
-        return Choices(formats, keep, share)
+        return Choices(formats, keep, share, place)
 
     def __str__(self) -> str:
         parts = [str(part) for part in (self.data, *self.rules) if part is not None]

@@ -14,9 +14,10 @@ from typing import Any, NoReturn, cast
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
+from xdsl.ir import Operation
 
 from ...qdialect.errors import QoptError
-from .specification import Place
+from .specification import Place, Specification
 
 GRAMMAR = r"""
 start: _END* (statement (_END+ statement)* _END*)?
@@ -87,7 +88,8 @@ class Source:
         """An error that shows the line and puts a caret below the place."""
         lines = self.text.split("\n")
         line = lines[place.line - 1] if place.line <= len(lines) else ""
-        caret = " " * (place.column - 1) + "^" + "~" * (place.length - 1)
+        before = "".join("\t" if character == "\t" else " " for character in line[: place.column - 1])
+        caret = before.ljust(place.column - 1) + "^" + "~" * (place.length - 1)
         return QoptError(f"{what}:\n    {line}\n    {caret}", f"{self.name}:{place.line}:{place.column}", mend)
 
     def unknown(self, item: Item, what: str, known: Sequence[str]) -> QoptError:
@@ -106,7 +108,8 @@ class Source:
         line, column = max(fault.line, 1), max(fault.column, 1)
         expected = set[str]()
         if isinstance(fault, UnexpectedCharacters):
-            found = f"'{self.text[fault.pos_in_stream or 0]}'"
+            character = self.text[fault.pos_in_stream or 0]
+            found = f"'{character}'" if character.isprintable() else repr(character)
             expected = set(fault.allowed or ())
         elif isinstance(fault, UnexpectedEOF) or (isinstance(fault, UnexpectedToken) and fault.token.type == "$END"):
             found, expected = "the end of the text", set(getattr(fault, "expected", None) or ())
@@ -119,6 +122,15 @@ class Source:
             expected = set(fault.accepts or fault.expected)
         names = sorted({_TERMINALS.get(name, name) for name in expected if not name.startswith("__")})
         raise self.error(Place(line, column), f"unexpected {found}", f"write {' or '.join(names)} here")
+
+
+def error_in(
+    specification: Specification, place: Place | None, what: str, mend: str, where: str | Operation | None = None
+) -> QoptError:
+    """An error that shows the place in the text of a specification; without a text it is about `where`."""
+    if place is None or not specification.text:
+        return QoptError(what, where or (specification.name if specification.text else None), mend)
+    return Source(specification.text, specification.name).error(place, what, mend)
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:

@@ -6,10 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...frontends.precision.specification import Role, Specification
-from ...qdialect.errors import QoptError
+from ...frontends.precision.syntax import error_in
 from ...qdialect.formats import IntRange
-from ...qdialect.types import FloatType
-from .applying import Quantizers, linear_choices
+from .applying import Quantizers, has_floats, linear_choices
 from .layers import Linear, Network
 from .quantizer import Quantizer
 from .rows import has_rows, weight_rows
@@ -23,15 +22,14 @@ def check_accumulators(network: Network, specification: Specification, quantizer
         activation = None if linear.input is None else quantizers.sites.get(linear.input.value)
         if limit is None or weight is None or activation is None or not has_rows(linear):
             continue
-        if isinstance(weight.type, FloatType) or isinstance(activation.type, FloatType):
+        if has_floats(weight, activation):
             continue
         needed = accumulator_range(linear, weight, activation).word_length
         if needed > limit.bits.hi:
-            raise QoptError(
-                f"the accumulator of '{linear.name}' needs {needed} bits, the limit is {limit.bits.hi}",
-                linear.op,
-                f"give its weights or its input {needed - limit.bits.hi} bits less, or the accumulator fixed<{needed}>",
-            )
+            what = f"the accumulator of '{linear.name}' needs {needed} bits, the limit is {limit.bits.hi}"
+            less = needed - limit.bits.hi
+            mend = f"give its weights or its input {less} bits less, or the accumulator fixed<{needed}>"
+            raise error_in(specification, limit.place, what, mend, linear.op)
 
 
 def accumulator_range(linear: Linear, weight: Quantizer, activation: Quantizer) -> IntRange:

@@ -9,9 +9,9 @@ import numpy as np
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from ...frontends.precision.specification import Choices, FormatChoice, Kind, Role, Specification
+from ...frontends.precision.specification import MAX_BITS, Choices, FormatChoice, Kind, Role, Specification
+from ...frontends.precision.syntax import error_in
 from ...qdialect.attrs import Array
-from ...qdialect.errors import QoptError
 from ...qdialect.formats import IntRange
 from ...qdialect.types import FloatType, shape_of
 from .choosing import activation_quantizer, bias_quantizer, power_of_two_above, weight_quantizer
@@ -54,9 +54,18 @@ def choose_activations(network: Network, specification: Specification, statistic
         choice = choices.formats.get(Role.ACTIVATION)
         if choice is not None and not choices.keep:
             at_join = any(other.at_join for other in network.sites.values() if other.group == site.group)
-            result.sites[value] = activation_quantizer(shared[site.group], choice, choice.bits.hi, site.name, at_join)
-    _check_groups(network, result)
+            _check_sign(shared[site.group], choice, site, specification)
+            result.sites[value] = activation_quantizer(shared[site.group], choice, choice.bits.hi, at_join)
+    _check_groups(network, specification, result)
     return result
+
+
+def _check_sign(histogram: Histogram, choice: FormatChoice, site: Site, specification: Specification) -> None:
+    """QoptError if one bit is to hold negative numbers, and the scale follows from the data."""
+    one_bit = choice.kind is Kind.FIXED and choice.bits.hi < 2 and not choice.asymmetric
+    if one_bit and choice.fraction_bits is None and histogram.low < 0:
+        what = f"the activation of '{site.name}' has a sign, which {choice} has no bit for"
+        raise error_in(specification, choice.place, what, "give it 2 bits, or write ufixed<1>")
 
 
 def _shared_histograms(network: Network, statistics: Statistics) -> dict[int, Histogram]:
@@ -66,17 +75,17 @@ def _shared_histograms(network: Network, statistics: Statistics) -> dict[int, Hi
     return shared
 
 
-def _check_groups(network: Network, quantizers: Quantizers) -> None:
+def _check_groups(network: Network, specification: Specification, quantizers: Quantizers) -> None:
     """QoptError if values that are concatenated have different formats."""
     first: dict[int, Site] = {}
     for value, site in network.sites.items():
         other = first.setdefault(site.group, site)
         mine, theirs = quantizers.sites.get(value), quantizers.sites.get(other.value)
         if (mine is None) != (theirs is None) or (mine and theirs and mine.type != theirs.type):
-            raise QoptError(
-                f"the layers '{other.name}' and '{site.name}' are concatenated, but their activations differ in format",
-                mend="give both the same format",
-            )
+            what = f"'{other.name}' and '{site.name}' are concatenated, but their activations differ in format"
+            choices = [site_choices(specification, one).formats.get(Role.ACTIVATION) for one in (site, other)]
+            place = next((choice.place for choice in choices if choice is not None), None)
+            raise error_in(specification, place, what, "give both the same format")
 
 
 def choose_weights(network: Network, specification: Specification, quantizers: Quantizers) -> None:
@@ -97,7 +106,8 @@ def choose_weight(linear: Linear, weights: Array, specification: Specification, 
     choice = formats[Role.WEIGHT]
     quantizer = weight_quantizer(weights, linear.out_axis, choice, choice.bits.hi)
     activation = _input_quantizer(linear, quantizers)
-    if activation is None or Role.BIAS in formats or choice.fraction_bits is not None:
+    stated = Role.BIAS in formats or choice.fraction_bits is not None
+    if activation is None or stated or has_floats(quantizer, activation):
         return quantizer
     floors = np.abs(bias_by_channel(linear)) / (float(activation.scale) * 2.0 ** (DEFAULT_BIAS.bits.hi - 2))
     if quantizer.scale.size == 1 or linear.out_axis is None:
@@ -108,12 +118,17 @@ def choose_weight(linear: Linear, weights: Array, specification: Specification, 
     coarse = (quantizer.scale < floor) & (np.ldexp(quantizer.scale, choice.bits.hi - 1) < LEAST_LEVELS * raised)
     if choice.bits.hi > MOST_EXACT_BITS and coarse.any():
         what = f"the bias of '{linear.name}' exceeds {DEFAULT_BIAS.bits.hi} bits in quanta of such fine products"
-        raise QoptError(what, linear.op, "give the weights or the activations fewer bits")
+        raise error_in(specification, choice.place, what, "give the weights or the activations fewer bits", linear.op)
     return replace(quantizer, scale=np.where(quantizer.scale < floor, raised, quantizer.scale).astype(np.float32))
 
 
 def _input_quantizer(linear: Linear, quantizers: Quantizers) -> Quantizer | None:
     return None if linear.input is None else quantizers.sites.get(linear.input.value)
+
+
+def has_floats(*quantizers: Quantizer) -> bool:
+    """Whether one of them gives floats, whose products have no common quantum."""
+    return any(isinstance(quantizer.type, FloatType) for quantizer in quantizers)
 
 
 def choose_bias(linear: Linear, specification: Specification, quantizers: Quantizers) -> Quantizer | None:
@@ -122,7 +137,7 @@ def choose_bias(linear: Linear, specification: Specification, quantizers: Quanti
     activation = _input_quantizer(linear, quantizers)
     if weight is None or activation is None or linear.bias is None:
         return None
-    if isinstance(weight.type, FloatType) or isinstance(activation.type, FloatType):
+    if has_floats(weight, activation):
         return None
     choice = linear_choices(specification, linear).formats.get(Role.BIAS, DEFAULT_BIAS)
     scale = weight.scale if weight.scale.size == 1 else bias_shaped(linear, weight.scale.reshape(-1))
@@ -131,11 +146,10 @@ def choose_bias(linear: Linear, specification: Specification, quantizers: Quanti
     quanta = np.abs(np.rint(bias / np.broadcast_to(quantizer.scale.reshape(-1), bias.shape)))
     needed = 1 + int(quanta.max(initial=0)).bit_length()
     if needed > choice.bits.hi:
-        raise QoptError(
-            f"the bias of '{linear.name}' needs {needed} bits, its format has {choice.bits.hi}",
-            linear.op,
-            f"give it fixed<{needed}>, or its input and weights fewer bits",
-        )
+        what = f"the bias of '{linear.name}' needs {needed} bits, its format has {choice.bits.hi}"
+        wider = f"write bias = fixed<{needed}>, or " if needed <= MAX_BITS else ""
+        mend = f"{wider}give its input and weights fewer bits"
+        raise error_in(specification, choice.place, what, mend, linear.op)
     return quantizer
 
 

@@ -14,27 +14,24 @@ from numpy.typing import NDArray
 
 from ...frontends.precision.specification import Clip, FormatChoice, Granularity, Kind
 from ...qdialect.attrs import Array
-from ...qdialect.errors import QoptError
 from ...qdialect.types import FixedType, FloatType, UFixedType, type_of
 from .clipping import clip_range, squared_error, weight_limits
 from .histogram import Histogram
 from .quantizer import Quantizer, largest_number
 
 SCALE_BITS = 12
+MOST_THRESHOLD_BITS = 8  # wider codes become hardware by multiply-shift alone
 FINE_BITS = 6  # from here on, saturating one number in ten thousand does less harm than the error that it saves
 
 
-def activation_quantizer(
-    histogram: Histogram, choice: FormatChoice, bits: int, name: str, at_join: bool = False
-) -> Quantizer:
+def activation_quantizer(histogram: Histogram, choice: FormatChoice, bits: int, at_join: bool = False) -> Quantizer:
     """The quantiser of an activation in the chosen format.
 
     Args:
         bits: its word length.
-        name: of its layer, for messages.
         at_join: it is, or becomes, a sum of two branches: see `tieless_scale`.
     """
-    type_ = _activation_type(histogram, choice, bits, name)
+    type_ = _activation_type(histogram, choice, bits)
     if choice.fraction_bits is not None:
         return Quantizer(type_, np.float32(2.0) ** np.asarray(-choice.fraction_bits, np.float32))
     if isinstance(type_, FloatType):
@@ -50,14 +47,13 @@ def activation_quantizer(
     if choice.power_of_two:
         scale = _power_of_two_step(histogram, step, levels, signed, clip)
     else:
-        scale = tieless_scale(step) if at_join else short_scale(np.asarray(step))
+        tieless = at_join or bits > MOST_THRESHOLD_BITS
+        scale = tieless_scale(step) if tieless else short_scale(np.asarray(step))
     zero_point = int(np.rint(-low / float(scale))) if choice.asymmetric else 0
     return Quantizer(type_, scale, min(max(zero_point, 0), levels))
 
 
-def _activation_type(
-    histogram: Histogram, choice: FormatChoice, bits: int, name: str
-) -> FixedType | UFixedType | FloatType:
+def _activation_type(histogram: Histogram, choice: FormatChoice, bits: int) -> FixedType | UFixedType | FloatType:
     if choice.float_format is not None:
         type_ = type_of(choice.float_format)
         assert isinstance(type_, FloatType)
@@ -65,9 +61,6 @@ def _activation_type(
     if choice.kind is Kind.UFIXED or choice.asymmetric:
         return UFixedType(bits)
     signed = histogram.low < 0 or choice.fraction_bits is not None
-    if signed and bits < 2:
-        mend = "give it 2 bits, or write ufixed<1>"
-        raise QoptError("a signed activation needs 2 bits, fixed<1> has the codes -1 and 0", f"layer '{name}'", mend)
     return FixedType(bits) if signed else UFixedType(bits)
 
 
@@ -120,7 +113,8 @@ def tieless_scale(step: float) -> Array:
     """The step as a float32 with an odd 24-bit mantissa; 1 if it is zero.
 
     A sum of two branches, `a * s + b * t` in quanta of r, becomes integers with one rounding only if no sum of codes
-    lies half-way between two codes: short scales have many such ties, these have none but by rare chance.
+    lies half-way between two codes: short scales have many such ties, these have none but by rare chance. The same
+    holds for sums of products that become codes of many bits, for which thresholds would be too many.
     """
     scale = np.float32(step if step > 0 else 1.0)
     mantissa = int(np.ldexp(np.frexp(scale)[0], 24))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import TypeAlias
 
 from xdsl.context import Context
@@ -14,8 +13,8 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from ...frontends.precision.data import Data, load_data
-from ...frontends.precision.specification import KINDS_OF_LAYERS, Role, Rounding, Specification
-from ...frontends.precision.syntax import Source
+from ...frontends.precision.specification import Role, Rounding, Specification
+from ...frontends.precision.syntax import Source, error_in
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
 from ...qdialect.q import QuantizeOp
@@ -33,6 +32,7 @@ from .applying import (
     insert_weights,
     site_choices,
 )
+from .checks import check_hardware, check_kept, check_labels, check_patterns
 from .equalization import equalize
 from .folding import fold_batch_norms
 from .layers import Network, Site, find_layers
@@ -67,9 +67,17 @@ class _Job:
 
 
 def quantize_network(
-    context: Context, module: ModuleOp, specification: Specification, progress: Progress = lambda _: None
+    context: Context,
+    module: ModuleOp,
+    specification: Specification,
+    progress: Progress = lambda _: None,
+    hardware: bool = False,
 ) -> QuantizationReport:
-    """Quantise @main of a graph-level module in place, as the specification says."""
+    """Quantise @main of a graph-level module in place, as the specification says.
+
+    Args:
+        hardware: the network is to become hardware: QoptError for layers that stay real.
+    """
     data = _data(module, specification)
     original = compile_function(module.clone())
     if not any(isinstance(op, QuantizeOp) for op in module.walk()):  # quantisers of weights stay as they are
@@ -79,7 +87,7 @@ def quantize_network(
     if specification.equalize:
         equalize(job.function)
     network = find_layers(job.function)
-    check_patterns(network, specification)
+    _check(network, specification, hardware)
     plan = compile_function(module)
     statistics = _statistics(job, network, plan)
     quantizers = choose_activations(network, specification, statistics)
@@ -112,35 +120,27 @@ def _data(module: ModuleOp, specification: Specification) -> Data | None:
         raise QoptError(
             f"calibration feeds one float32 input, the network takes {types}", function, "give it one such input"
         )
-    return load_data(specification.data, shape_of(function.args[0]), Source(specification.text, specification.name))
+    source = Source(specification.text, specification.name)
+    data = load_data(specification.data, shape_of(function.args[0]), source)
+    check_labels(data, function, specification)
+    return data
 
 
-def check_patterns(network: Network, specification: Specification) -> None:
-    """QoptError for a pattern of the specification that no layer matches."""
-    layers = [(site.names, site.kind) for site in network.sites.values()]
-    layers += [(linear.names, linear.kind) for linear in network.linears]
-    known = list(dict.fromkeys(name for names, _ in layers for name in names))
-    for pattern in (pattern for rule in specification.rules for pattern in rule.patterns):
-        if pattern.text == "*" or any(pattern.matches(names, kind) for names, kind in layers):
-            continue
-        close = get_close_matches(pattern.text.strip("*"), known, n=3, cutoff=0.3) or known[:3]
-        kinds = [kind for kind in KINDS_OF_LAYERS if any(kind == layer[1] for layer in layers)]
-        mend = f"the kinds are {', '.join(kinds)}" if pattern.is_kind else f"near are {', '.join(map(repr, close))}"
-        what = f"no layer matches {pattern}"
-        if pattern.place is None or not specification.text:
-            raise QoptError(what, mend=mend)
-        raise Source(specification.text, specification.name).error(pattern.place, what, mend)
+def _check(network: Network, specification: Specification, hardware: bool) -> None:
+    check_patterns(network, specification)
+    check_kept(network, specification)
+    if hardware:
+        check_hardware(network, specification)
 
 
 def _statistics(job: _Job, network: Network, plan: Plan) -> Statistics:
     """What the values to be quantised are on the calibration frames."""
     needed = [site for site in network.sites.values() if _needs_data(job.specification, site)]
     if needed and job.data is None:
-        raise QoptError(
-            "the ranges of activations are not known without data",
-            f"layer '{needed[0].name}'",
-            'name frames to calibrate with: data { file = "x.npz" ... }, or the option data',
-        )
+        what = f"the range of the activation of '{needed[0].name}' is not known without data"
+        mend = 'name frames to calibrate with: data { file = "x.npz" ... }, or the option data'
+        place = site_choices(job.specification, needed[0]).formats[Role.ACTIVATION].place
+        raise error_in(job.specification, place, what, mend)
     batches = [] if job.data is None else ([batch] for batch in job.data.calibration.batches(job.shape))
     return gather(plan, network.sites, batches, job.progress)
 
@@ -184,8 +184,9 @@ def _round_weights(job: _Job, network: Network, before: Plan, quantizers: Quanti
     if not (reconstruct or specification.bias_correction):
         return
     if data is None:
-        what = "rounding = reconstruct" if reconstruct else "bias_correction = on"
-        raise QoptError(f"'{what}' needs frames to run", mend='name them: data { file = "x.npz" ... }')
+        key, what = ("rounding", "reconstruct") if reconstruct else ("bias_correction", "on")
+        mend = 'name them: data { file = "x.npz" ... }, or the option data'
+        raise error_in(specification, specification.places.get(key), f"'{key} = {what}' needs frames to run", mend)
     rounding = WeightRounding(
         job.module, network, before, lambda: data.calibration.batches(job.shape), reconstruct, job.progress
     )

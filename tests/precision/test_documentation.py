@@ -45,7 +45,7 @@ def test_commands(
     ("text", "what"),
     [
         ("weight = fixed<8", "unexpected"),
-        ('layers "*" { share = 4 per layer }', "the weights of q.matmul are float32"),
+        ('layers "*" { share = 4 per layer }', "the specification gives the weight of 'fc1' no format"),
         ('layers "fd1" { weight = fixed<8> }', 'no layer matches "fd1"'),
     ],
 )

@@ -3,6 +3,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,20 +210,61 @@ def test_kept_layers_stay_float(tmp_path: Path) -> None:
     assert by_name["fc1"].weight is not None
 
 
-@pytest.mark.parametrize(
-    ("rules", "what"),
-    [
-        (f'{EIGHT_BITS}\nlayers "fc9" {{ keep }}', 'no layer matches "fc9"'),
-        (f"{EIGHT_BITS}\nlayers conv {{ keep }}", "no layer matches conv"),
-        (f'{EIGHT_BITS}\nlayers "*" {{ bias = fixed<4> }}', "the bias of 'fc1' needs"),
-        (f'{EIGHT_BITS}\nlayers "fc2" {{ accumulator = fixed<12> }}', "the accumulator of 'fc2' needs"),
-    ],
-)
-def test_what_does_not_fit_is_refused(rules: str, what: str, tmp_path: Path) -> None:
+REFUSED = {
+    f'{EIGHT_BITS}\nlayers "fc9" {{ keep }}': (8, 'no layer matches "fc9"'),
+    f"{EIGHT_BITS}\nlayers conv {{ keep }}": (8, "no layer matches conv"),
+    f'{EIGHT_BITS}\nlayers "*" {{ bias = fixed<4> }}': (21, "the bias of 'fc1' needs"),
+    f'{EIGHT_BITS}\nlayers "fc2" {{ accumulator = fixed<12> }}': (30, "the accumulator of 'fc2' needs"),
+    'layers "fc2" { keep }\nlayers "*" { weight = fixed<8> }': (23, "the layer 'fc2' is kept in float32 (line 2)"),
+    'layers "*" { weight = fixed<2>; activation = fixed<1> }': (46, "the activation of 'x' has a sign"),
+}
+REAL = {
+    f'{EIGHT_BITS}\nlayers "fc3" {{ keep }}': (16, "the layer 'fc3' is kept in float32"),
+    'layers "*" { weight = e4m3; activation = fixed<8> }': (23, "the weight of 'fc1' is e4m3"),
+    'layers "*" { weight = fixed<8>; activation = e5m2 }': (46, "the activation of 'x' is e5m2"),
+    'layers "*" { weight = fixed<8>; activation = fixed<17> }': (46, "has 17 bits and a free scale"),
+    'layers "*" { weight = fixed<2..8>; activation = fixed<8> }': (23, "nothing chooses from the range"),
+    'layers "fc1" { weight = fixed<8> }': (None, "the weight of 'fc2' no format"),
+    'layers "*" { activation = fixed<8> }': (None, "the weight of 'fc1' no format"),
+}
+
+
+@pytest.mark.parametrize("rules", REFUSED)
+def test_what_does_not_fit_is_refused(rules: str, tmp_path: Path) -> None:
     with pytest.raises(QoptError) as caught:
         quantised(dense_network(), tmp_path, rules)
-    assert what in caught.value.what
-    assert caught.value.mend
+    _check_shown(caught.value, rules, REFUSED[rules])
+
+
+@pytest.mark.parametrize("rules", REAL)
+def test_hardware_has_no_real_numbers(rules: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", frames_for(dense_network(), 16))
+    text = f'data {{ file = "x.npy"; calibration = x }}\n{rules}\n'
+    specification = parse_specification(text, "test.spec", tmp_path)
+    with pytest.raises(QoptError) as caught:
+        quantize_network(new_context(), dense_network(), specification, hardware=True)
+    _check_shown(caught.value, rules, REAL[rules])
+    quantize_network(new_context(), dense_network(), specification)  # the reference runs them all
+
+
+def _check_shown(fault: QoptError, rules: str, expected: tuple[int | None, str]) -> None:
+    column, what = expected
+    assert what in fault.what
+    assert fault.mend
+    line = 2 + rules.count("\n")
+    assert fault.where == ("test.spec" if column is None else f"test.spec:{line}:{column}")
+
+
+def test_what_needs_data_says_where() -> None:
+    exact = 'layers "*" { weight = fixed<8>; activation = fixed<8, 4> }'
+    for text, where in (
+        ('layers "*" { activation = fixed<8> }', "no.spec:1:27"),
+        (f"{exact}\nrounding = reconstruct", "no.spec:2:1"),
+        (f"{exact}\nbias_correction = on", "no.spec:2:1"),
+    ):
+        with pytest.raises(QoptError) as caught:
+            quantize_network(new_context(), dense_network(), parse_specification(text, "no.spec"))
+        assert caught.value.where == where
 
 
 def test_a_pattern_without_layers_names_the_nearest(tmp_path: Path) -> None:
@@ -230,20 +272,51 @@ def test_a_pattern_without_layers_names_the_nearest(tmp_path: Path) -> None:
         quantised(dense_network(), tmp_path, f'{EIGHT_BITS}\nlayers "fc12" {{ keep }}')
 
 
-def test_data_that_do_not_fit(tmp_path: Path) -> None:
-    np.savez(tmp_path / "odd.npz", x=np.zeros((4, 5)), z=np.zeros((4, 12)), y=np.zeros(3), n=np.full((4, 12), np.nan))
-    for arrays, what in (
-        ("calibration = x", "has the shape [4, 5]"),
-        ("calibration = a", "holds no array 'a'"),
-        ("calibration = z labels y", "there are 3 labels 'y' for 4 frames 'z'"),
-        ("calibration = n", "NaN or infinity"),
-    ):
-        text = f'data {{ file = "odd.npz"; {arrays} }}\n{EIGHT_BITS}\n'
-        specification = parse_specification(text, "odd.spec", tmp_path)
-        with pytest.raises(QoptError) as caught:
-            quantize_network(new_context(), dense_network(), specification)
-        assert what in caught.value.what
-        assert caught.value.where == "odd.spec:1:15"
+DATA_MISTAKES = {
+    "calibration = short": (40, "has the shape [4, 5]"),
+    "calibration = a": (40, "holds no array 'a'"),
+    "calibration = z labels few": (49, "have the shape [3] for 4 frames 'z'"),
+    "calibration = z labels rows": (49, "have the shape [4, 2] for 4 frames 'z'"),
+    "calibration = z labels halves": (49, "no whole numbers"),
+    "calibration = z labels large": (49, "go from 0 to 4, the network has 4 classes"),
+    "calibration = n": (40, "NaN or infinity"),
+    "calibration = i": (40, "holds complex128"),
+    "calibration = none": (40, "has no frames"),
+    "calibration = zero": (40, "all numbers of the frames 'zero'"),
+    "calibration = z; scale = 1e40": (40, "go up to 1e+40"),
+}
+
+
+@pytest.mark.parametrize("arrays", DATA_MISTAKES)
+def test_data_that_do_not_fit(arrays: str, tmp_path: Path) -> None:
+    z = np.ones((4, 12))
+    labels: dict[str, Any] = {
+        "few": np.zeros(3),
+        "rows": np.zeros((4, 2)),
+        "halves": np.full(4, 0.5),
+        "large": np.arange(4) * 4 // 3,
+    }
+    frames: dict[str, Any] = {"short": z[:, :5], "z": z, "n": z * np.nan, "i": z * 1j, "none": z[:0], "zero": z * 0}
+    np.savez(tmp_path / "odd.npz", **labels, **frames)
+    text = f'data {{ file = "odd.npz"; {arrays} }}\n{EIGHT_BITS}\n'
+    specification = parse_specification(text, "odd.spec", tmp_path)
+    column, what = DATA_MISTAKES[arrays]
+    with pytest.raises(QoptError) as caught:
+        quantize_network(new_context(), dense_network(), specification)
+    assert what in caught.value.what
+    assert caught.value.where == f"odd.spec:1:{column}"
+
+
+def test_the_array_of_a_file_has_its_name(tmp_path: Path) -> None:
+    np.save(tmp_path / "frames.npy", frames_for(dense_network(), 8))
+    for name, known in (("frames", True), ("x", False)):
+        text = f'data {{ file = "frames.npy"; calibration = {name} }}\n{EIGHT_BITS}\n'
+        specification = parse_specification(text, "array.spec", tmp_path)
+        if known:
+            assert quantize_network(new_context(), dense_network(), specification).calibration_frames == 8
+        else:
+            with pytest.raises(QoptError, match="known: frames"):
+                quantize_network(new_context(), dense_network(), specification)
 
 
 def test_accumulator_ranges_are_reached() -> None:
@@ -303,3 +376,17 @@ def test_verilog_of_a_quantised_network(rules: str, tmp_path: Path) -> None:
     build(new_context(), module, tmp_path / "build", BuildOptions(name="net"), lambda _: None)
     run = run_folder(BuildFolder.open(tmp_path / "build"), Request({"": frames_for(module, 3)}, "verilog", stall=0.3))
     assert all(comparison.passed and comparison.total for comparison in run.comparisons)
+
+
+@pytest.mark.parametrize(
+    "bits", [13, pytest.param(9, marks=pytest.mark.slow), pytest.param(16, marks=pytest.mark.slow)]
+)
+def test_hardware_of_wide_activations(bits: int, tmp_path: Path) -> None:
+    for seed, network in enumerate((dense_network, separable_network)):
+        module = network(seed)
+        quantised(module, tmp_path, f'layers "*" {{ weight = fixed<6> per channel; activation = fixed<{bits}> }}')
+        frames = frames_for(module, 4)
+        folder = tmp_path / f"build{seed}"
+        build(new_context(), module, folder, BuildOptions(name="net"), lambda _: None)
+        run = run_folder(BuildFolder.open(folder), Request({"": frames}, "dataflow"))
+        assert all(comparison.passed and comparison.total for comparison in run.comparisons)

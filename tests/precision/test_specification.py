@@ -170,6 +170,7 @@ MISTAKES = {
         "codes centred at zero",
         "leave one",
     ),
+    "weights of one bit": (RULE.format("weight = fixed<1..4>"), 23, "weights of 1 bit are no fixed", "fixed<2..4>"),
     "float bias": (RULE.format("bias = e4m3"), 21, "the bias counts quanta of the products", "fixed<W> alone"),
     "kept and quantised": (RULE.format("keep; weight = fixed<8>"), 20, "kept in float32 and have 'weight'", "one of"),
     "role twice": (RULE.format("weight = fixed<8>; weight = fixed<4>"), 33, "'weight' is said twice", "leave one"),

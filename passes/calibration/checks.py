@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether what a specification says suits a network, before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from math import prod
+
+from xdsl.dialects.func import FuncOp
+
+from ...frontends.precision.data import Data
+from ...frontends.precision.specification import KINDS_OF_LAYERS, FormatChoice, Kind, Place, Role, Specification
+from ...frontends.precision.syntax import error_in
+from ...qdialect.errors import QoptError
+from ...qdialect.types import element_type, is_f32, shape_of
+from .applying import linear_choices, site_choices
+from .layers import Linear, Network, Site
+
+MOST_FREE_BITS = 16  # of activations whose scale is no power of two: the proof of wider requantisers takes too long
+
+
+def check_patterns(network: Network, specification: Specification) -> None:
+    """QoptError for a pattern of the specification that no layer matches."""
+    layers = _layers(network)
+    known = list(dict.fromkeys(name for names, _ in layers for name in names))
+    for pattern in (pattern for rule in specification.rules for pattern in rule.patterns):
+        if pattern.text == "*" or any(pattern.matches(names, kind) for names, kind in layers):
+            continue
+        close = get_close_matches(pattern.text.strip("*"), known, n=3, cutoff=0.3) or known[:3]
+        kinds = [kind for kind in KINDS_OF_LAYERS if any(kind == layer[1] for layer in layers)]
+        mend = f"the kinds are {', '.join(kinds)}" if pattern.is_kind else f"near are {', '.join(map(repr, close))}"
+        raise error_in(specification, pattern.place, f"no layer matches {pattern}", mend)
+
+
+def check_kept(network: Network, specification: Specification) -> None:
+    """QoptError for a layer that one rule keeps in float32, and a later one gives a format."""
+    for names, kind in _layers(network):
+        kept: Place | None = None
+        for rule in specification.rules:
+            if not rule.matches(names, kind):
+                continue
+            kept = rule.keep_place or kept
+            choice = next(iter(rule.formats.values()), None)
+            if kept is not None and choice is not None:
+                name = next(iter(names), kind)
+                what = f"the layer '{name}' is kept in float32 (line {kept.line}), and gets a format"
+                mend = "put 'keep' behind the format, or leave it out: layers without a format stay float32"
+                raise error_in(specification, choice.place, what, mend)
+
+
+def _layers(network: Network) -> list[tuple[Collection[str], str]]:
+    """Names and kind of each layer."""
+    layers: list[tuple[Collection[str], str]] = [(site.names, site.kind) for site in network.sites.values()]
+    return [*layers, *((linear.names, linear.kind) for linear in network.linears)]
+
+
+def check_labels(data: Data, function: FuncOp, specification: Specification) -> None:
+    """QoptError for labels that are no class of a network whose first output has a score for each class."""
+    source = specification.data
+    arrays = None if source is None else source.test or source.calibration
+    labels, outputs = data.test.labels, function.function_type.outputs.data
+    if arrays is None or labels is None or not outputs or not is_f32(element_type(outputs[0])):
+        return
+    classes, least, most = prod(shape_of(outputs[0])), labels.min(), labels.max()
+    if classes != shape_of(outputs[0])[-1]:
+        return
+    if least < 0 or most >= classes:
+        what = f"the labels '{arrays.labels}' go from {least} to {most}, the network has {classes} classes"
+        raise error_in(specification, arrays.labels_place, what, f"count the classes from 0 to {classes - 1}")
+
+
+def check_hardware(network: Network, specification: Specification) -> None:
+    """QoptError for a layer with weights that stays real in a network that is to become hardware."""
+    _check_ranges(specification)
+    for linear in network.linears:
+        choices = linear_choices(specification, linear)
+        if choices.keep:
+            what = f"the layer '{linear.name}' is kept in float32, and hardware has no floats"
+            mend = f'give it a format, as in layers "{linear.name}" {{ weight = fixed<8> per channel }}'
+            raise error_in(specification, choices.keep_place, what, mend)
+        _check_fixed(choices.formats.get(Role.WEIGHT), linear, "weight", linear.name, specification)
+        if linear.input is not None:
+            _check_input(linear, linear.input, specification)
+
+
+def _check_ranges(specification: Specification) -> None:
+    """QoptError for a range of word lengths where nothing chooses from it."""
+    if specification.objective is not None or specification.bound is not None:
+        return
+    for choice in (choice for rule in specification.rules for choice in rule.formats.values()):
+        if choice.bits.lo != choice.bits.hi:
+            mend = f"write bound = accuracy drop 1 %, or one word length, as {choice.kind}<{choice.bits.hi}>"
+            raise error_in(specification, choice.place, f"nothing chooses from the range in {choice}", mend)
+
+
+def _check_input(linear: Linear, site: Site, specification: Specification) -> None:
+    """QoptError if the input of a layer does not become integers; that of the network may be integers without."""
+    choices = site_choices(specification, site)
+    choice = None if choices.keep else choices.formats.get(Role.ACTIVATION)
+    if site.kind == "input":
+        if choice is not None and choice.kind is Kind.FLOAT:
+            _check_fixed(choice, linear, "activation", site.name, specification)
+        return
+    if choices.keep:
+        what = f"'{site.name}' is kept in float32, the layer '{linear.name}' behind it is hardware and has no floats"
+        raise error_in(specification, choices.keep_place, what, "give it 'activation = fixed<8>'")
+    _check_fixed(choice, linear, "activation", site.name, specification)
+    assert choice is not None
+    if choice.fraction_bits is None and not choice.power_of_two and choice.bits.hi > MOST_FREE_BITS:
+        what = f"the activation of '{site.name}' has {choice.bits.hi} bits and a free scale"
+        mend = f"add 'power_of_two', or write at most {choice.kind}<{MOST_FREE_BITS}>"
+        raise error_in(specification, choice.place, what, mend)
+
+
+def _check_fixed(
+    choice: FormatChoice | None, linear: Linear, role: str, name: str, specification: Specification
+) -> None:
+    """QoptError if there is no format, or one of floats; `name` is the layer that the format is of."""
+    if choice is None:
+        what = f"the specification gives the {role} of '{name}' no format, and hardware has no floats"
+        mend = f'write {role} = fixed<8> for it, as in layers "{name}" {{ ... }} or layers "*" {{ ... }}'
+        raise QoptError(what, specification.name if specification.text else linear.op, mend)
+    if choice.kind is Kind.FLOAT:
+        what = f"the {role} of '{name}' is {choice}, and hardware has no floats"
+        bits = max(2, min(choice.bits.hi, MOST_FREE_BITS))
+        mend = f"write fixed<{bits}>; floats run in the reference (q-quantize without 'hardware')"
+        raise error_in(specification, choice.place, what, mend)
