@@ -10,7 +10,9 @@ Approximate: the values are those of least inertia `sum (weight - value)^2`, fou
 square weighs what the squares of the weight's inputs add up to on the data). With `rounding=reconstruct` weights take
 such of these values that errors make up for each other in the sums of the layer, as far as they can on the data.
 Weights that have no more than k values keep them. A remark (`-v`) says for each layer its signal-to-noise ratio and its
-bits, and what it costs in accuracy. One codebook of a network has the narrowest type that holds all its weights.
+bits, and what it costs in accuracy. One codebook of a network has the narrowest type that holds all its weights. With a
+`bound` (in a specification: and a range of k) a search chooses k for each layer, as few bits as it finds within the
+bound; layers that cannot share within it stay as they are.
 Needs: weights of !q.fixed, !q.ufixed or f32, best in front of q-lower-quantizers, which rounds for the ranges it sees.
 Keeps: every type that does not follow from the weights; f32 weights stay f32, with k values, for a quantiser behind.
 Leaves: bipolar weights.   After Dupuis et al., DATE 2020.
@@ -32,6 +34,7 @@ from ..frontends.precision.parser import parse_format, parse_setting, read_speci
 from ..frontends.precision.specification import (
     KINDS_OF_LAYERS,
     DataSource,
+    Measure,
     Pattern,
     Role,
     Rounding,
@@ -46,40 +49,17 @@ from ..qdialect.formats import IntRange
 from ..qdialect.q import ConstantOp
 from ..qdialect.types import MAX_ENTRIES, shape_of
 from .accuracy_evaluation import Evaluator, choices, percent_equal
-from .clustering import Points, best_clusterings
+from .calibration.progress import terminal_progress
 from .data_options import data_source
 from .remarks import remark
 from .rewriting import function_named
-from .sharing_plans import plans_of
-from .weight_groups import Weights, grouped_weights
+from .sharing_plans import SharingPlan, plans_of
+from .sharing_search import COUNTS, SharingSearch
+from .weight_groups import Weights, grouped_weights, shared_weights
 from .weight_sensitivity import products, sensitivities
 from .weighted_layers import WeightedLayer, set_weights, weighted_layers
 
 DEFAULT_COUNT = 16
-
-
-def shared_weights(
-    layers: Mapping[WeightedLayer, Weights], k: int, granularity: SharingGranularity
-) -> dict[ConstantOp, DenseAttr]:
-    """New constants for the layers, with at most k values a group."""
-    if granularity is SharingGranularity.NETWORK:
-        return _network_wide(layers, k)
-    found: dict[ConstantOp, DenseAttr] = {}
-    for layer, weights in layers.items():
-        found[layer.constant] = weights.shared([rows[-1].centres for rows in weights.clusterings(k)])
-    return found
-
-
-def _network_wide(layers: Mapping[WeightedLayer, Weights], k: int) -> dict[ConstantOp, DenseAttr]:
-    """One codebook for all layers."""
-    if not layers:
-        return {}
-    members = layers.values()
-    values = np.concatenate([w.rows.reshape(-1) for w in members])
-    heavy = [np.ones(w.rows.size) if w.sensitivity is None else w.sensitivity.reshape(-1) for w in members]
-    points = Points(values, np.concatenate(heavy), next(iter(members)).grid)
-    centres = best_clusterings(points, k)[-1].centres
-    return {layer.constant: weights.shared([centres]) for layer, weights in layers.items()}
 
 
 def signal_to_noise(before: Array, after: Array) -> float:
@@ -101,6 +81,7 @@ class ShareWeightsPass(ModulePass):
     format: str | None = None  # of the codebook's values, as in fixed<4, 0>; none: that of the weights
     layers: str | None = None  # name of layers with * and ?, or a kind: conv, depthwise, conv_transpose, matmul
     rounding: str | None = None  # nearest values, or reconstruct: those that change the sums least; none: nearest
+    bound: str | None = None  # as "accuracy drop 0.2 %": the fewest bits within it, of at most k values; none: 128
     weighting: str | None = None  # what an error weighs: none, or inputs: the mean square of what the weight multiplies
     data: str | None = None  # .npy or .npz file of frames, to weigh with and to score on
     frames: str | None = None  # name of the array of frames; none: the only one of the file
@@ -113,18 +94,45 @@ class ShareWeightsPass(ModulePass):
         specification = self.stated()
         plans = plans_of(specification, weighted_layers(op))
         evaluator = _evaluator(op, specification.data)
+        if any(plan.counts.lo < plan.counts.hi for plan in plans.values()):
+            plans = self._searched(op, plans, evaluator, specification)
         known = self._known(op, list(plans), evaluator, specification.rounding)
         shared: dict[ConstantOp, DenseAttr] = {}
         for plan in dict.fromkeys(plans.values()):
             members = [layer for layer in plans if plans[layer] == plan]
             groups = grouped_weights(members, plan.granularity, plan.codebook, **known)
-            shared |= shared_weights(groups, plan.count, plan.granularity)
+            (values,) = shared_weights(groups, plan.granularity, [plan.counts.hi])
             for layer, weights in groups.items():
-                _tell(layer, weights, plan.count, shared[layer.constant])
+                shared[layer.constant] = values[layer]
+                _tell(layer, weights, plan.counts.hi, values[layer])
         before = None if evaluator is None else evaluator.outputs(op)
         set_weights(op, shared)
         if evaluator is not None and before is not None:
             remark(op, f"sharing weights: {_scores(evaluator, before, evaluator.outputs(op))}")
+
+    def _searched(
+        self,
+        module: ModuleOp,
+        plans: Mapping[WeightedLayer, SharingPlan],
+        evaluator: Evaluator | None,
+        specification: Specification,
+    ) -> dict[WeightedLayer, SharingPlan]:
+        """The plans with the fewest bits that keep the bound; layers that stay as they are have none."""
+        bound = specification.bound
+        if bound is None or evaluator is None:
+            what = "a range of numbers of values is given, and no bound and data to choose by"
+            raise QoptError(what, None, 'give bound="accuracy drop 0.2 %" and data, or one number of values')
+        if self.weighting == "inputs":
+            raise QoptError("weighting=inputs does not go with a bound", None, "write rounding=reconstruct")
+        if bound.measure is Measure.ACCURACY and evaluator.labels is None:
+            raise QoptError("a bound on the accuracy needs labels", None, "name them, or bound the agreement")
+        reconstruct = specification.rounding is Rounding.RECONSTRUCT
+        search = SharingSearch(module, evaluator, plans, evaluator.frames if reconstruct else None)
+        with terminal_progress() as progress:
+            search.progress = lambda count: progress(f"{self.name}: {count} runs")
+            best = search.smallest([bound])
+        remark(module, f"{self.name}: {evaluator.runs} runs, {search.num_options} ways to share layers; {bound}")
+        return search.chosen(best)
 
     def stated(self) -> Specification:
         """What the options say."""
@@ -138,15 +146,18 @@ class ShareWeightsPass(ModulePass):
         data = None
         if self.data is not None:
             data = data_source(self.data, self.frames, self.labels, self.samples, self.scale, self.offset)
-        specification = Specification((Rule((pattern,), share=self._sharing()),), data)
-        return parse_setting(specification, "rounding", self.rounding) if self.rounding else specification
+        stated = Specification((Rule((pattern,), share=self._sharing()),), data)
+        for key, text in (("rounding", self.rounding), ("bound", self.bound)):
+            stated = parse_setting(stated, key, text) if text else stated
+        return stated
 
     def _sharing(self) -> Sharing:
-        k = DEFAULT_COUNT if self.k is None else self.k
+        default = DEFAULT_COUNT if self.bound is None else COUNTS[-1]
+        k = default if self.k is None else self.k
         if not 1 <= k <= MAX_ENTRIES:
             raise QoptError(f"q-share-weights has k={k}", None, f"share 1 to {MAX_ENTRIES} values")
         codebook = None if self.format is None else parse_format(self.format, Role.WEIGHT, "format")
-        return Sharing(IntRange(k, k), self._granularity(), codebook)
+        return Sharing(IntRange(k if self.bound is None else 1, k), self._granularity(), codebook)
 
     def _granularity(self) -> SharingGranularity:
         try:

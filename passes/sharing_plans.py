@@ -11,6 +11,7 @@ from xdsl.ir import Operation
 
 from ..frontends.precision.specification import Kind, Sharing, SharingGranularity, Specification
 from ..qdialect.errors import QoptError
+from ..qdialect.formats import IntRange
 from ..qdialect.q import BinaryOp, QuantizeOp, ReluOp
 from ..qdialect.types import FixedType, UFixedType, integer_format
 from .calibration.layers import layer_kind, node_names
@@ -20,21 +21,28 @@ from .weighted_layers import WeightedLayer
 
 @dataclass(frozen=True)
 class SharingPlan:
-    """How the weights of a layer are shared. `codebook` None: values have the format of the weights."""
+    """How the weights of a layer are shared; layers with one plan for the network share one codebook.
 
-    count: int
+    `counts`: how many values; a search chooses in the range, else its end counts. `codebook`: None is as the weights.
+    """
+
+    counts: IntRange
     granularity: SharingGranularity
     codebook: FixedType | UFixedType | None = None
 
 
 def plans_of(specification: Specification, layers: Sequence[WeightedLayer]) -> dict[WeightedLayer, SharingPlan]:
     """What a specification says of each layer; layers of which it says nothing are left out."""
-    plans: dict[WeightedLayer, SharingPlan] = {}
+    shares: dict[WeightedLayer, Sharing] = {}
     for layer in layers:
         choices = specification.choices(names_of(layer), layer_kind(layer.op))
-        share = choices.share
-        if share is not None and not choices.keep:
-            plans[layer] = SharingPlan(share.count.hi, share.granularity, _codebook(layer, share))
+        if choices.share is not None and not choices.keep:
+            shares[layer] = choices.share
+    plans: dict[WeightedLayer, SharingPlan] = {}
+    for layer, share in shares.items():
+        together = [other for other in shares if shares[other] == share]
+        widest = layer if share.granularity is not SharingGranularity.NETWORK else max(together, key=_word_length)
+        plans[layer] = SharingPlan(share.count, share.granularity, _codebook(widest, share))
     _check_matches(specification, layers)
     return plans
 
@@ -62,6 +70,10 @@ def names_of(layer: WeightedLayer) -> tuple[str, ...]:
 
 def _joins(op: Operation) -> bool:
     return sum(not is_constant(operand) for operand in op.operands) > 1
+
+
+def _word_length(layer: WeightedLayer) -> int:
+    return 0 if layer.is_float else integer_format(layer.weights.type.element_type).word_length
 
 
 def _codebook(layer: WeightedLayer, share: Sharing) -> FixedType | UFixedType | None:

@@ -1,51 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
 """Search for how many values the weights of each layer share: memory against accuracy.
 
-After Dupuis et al. (DATE and DDECS 2020, SLOHA 2021): each layer alone is shared at a few numbers of values and the
-noise at the output is measured; between those, noise follows from the inertia of the clusters, a proxy that needs no
-run. Noise of layers is taken to add up, so combinations form a predicted Pareto front of bits against noise, and only
-points on it are run. Counts of runs are those of the evaluator.
+After Dupuis et al. (DATE and DDECS 2020, SLOHA 2021): each layer alone is shared at one number of values and the noise
+at the output is measured; for the others noise follows from the inertia of the clusters, a proxy that needs no run.
+Noise of layers is taken to add up, so combinations form a predicted Pareto front of bits against noise, and only points
+on it are run. Counts of runs are those of the evaluator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 
-from ..frontends.precision.specification import SharingGranularity
+from ..frontends.precision.specification import Bound, Measure, SharingGranularity
 from ..qdialect.attrs import Array, DenseAttr
+from ..qdialect.formats import IntRange
 from ..qdialect.text import new_context
-from ..qdialect.types import FixedType, UFixedType
+from ..qdialect.types import is_f32
 from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .runner import parse_passes, run_passes
-from .share_weights import shared_weights
-from .weight_groups import Weights, grouped_weights, shared_bits
-from .weight_sensitivity import products
+from .sharing_plans import SharingPlan
+from .weight_groups import grouped_weights, shared_weights, unit_bits
+from .weight_sensitivity import Products, products
 from .weighted_layers import WeightedLayer, set_weights, weighted_layers
 
 COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)  # numbers of values to choose from
-PROBES = (8,)  # numbers of values at which each layer alone is run
+PROBE = 8  # number of values at which each unit alone is run
 LOWERING = "q-remove-idle-quantizers,q-lower-quantizers,q-lower-joins,q-infer-ranges"
-STATES = 2000  # combinations kept while layers are joined
+STATES = 2000  # combinations kept while units are joined
 
 
 @dataclass(frozen=True)
 class Option:
-    """One layer with shared weights: the constant, its bits, and what sharing changes (see `Weights.error`)."""
+    """One unit with at most `count` values (0: as it is), its bits, and what sharing changes (see `Weights.error`)."""
 
     count: int
-    value: DenseAttr
+    values: Mapping[WeightedLayer, DenseAttr]
     bits: int
-    inertia: float
+    error: float
 
 
 @dataclass(frozen=True)
 class Design:
-    """Numbers of values of the layers, and what they cost: bits of indices and codebooks, noise over signal.
+    """Numbers of values of the units, and what they cost: bits of indices and codebooks, noise over signal.
 
     `noise` is predicted until the network has run. `accuracy`: percent; of agreement with the network as it was if
     there are no labels. `loss`: points of it lost. `agreement`: percent of the frames with the same first choice.
@@ -58,13 +59,28 @@ class Design:
     loss: float = 0.0
     agreement: float = 100.0
 
+    def holds(self, bounds: Sequence[Bound]) -> bool:
+        """Whether a design that was run keeps the bounds."""
+        return all(self._holds(bound.measure, float(bound.value)) for bound in bounds)
+
+    def _holds(self, measure: Measure, value: float) -> bool:
+        match measure:
+            case Measure.ACCURACY:
+                return self.loss <= value
+            case Measure.AGREEMENT:
+                return self.agreement >= value
+            case Measure.SQNR:
+                return self.noise == 0 or -10 * np.log10(self.noise) >= value
+
 
 class SharingSearch:
-    """The layers of a network, whose `@main` holds all ops, with the ways to share the weights of each.
+    """The units of a network, whose `@main` holds all ops, with the ways to share the weights of each.
+
+    A unit is a layer, or all layers that share one codebook of the network.
 
     Args:
         module: is not changed.   evaluator: has the frames to score on, and labels if there are any.
-        codebook: type of shared values; None: that of the weights.
+        plans: layers and what they may share: all of COUNTS in the range, and its end. Others stay as they are.
         calibration: frames on which sums are kept near to what they were; None: weights take the nearest values.
     """
 
@@ -72,48 +88,56 @@ class SharingSearch:
         self,
         module: ModuleOp,
         evaluator: Evaluator,
-        granularity: SharingGranularity,
-        *,
-        codebook: FixedType | UFixedType | None = None,
-        counts: Sequence[int] = COUNTS,
+        plans: Mapping[WeightedLayer, SharingPlan],
         calibration: Array | None = None,
     ):
-        self.module, self.evaluator, self.granularity = module, evaluator, granularity
-        self.layers = weighted_layers(module)
-        known = None if calibration is None else products(module, self.layers, calibration)
-        groups = grouped_weights(self.layers, granularity, codebook, products=known)
-        if granularity is SharingGranularity.NETWORK:
-            self.options = _network_options(groups, counts)
-        else:
-            self.options = [_options(weights, counts) for weights in groups.values()]
-        self._groups = list(groups.values())
-        self.plain_bits = sum(weights.plain_bits for weights in self._groups)
-        self.num_options = sum(len(options) - 1 for options in self.options)
-        self.num_weights = sum(weights.rows.size for weights in self._groups)
-        self._scored: dict[tuple[int, ...], Design] = {}
+        self.module, self.evaluator = module, evaluator
+        known = None if calibration is None else products(module, list(plans), calibration)
+        self.units = [_options(layers, plan, known) for layers, plan in _units(plans)]
+        self.num_options = sum(len(options) - 1 for options in self.units)
+        self._places = {layer: index for index, layer in enumerate(weighted_layers(module))}
+        self.progress: Callable[[int], None] = lambda _: None  # is told how many designs were run
+        self._plans, self._scored = dict(plans), dict[tuple[int, ...], Design]()
+
+    @property
+    def nothing(self) -> tuple[int, ...]:
+        """The counts with which no weights are shared."""
+        return (0,) * len(self.units)
 
     @cached_property
     def baseline(self) -> Array:
         """Outputs of the network as it was."""
-        return self.evaluator.outputs(self.shared((0,) * len(self.layers)))
+        return self.evaluator.outputs(self.shared(self.nothing))
 
     @cached_property
     def baseline_accuracy(self) -> float:
         return 100 * float(self._right(self.baseline).mean())
 
+    def values(self, counts: Sequence[int]) -> dict[WeightedLayer, DenseAttr]:
+        """New weights of the layers that share."""
+        chosen = [_option(options, count) for options, count in zip(self.units, counts, strict=True) if count]
+        return {layer: value for option in chosen for layer, value in option.values.items()}
+
+    def chosen(self, design: Design) -> dict[WeightedLayer, SharingPlan]:
+        """The plans of the layers that share in a design, with its numbers of values."""
+        counts = zip(self.units, design.counts, strict=True)
+        known = {layer: count for options, count in counts if count for layer in options[0].values}
+        return {layer: replace(self._plans[layer], counts=IntRange(count, count)) for layer, count in known.items()}
+
     def shared(self, counts: Sequence[int]) -> ModuleOp:
-        """A copy of the network with these numbers of values, ready for hardware; 0 leaves a layer as it is."""
+        """A copy of the network with these numbers of values."""
         copy = self.module.clone()
         layers = weighted_layers(copy)
-        chosen = zip(layers, self.options, counts, strict=True)
-        set_weights(copy, {layer.constant: _option(options, count).value for layer, options, count in chosen if count})
-        run_passes(new_context(), copy, parse_passes(LOWERING))  # integers run much faster than real numbers
+        set_weights(copy, {layers[self._places[layer]].constant: value for layer, value in self.values(counts).items()})
+        if not _has_floats(copy):
+            run_passes(new_context(), copy, parse_passes(LOWERING))  # integers run much faster than real numbers
         return copy
 
     def score(self, counts: Sequence[int]) -> Design:
         """Run the network with these numbers of values."""
         key = tuple(counts)
         if key not in self._scored:
+            self.progress(len(self._scored))
             outputs = self.evaluator.outputs(self.shared(key))
             noise = _squares(outputs - self.baseline) / (_squares(self.baseline - self.baseline.mean()) or 1.0)
             right, was_right = self._right(outputs), self._right(self.baseline)
@@ -123,23 +147,19 @@ class SharingSearch:
         return self._scored[key]
 
     def uniform(self) -> list[Design]:
-        """The same number of values in every layer: all that can be chosen."""
-        counts = sorted({option.count for options in self.options for option in options if option.count})
-        return [self.score([count] * len(self.layers)) for count in counts]
+        """The same number of values in every unit: all that can be chosen."""
+        counts = sorted({option.count for options in self.units for option in options if option.count})
+        return [self.score([count] * len(self.units)) for count in counts]
 
     @cached_property
     def noise(self) -> list[dict[int, float]]:
-        """For each layer the noise at the output with each number of values: it rises from the probes with inertia."""
-        return [self._noise_of(index) for index in range(len(self.layers))]
+        """For each unit the noise at the output with each number of values: it rises from the probe with the error."""
+        return [self._noise_of(index) for index in range(len(self.units))]
 
     def predicted(self) -> list[Design]:
         """The Pareto front of bits against predicted noise, the smallest network first."""
-        if self.granularity is SharingGranularity.NETWORK:  # the codebook is one, and so is the number of its values
-            noise = [sum(noise[option.count] for noise in self.noise) for option in self.options[0]]
-            keys = [(option.count,) * len(self.layers) for option in self.options[0]]
-            return pareto([Design(key, self._bits(key), n) for key, n in zip(keys, noise, strict=True)])
         states = [Design((), 0, 0.0)]
-        for options, noise in zip(self.options, self.noise, strict=True):
+        for options, noise in zip(self.units, self.noise, strict=True):
             joined = [
                 Design((*s.counts, o.count), s.bits + o.bits, s.noise + noise[o.count]) for s in states for o in options
             ]
@@ -154,40 +174,41 @@ class SharingSearch:
         picked = sorted({int(np.abs(sizes - size).argmin()) for size in wanted})
         return [self.score(designs[index].counts) for index in picked]
 
-    def smallest(self, loss: float) -> Design | None:
-        """The smallest design that loses at most so many points of accuracy, or None.
+    def smallest(self, bounds: Sequence[Bound]) -> Design:
+        """The smallest design found that keeps all bounds; the network as it was always does.
 
-        Bisection along the predicted front; then layers take fewer values one by one, as long as the bound holds.
+        Bisection along the predicted front; then units take fewer values one by one, as long as the bounds hold.
+        Trying many designs finds lucky ones: on few frames a bound on the agreement says more than one on the accuracy.
         """
-        designs, low, best = self.predicted(), 0, None
+        designs, low, best = self.predicted(), 0, self.score(self.nothing)
         high = len(designs) - 1
         while low <= high:
             middle = (low + high) // 2
             found = self.score(designs[middle].counts)
-            if found.loss <= loss:
+            if found.holds(bounds):
                 best, high = found, middle - 1
             else:
                 low = middle + 1
-        return best if best is None else self._descended(best, loss)
+        return self._descended(best, bounds)
 
-    def _descended(self, design: Design, loss: float) -> Design:
-        """Layers take fewer values one by one, the largest saving first; a layer that breaks the bound stays."""
-        open_layers = set(range(len(self.layers))) if self.granularity is not SharingGranularity.NETWORK else set[int]()
-        while open_layers:
-            lesser = {index: counts for index in open_layers if (counts := self._lesser(design, index)) is not None}
+    def _descended(self, design: Design, bounds: Sequence[Bound]) -> Design:
+        """Units take fewer values one by one, the largest saving first; a unit that breaks a bound stays."""
+        open_units = set(range(len(self.units)))
+        while open_units:
+            lesser = {index: counts for index in open_units if (counts := self._lesser(design, index)) is not None}
             if not lesser:
                 break
             index = min(lesser, key=lambda index: self._bits(lesser[index]))
             found = self.score(lesser[index])
-            if found.loss <= loss:
+            if found.holds(bounds):
                 design = found
             else:
-                open_layers.remove(index)
+                open_units.remove(index)
         return design
 
     def _lesser(self, design: Design, index: int) -> tuple[int, ...] | None:
-        """The design with fewer values in one layer: the most that take fewer bits."""
-        options, bits = self.options[index], _option(self.options[index], design.counts[index]).bits
+        """The design with fewer values in one unit: the most that take fewer bits."""
+        options, bits = self.units[index], _option(self.units[index], design.counts[index]).bits
         smaller = [option for option in options if option.count and option.bits < bits]
         if not smaller:
             return None
@@ -195,21 +216,15 @@ class SharingSearch:
         return (*design.counts[:index], count, *design.counts[index + 1 :])
 
     def _noise_of(self, index: int) -> dict[int, float]:
-        options = self.options[index]
-        probes = [option for option in options if option.count in PROBES] or options[1:2]
-        alone = [tuple(o.count if i == index else 0 for i in range(len(self.layers))) for o in probes]
-        pairs = [(o.inertia, self.score(counts).noise) for o, counts in zip(probes, alone, strict=True)]
-        return {option.count: _interpolated(option.inertia, pairs) for option in options}
+        options = self.units[index]
+        probe = min(options[1:], key=lambda option: abs(option.count - PROBE), default=options[0])
+        alone = tuple(probe.count if i == index else 0 for i in range(len(self.units)))
+        ratio = self.score(alone).noise / probe.error if probe.error else 0.0
+        return {option.count: ratio * option.error for option in options}
 
     def _bits(self, counts: Sequence[int]) -> int:
-        """Bits of all layers; a layer without sharing keeps its own. A codebook of the whole network counts once."""
-        if self.granularity is not SharingGranularity.NETWORK:
-            return sum(_option(options, count).bits for options, count in zip(self.options, counts, strict=True))
-        chosen = [_option(options, count) for options, count in zip(self.options, counts, strict=True) if count]
-        plain = sum(w.plain_bits for w, count in zip(self._groups, counts, strict=True) if not count)
-        values = {code for option in chosen for code in np.unique(option.value.array).tolist()}
-        weights, width = sum(o.value.array.size for o in chosen), max(w.value_bits for w in self._groups)
-        return plain + shared_bits(weights, max(len(values), 1), 1, width)
+        """Bits of all units; one without sharing keeps its own."""
+        return sum(_option(options, count).bits for options, count in zip(self.units, counts, strict=True))
 
     def _right(self, outputs: Array) -> Array:
         labels = self.evaluator.labels
@@ -234,26 +249,27 @@ def best_of(designs: Sequence[Design]) -> list[Design]:
     return kept
 
 
-def _options(weights: Weights, counts: Sequence[int]) -> list[Option]:
-    """The ways to share the weights of a layer that differ: first none (a count of 0), then the fewest values."""
-    rows = weights.clusterings(max(counts))
-    found = [Option(0, weights.weights, weights.plain_bits, 0.0)]
-    for count in sorted(counts):
-        option = _made(weights, count, weights.shared([row[min(count, len(row)) - 1].centres for row in rows]))
-        if option.value != found[-1].value:
-            found.append(option)
+def _units(plans: Mapping[WeightedLayer, SharingPlan]) -> list[tuple[list[WeightedLayer], SharingPlan]]:
+    """Layers whose number of values is chosen together."""
+    units: dict[object, list[WeightedLayer]] = {}
+    for layer, plan in plans.items():
+        units.setdefault(plan if plan.granularity is SharingGranularity.NETWORK else layer, []).append(layer)
+    return [(layers, plans[layers[0]]) for layers in units.values()]
+
+
+def _options(
+    layers: Sequence[WeightedLayer], plan: SharingPlan, known: Mapping[WeightedLayer, Products] | None
+) -> list[Option]:
+    """The ways to share the weights of a unit that differ: first none (a count of 0), then the fewest values."""
+    groups = grouped_weights(layers, plan.granularity, plan.codebook, products=known)
+    plain = {layer: weights.weights for layer, weights in groups.items()}
+    found = [Option(0, plain, sum(weights.plain_bits for weights in groups.values()), 0.0)]
+    counts = sorted({plan.counts.hi, *(count for count in COUNTS if plan.counts.lo <= count <= plan.counts.hi)})
+    for count, values in zip(counts, shared_weights(groups, plan.granularity, counts), strict=True):
+        if values != found[-1].values:
+            error = sum(weights.error(values[layer]) for layer, weights in groups.items())
+            found.append(Option(count, values, unit_bits(groups, values, plan.granularity), error))
     return found
-
-
-def _network_options(groups: Mapping[WeightedLayer, Weights], counts: Sequence[int]) -> list[list[Option]]:
-    shared = [(count, shared_weights(groups, count, SharingGranularity.NETWORK)) for count in sorted(counts)]
-    return [
-        [_made(weights, count, values[layer.constant]) for count, values in shared] for layer, weights in groups.items()
-    ]
-
-
-def _made(weights: Weights, count: int, value: DenseAttr) -> Option:
-    return Option(count, value, weights.bits(value), weights.error(value))
 
 
 def _option(options: Sequence[Option], count: int) -> Option:
@@ -265,14 +281,9 @@ def _squares(values: Array) -> float:
     return float((values.astype(np.float64) ** 2).sum())
 
 
-def _interpolated(inertia: float, pairs: Sequence[tuple[float, float]]) -> float:
-    """Noise for an inertia: in proportion to it from one measured pair (inertia, noise), a power law from several."""
-    known = sorted((x, y) for x, y in pairs if x > 0 and y > 0)
-    if not known or inertia <= 0:
-        return 0.0
-    (x, y), (last_x, last_y) = known[0], known[-1]
-    power = float(np.log(last_y / y) / np.log(last_x / x)) if last_x > x else 1.0
-    return y * (inertia / x) ** max(power, 0.5)
+def _has_floats(module: ModuleOp) -> bool:
+    values = (value for op in module.walk() for value in op.results)
+    return any(isinstance(value.type, TensorType) and is_f32(value.type.element_type) for value in values)
 
 
 def _thinned(states: list[Design]) -> list[Design]:

@@ -198,3 +198,39 @@ def _grid(
     codes, held = format_.code_range, integer_format(own).code_range
     low, high = max(codes.lo << coarser, held.lo), min(codes.hi << coarser, held.hi)
     return (asked if not coarser else own), Grid(1 << coarser, low, high)
+
+
+def shared_weights(
+    groups: Mapping[WeightedLayer, Weights], granularity: SharingGranularity, counts: Sequence[int]
+) -> list[dict[WeightedLayer, DenseAttr]]:
+    """New weights of the layers for each count: at most so many values a group."""
+    most = max(counts)
+    if granularity is SharingGranularity.NETWORK and groups:
+        joint = [best_clusterings(_joint_points(list(groups.values())), most)]
+        found = dict.fromkeys(groups, joint)
+    else:
+        found = {layer: weights.clusterings(most) for layer, weights in groups.items()}
+    return [
+        {
+            layer: weights.shared([row[min(count, len(row)) - 1].centres for row in found[layer]])
+            for layer, weights in groups.items()
+        }
+        for count in counts
+    ]
+
+
+def unit_bits(
+    groups: Mapping[WeightedLayer, Weights], values: Mapping[WeightedLayer, DenseAttr], granularity: SharingGranularity
+) -> int:
+    """Bits of indices and codebooks; a codebook of the whole network counts once."""
+    if granularity is not SharingGranularity.NETWORK:
+        return sum(weights.bits(values[layer]) for layer, weights in groups.items())
+    different = {value for dense in values.values() for value in np.unique(dense.array).tolist()}
+    size, width = sum(dense.array.size for dense in values.values()), max(w.value_bits for w in groups.values())
+    return shared_bits(size, len(different), 1, width)
+
+
+def _joint_points(members: Sequence[Weights]) -> Points:
+    values = np.concatenate([w.rows.reshape(-1) for w in members])
+    heavy = [np.ones(w.rows.size) if w.sensitivity is None else w.sensitivity.reshape(-1) for w in members]
+    return Points(values, np.concatenate(heavy), members[0].grid)

@@ -3,25 +3,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from qopt_mlir.frontends.precision.specification import SharingGranularity
+from qopt_mlir.frontends.precision.specification import Bound, Measure, SharingGranularity
 from qopt_mlir.passes.accuracy_evaluation import Evaluator
 from qopt_mlir.passes.pipelines import to_typed
 from qopt_mlir.passes.remarks import collected_remarks
 from qopt_mlir.passes.runner import parse_passes, run_passes
+from qopt_mlir.passes.sharing_plans import SharingPlan
 from qopt_mlir.passes.sharing_search import Design, SharingSearch, best_of, pareto
-from qopt_mlir.passes.weight_groups import group_axes, grouped_weights
-from qopt_mlir.passes.weight_sensitivity import sensitivities
-from qopt_mlir.passes.weighted_layers import weighted_layers
+from qopt_mlir.passes.weight_groups import group_axes, grouped_weights, shared_weights
+from qopt_mlir.passes.weight_sensitivity import products, sensitivities
+from qopt_mlir.passes.weighted_layers import set_weights, weighted_layers
 from qopt_mlir.qdialect.attrs import DenseAttr
+from qopt_mlir.qdialect.errors import QoptError
+from qopt_mlir.qdialect.formats import IntRange
 from qopt_mlir.qdialect.q import AddOp, ConstantOp, ConvOp, MatMulOp, MulOp, QuantizeOp, ReluOp, ReshapeOp
 from qopt_mlir.qdialect.reference import compile_function
 from qopt_mlir.qdialect.text import module_text, new_context
-from qopt_mlir.qdialect.types import FixedType, RealType, SharedType, UFixedType, element_type
+from qopt_mlir.qdialect.types import FixedType, RealType, SharedType, UFixedType, element_type, unshared
 from xdsl.builder import ImplicitBuilder
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -129,12 +133,75 @@ def test_data_gives_accuracy_and_weights_of_errors(tmp_path: Path) -> None:
 def test_a_specification_says_what_is_shared(tmp_path: Path) -> None:
     path = tmp_path / "net.spec"
     path.write_text(
-        "layers depthwise { share = 2 per channel }\nlayers matmul { share = 2..3 per layer codebook fixed<6> }"
+        "layers depthwise { share = 2 per channel }\nlayers matmul { share = 3 per layer codebook fixed<6> }"
     )
     layers = weighted_layers(shared(f'specification="{path}"'))
     types = [layer.weights.type.element_type for layer in layers]
     assert types == [FixedType(8), SharedType(2, FixedType(8)), SharedType(3, FixedType(8))]
     assert not (layers[2].weights.array % 4).any(), "six bits over the range of eight"
+
+
+def test_a_range_and_a_bound_choose_the_numbers_of_values(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", x=frames(), y=outputs_of(network(), 40))
+    path = tmp_path / "net.spec"
+    text = 'data { file = "data.npz"; calibration = x labels y }\nlayers conv, matmul { share = 2..16 per channel }\n'
+    path.write_text(f"{text}rounding = reconstruct\nbound = accuracy drop 5 %\n")
+    with collected_remarks() as remarks:
+        module = shared(f'specification="{path}"')
+    kept = [isinstance(layer.weights.type.element_type, SharedType) for layer in weighted_layers(module)]
+    assert not kept[1], "the depthwise layer is not asked for"
+    assert any(kept)
+    assert np.mean(outputs(module).reshape(40, -1).argmax(axis=1) == outputs_of(network(), 40)) >= 0.95
+    assert any(" runs, " in text for text in remarks)
+    path.write_text(text)
+    with pytest.raises(QoptError, match="no bound and data to choose by"):
+        shared(f'specification="{path}"')
+
+
+@pytest.mark.parametrize("granularity", list(SharingGranularity))
+def test_reconstruction_changes_sums_less(granularity: SharingGranularity, tmp_path: Path) -> None:
+    module = network()
+    layer = weighted_layers(module)[0]
+    alike = np.clip(frames().mean(axis=(2, 3, 4), keepdims=True) * 6 + frames() // 6, -16, 15).astype(int)
+    groups = grouped_weights([layer], granularity, products=products(module, [layer], alike))
+    nearest = {layer: replace(groups[layer], products=None)}
+    (new,), (old,) = (shared_weights(weights, granularity, [4]) for weights in (groups, nearest))
+    if not group_axes(layer, granularity):  # else too few weights have one codebook to make up for each other
+        assert groups[layer].error(new[layer]) < 0.1 * groups[layer].error(old[layer])
+    books = [set(row.tolist()) for row in replace(groups[layer], weights=old[layer]).rows]
+    rows = replace(groups[layer], weights=new[layer]).rows
+    assert all(set(row.tolist()) <= book for row, book in zip(rows, books, strict=True))
+    np.save(tmp_path / "x.npy", frames())
+    identical = shared(f'k=256 granularity={granularity} rounding=reconstruct data="{tmp_path}/x.npy"')
+    assert np.array_equal(outputs(identical), outputs(network()))
+
+
+def test_moments_are_those_of_the_inputs_that_make_the_sums() -> None:
+    module = network()
+    layers = weighted_layers(module)
+    traced: dict[str, np.ndarray] = {}
+    compile_function(module).run_codes({0: frames()}, lambda op, codes: traced.update({op.name: codes[0]}))
+    inputs = traced["q.reshape"].reshape(len(frames()), CHANNELS).astype(float)
+    found = products(module, layers, frames())[layers[2]]
+    change = np.random.default_rng(5).normal(size=(CHANNELS, CLASSES))
+    assert found.error(change) == pytest.approx(((inputs @ change) ** 2).sum(axis=1).mean())
+    assert np.allclose(found.sensitivity(), (inputs**2).mean(axis=0)[:, None])
+
+
+def test_a_network_has_one_codebook_or_says_why_not() -> None:
+    def types(first: FixedType, second: FixedType) -> list[Attribute]:
+        module = network()
+        layers = weighted_layers(module)
+        for layer, type_ in zip(layers, (first, second), strict=False):
+            codes = np.clip(layer.weights.array, -(1 << type_.bitwidth - 1), (1 << type_.bitwidth - 1) - 1)
+            set_weights(module, {layer.constant: DenseAttr(codes, TensorType(type_, codes.shape))})
+        found = weighted_layers(shared("k=3 granularity=network", module))
+        assert len({code for layer in found for code in np.unique(layer.weights.array).tolist()}) <= 3
+        return [unshared(layer.weights.type.element_type) for layer in found]
+
+    assert types(FixedType(4), FixedType(6)) == [FixedType(8)] * 3
+    with pytest.raises(QoptError, match=r"of !q.fixed<8, 3> .* and of !q.fixed<8, 0> cannot share one codebook"):
+        types(FixedType(8, 3), FixedType(8))
 
 
 def test_errors_weigh_what_they_multiply() -> None:
@@ -149,21 +216,27 @@ def test_errors_weigh_what_they_multiply() -> None:
     assert np.allclose(found[layers[2]], (traced["q.reshape"].astype(float) ** 2).mean(axis=(0, 1))[:, None])
 
 
-@pytest.mark.parametrize("granularity", [SharingGranularity.LAYER, SharingGranularity.NETWORK])
-def test_search_holds_the_bound_with_fewer_bits(granularity: SharingGranularity) -> None:
-    module = network()
+def searched(module: ModuleOp, granularity: SharingGranularity, calibration: np.ndarray | None) -> SharingSearch:
     evaluator = Evaluator(frames(200), outputs_of(module, 200))
-    search = SharingSearch(module, evaluator, granularity)
-    found = search.smallest(5.0)
-    assert found is not None
+    plans = dict.fromkeys(weighted_layers(module), SharingPlan(IntRange(2, 64), granularity))
+    return SharingSearch(module, evaluator, plans, calibration)
+
+
+@pytest.mark.parametrize("reconstruct", [False, True])
+@pytest.mark.parametrize("granularity", [SharingGranularity.LAYER, SharingGranularity.NETWORK])
+def test_search_holds_the_bound_with_fewer_bits(granularity: SharingGranularity, reconstruct: bool) -> None:
+    module = network()
+    search = searched(module, granularity, frames(100) if reconstruct else None)
+    bound = Bound(Measure.ACCURACY, Fraction(5))
+    found = search.smallest([bound])
     assert found.accuracy is not None
     assert search.baseline_accuracy == 100
     assert found.accuracy >= 95
-    assert found.bits < search.plain_bits
+    assert found.bits < search.score(search.nothing).bits
     alone = Evaluator(frames(200), outputs_of(module, 200))
     assert alone.accuracy(search.shared(found.counts)) == found.accuracy
     assert search.score(found.counts).bits == found.bits
-    fits = [d for d in search.uniform() if (d.accuracy or 0) >= 95]
+    fits = [d for d in search.uniform() if d.holds([bound])]
     assert found.bits <= min(d.bits for d in fits)
     assert [d.bits for d in search.predicted()] == sorted(d.bits for d in search.predicted())
 
