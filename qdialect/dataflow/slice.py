@@ -117,20 +117,20 @@ class SliceOp(FoldableOp):
     @property
     def image(self) -> tuple[int, int, int]:
         """Rows, columns, channels of the input."""
-        return _three(self.image_attr)
+        return _three(self.image_attr.get_values())
 
     @property
     def starts(self) -> tuple[int, int, int]:
-        return _three(self.starts_attr)
+        return _three(self.starts_attr.get_values())
 
     @property
     def sizes(self) -> tuple[int, int, int]:
         """Rows, columns, channels of the result."""
-        return _three(self.sizes_attr)
+        return _three(self.sizes_attr.get_values())
 
     @property
     def steps(self) -> tuple[int, int, int]:
-        return _three(self.steps_attr)
+        return _three(self.steps_attr.get_values())
 
     @property
     def order(self) -> Array:
@@ -156,7 +156,7 @@ class SliceOp(FoldableOp):
             outer = Axis(self.image[axis], self.starts[axis], self.sizes[axis], self.steps[axis])
             inner = found[-1]
             if inner.whole and outer.step == 1:  # both count as one
-                found[-1] = Axis(*(number * inner.length for number in outer[:3]), 1)
+                found[-1] = Axis(outer.length * inner.length, outer.start * inner.length, outer.size * inner.length, 1)
             else:
                 found.append(outer)
         while found and found[-1].whole:
@@ -244,9 +244,9 @@ class SliceOp(FoldableOp):
             )
 
 
-def _three(numbers: DenseArrayBase) -> tuple[int, int, int]:
-    rows, columns, channels = numbers.get_values()
-    return int(rows), int(columns), int(channels)
+def _three(numbers: Sequence[int]) -> tuple[int, int, int]:
+    rows, columns, channels = numbers
+    return rows, columns, channels
 
 
 def _order(starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int], listed: Sequence[int] | None) -> Array:

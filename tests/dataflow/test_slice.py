@@ -34,7 +34,8 @@ def test_equals_numpy(seed: int) -> None:
     rnd = random.Random(seed)
     image = (rnd.randint(1, 4), rnd.randint(1, 5), rnd.choice([1, 2, 4, 6, 8]))
     ranges = [_range(rnd, length) for length in image]
-    channels = np.arange(image[2])[slice(ranges[2][0], None, ranges[2][2])][: ranges[2][1]]
+    start, size, step = ranges[2]
+    channels = start + step * np.arange(size)
     order = None
     if rnd.random() < 0.5:
         order = [rnd.randrange(image[2]) for _ in range(rnd.randint(1, 8))]
@@ -45,8 +46,8 @@ def test_equals_numpy(seed: int) -> None:
     lanes = rnd.choice(SliceOp(stream, image, starts, sizes, steps, order=order).foldings())
 
     def expected(frame: np.ndarray) -> np.ndarray:
-        rows, columns = ([start + place * step for place in range(size)] for start, size, step in ranges[:2])
-        return frame[np.ix_(rows, columns, channels)]
+        rows, columns = (slice(start, start + size * step, step) for start, size, step in ranges[:2])
+        return frame[rows, columns][..., channels]
 
     module = module_of(
         element,
