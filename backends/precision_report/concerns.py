@@ -7,7 +7,7 @@ from typing import Any
 
 LOW_WEIGHT_SQNR = 20.0  # dB
 LOW_ACTIVATION_SQNR = 15.0  # dB
-HIGH_SATURATION = 0.01  # share
+HIGH_SATURATION = 0.05  # share
 FEW_CODES = 0.5  # share of the codes used, of formats of at least LEAST_CODES
 LEAST_CODES = 8
 

@@ -19,7 +19,7 @@ Key = tuple[object, ...]
 
 
 def prepared(context: Context, original: ModuleOp, specification: Specification) -> ModuleOp:
-    """A copy of the float network after the exact changes of q-quantize: batch normalisations folded, channels scaled."""
+    """A copy of the float network after exact changes of q-quantize: batch normalisations folded, channels scaled."""
     module = original.clone()
     FoldConstantsPass().apply(context, module)
     main = function_named(module, "main")

@@ -18,16 +18,14 @@ from ...passes.calibration.layers import Linear
 from ...passes.fold_constants import FoldConstantsPass
 from ...passes.word_lengths.costs import multiplications
 from ...qdialect.q import Convolution
-from ...qdialect.types import FormatType, element_type, is_integer_type, shape_of
+from ...qdialect.types import element_type, is_integer_type, shape_of
 from .concerns import concerns
 from .counterparts import match, prepared
 from .layer_figures import (
-    FLOAT_BITS,
     Figures,
     accumulator_figures,
     activation_figures,
     bias_figures,
-    bits_of,
     decibels,
     short,
     type_bound,
@@ -37,6 +35,7 @@ from .layer_figures import (
 from .observing import Network, Outputs, Seen, Sums, compare, observe_ranges
 from .proofs import Proofs
 from .structure import (
+    FLOAT_BITS,
     Activation,
     Coded,
     Layer,
@@ -44,6 +43,7 @@ from .structure import (
     activation_quantum,
     activations_behind,
     bias_of,
+    code_bits,
     coded,
     find_layers,
 )
@@ -79,6 +79,7 @@ class _Report:
     scored: dict[Activation, Seen] = field(default_factory=dict[Activation, Seen])
     sums: dict[Operation, Sums] = field(default_factory=dict[Operation, Sums])
     outputs: Outputs | None = None
+    bits: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
 
     def original(self, product: Product) -> Product | None:
         """The op of the float network that multiplies where `product` does."""
@@ -94,10 +95,7 @@ class _Report:
     def input_bits(self, layer: Layer) -> int:
         """Bits of what the weights are multiplied with."""
         assert layer.product is not None
-        type_ = element_type(layer.product.operands[1 - layer.weight_index])
-        if isinstance(type_, FormatType):
-            return bits_of(type_)
-        return max((bits_of(element_type(one.op.result)) for one in self.feeding(layer)), default=FLOAT_BITS)
+        return code_bits(layer.product.operands[1 - layer.weight_index], self.bits)
 
 
 def precision_data(
@@ -142,7 +140,7 @@ def _run(report: _Report) -> None:
     """Calibration frames for ranges, test frames for noise."""
     assert report.data is not None
     assert report.before is not None
-    activations = [layer.activation for layer in report.layers if layer.activation is not None]
+    activations = [one for layer in report.layers if (one := layer.activation) is not None and one.comparable]
     report.calibrated = {activation: Seen(activation) for activation in activations}
     report.scored = {activation: Seen(activation) for activation in activations}
     report.sums = {layer.product: sums for layer in report.layers if layer.product and (sums := _sums(report, layer))}

@@ -13,7 +13,7 @@ from ...passes.calibration.scoring import Noise
 from ...qdialect.attrs import Array
 from ...qdialect.float_formats import decode
 from ...qdialect.q import QuantizeOp
-from ...qdialect.sharing import codebook_of
+from ...qdialect.sharing import codebook_of, index_width
 from ...qdialect.types import (
     BipolarType,
     FloatType,
@@ -26,11 +26,10 @@ from ...qdialect.types import (
 )
 from .observing import Range, Seen, Sums
 from .proofs import Proof
-from .structure import Activation, Coded, held
+from .structure import FLOAT_BITS, Activation, Coded, held
 
 Figures: TypeAlias = dict[str, Any]
 
-FLOAT_BITS = 32
 MOST_CODES = 256  # of a format whose codes are listed one by one
 BINS = 96  # of the histogram of float weights
 MOST_CODEBOOKS = 16  # that are listed of a layer
@@ -132,8 +131,8 @@ def codebook_figures(weight: Coded) -> Figures | None:
         "entries": book.entries,
         "codebooks": book.num_groups,
         "value_format": format_text(type_.value_type),
-        "index_bits": type_.bitwidth,
-        "memory_bits": book.bits(type_.value_type.bitwidth),
+        "index_bits": bits_of(type_),
+        "memory_bits": book.bits(bits_of(type_.value_type)),
         "codes": [sorted({int(code) for code in row}) for row in rows[:MOST_CODEBOOKS]],
         "uses": [int(count) for count in np.unique(weight.codes, return_counts=True)[1]] if len(rows) == 1 else None,
         "values": [short(v) for v in np.unique(weight.numbers)] if len(rows) == 1 and weight.factor.size == 1 else None,
@@ -174,6 +173,8 @@ def format_text(type_: Attribute) -> str:
 
 def bits_of(type_: Attribute) -> int:
     """Bits of one number; of a shared one those of its index."""
+    if isinstance(type_, SharedType):
+        return index_width(type_.entries.data)
     return type_.bitwidth if isinstance(type_, FormatType) else FLOAT_BITS
 
 
@@ -233,7 +234,7 @@ def _grid(type_: Attribute) -> Array | None:
     if not isinstance(type_, FormatType) or value_bits(type_) > MOST_CODES.bit_length() - 1:
         return None
     if isinstance(type_, FloatType):
-        numbers = decode(np.arange(1 << type_.bitwidth), type_.format)
+        numbers = decode(np.arange(1 << bits_of(type_)), type_.format)
         return np.unique(numbers[np.isfinite(numbers)]) + 0.0
     held_codes = integer_format(type_).code_range
     return np.arange(held_codes.lo, held_codes.hi + 1)

@@ -22,6 +22,7 @@ from ...qdialect.reference import Plan, compile_function
 from ...qdialect.types import BipolarType, element_type, integer_format, is_integer_type, shape_of
 from .structure import Activation, held
 
+BATCH = 32  # frames, few enough for what they give to stay in caches
 MOST_COUNTED = 1 << 12  # codes of a format that are counted one by one
 
 
@@ -49,25 +50,25 @@ class Seen:
     activation: Activation
     range: Range = field(default_factory=Range)
     count: int = 0
-    saturated: int = 0
+    saturated: int = 0  # more than half a code beyond the format
     codes: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     noise: Noise | None = None
 
     def count_saturated(self, source: Array) -> None:
         self.count += source.size
         type_ = element_type(self.activation.op.result)
-        scaled = source / self.activation.scale + self.activation.zero_point
-        if is_integer_type(type_):
-            scaled = np.rint(np.ldexp(scaled, integer_format(type_).fraction_bits))
+        if isinstance(type_, BipolarType):
+            return
         low, high = held(type_, self.activation.op.narrow)
-        self.saturated += (
-            0 if isinstance(type_, BipolarType) else int(np.count_nonzero((scaled < low) | (scaled > high)))
-        )
+        quantum, reach = (2.0 ** -integer_format(type_).fraction_bits, 0.5) if is_integer_type(type_) else (1.0, 0.0)
+        zero, scale = self.activation.zero_point, self.activation.scale
+        ends = [((end * quantum - zero) * scale).astype(source.dtype) for end in (low - reach, high + reach)]
+        self.saturated += int(np.count_nonzero(source < ends[0])) + int(np.count_nonzero(source > ends[1]))
 
     def count_codes(self, codes: Array) -> None:
         held = integer_format(element_type(self.activation.op.result)).code_range
         if held.hi - held.lo < MOST_COUNTED:
-            counted = np.bincount((codes.reshape(-1) - held.lo).astype(np.int64), minlength=held.hi - held.lo + 1)
+            counted = np.bincount(codes.reshape(-1).astype(np.int64) - held.lo, minlength=held.hi - held.lo + 1)
             self.codes = counted if not self.codes.size else self.codes + counted
 
 
@@ -107,7 +108,7 @@ class Network:
             parts[value].append(codes[0] if is_code else numbers_of(value, codes[0]))
 
         output = self.plan.run({0: batch}, trace, wanted)[0]
-        found = {value: np.concatenate(chunks) for value, chunks in parts.items()}
+        found = {value: chunks[0] if len(chunks) == 1 else np.concatenate(chunks) for value, chunks in parts.items()}
         found.update((a, batch.reshape(-1, *shape_of(a))) for a in values if isinstance(a, BlockArgument))
         return output, found
 
@@ -142,7 +143,7 @@ def observe_ranges(network: Network, frames: Frames, seen: Iterable[Seen], sums:
     """What goes into quantisers and comes out of products, on all frames."""
     seen, sums = list(seen), list(sums)
     values = [*(one.activation.source for one in seen), *(one.value for one in sums)]
-    for batch in frames.batches(shape_of(network.main.args[0])):
+    for batch in frames.batches(shape_of(network.main.args[0]), BATCH):
         _, found = network.run(batch, values)
         for one in seen:
             one.range.add(found[one.activation.source])
@@ -158,7 +159,7 @@ def compare(
     originals = {one.activation: pairs[one.activation.source] for one in seen if one.activation.source in pairs}
     values = [value for one in seen for value in (one.activation.source, one.activation.op.result)]
     values += [one.activation.result for one in seen if not _has_codes(one.activation)]
-    for batch in frames.batches(shape_of(after.main.args[0])):
+    for batch in frames.batches(shape_of(after.main.args[0]), BATCH):
         exact, floats = before.run(batch, originals.values())
         output, found = after.run(batch, values)
         outputs.add(exact, output)
@@ -175,8 +176,8 @@ def _add(one: Seen, found: Mapping[SSAValue, Array], original: Array | None) -> 
     numbers = found[activation.result if not _has_codes(activation) else activation.op.result]
     if _has_codes(activation):
         one.count_codes(numbers)
-        quanta = np.ldexp(numbers.astype(np.float64), -integer_format(element_type(activation.op.result)).fraction_bits)
-        numbers = (quanta - activation.zero_point) * activation.scale
+        quantum = 2.0 ** -integer_format(element_type(activation.op.result)).fraction_bits
+        numbers = numbers * (quantum * activation.scale) - activation.zero_point * activation.scale
     if original is not None:
         one.noise = one.noise or Noise()
         one.noise.add(original, numbers)

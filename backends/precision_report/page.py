@@ -18,7 +18,7 @@ MOST_PLOTS = 150  # histograms of a page
 
 def html(data: dict[str, Any]) -> str:
     """The page of a report; `data` as `precision_data` gives it, or `precision.json` holds it."""
-    filters = {
+    filters: dict[str, Any] = {
         "db": decibels,
         "percent": percent,
         "count": counted,
@@ -53,23 +53,23 @@ def html(data: dict[str, Any]) -> str:
 def decibels(value: float | str | None) -> str:
     """`20.4 dB`, `exact`, or a dash."""
     if value is None:
-        return "–"  # noqa: RUF001
+        return "-"
     return value if isinstance(value, str) else f"{value:.1f} dB"
 
 
 def percent(share: float | None) -> str:
     """A share in percent."""
-    return "–" if share is None else f"{100 * share:.3g} %"  # noqa: RUF001
+    return "-" if share is None else f"{100 * share:.3g} %"
 
 
 def number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)  # noqa: RUF001
+    return "-" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def counted(value: float | None) -> str:
     """`12.3 M`."""
     if value is None:
-        return "–"  # noqa: RUF001
+        return "-"
     for prefix, unit in PREFIXES:
         if value >= unit:
             return f"{value / unit:.3g} {prefix}"
@@ -79,13 +79,13 @@ def counted(value: float | None) -> str:
 def span(ends: list[float] | None) -> str:
     """`-1 to 1`; one number if both ends are the same."""
     if ends is None:
-        return "–"  # noqa: RUF001
+        return "-"
     return number(ends[0]) if ends[0] == ends[1] else f"{number(ends[0])} to {number(ends[1])}"
 
 
 def ratio(before: float, after: float) -> str:
     """How many times less: `8.2x`."""
-    return f"{before / after:.3g}×" if after else "–"  # noqa: RUF001
+    return f"{before / after:.3g}×" if after else "-"
 
 
 def bar_width(value: float | None, most: float) -> str:

@@ -19,6 +19,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
+from matplotlib.ticker import EngFormatter
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -32,7 +33,7 @@ VARIABLES = {
     FLOAT: "float",
     WARNING: "warning",
 }
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "DejaVu Sans",  # comes with matplotlib; the page has its own
@@ -103,6 +104,7 @@ def search_plot(search: Figures) -> str:
             costs, margins = [trial["cost"] for trial in some], [trial["margin"] for trial in some]
             axes.plot(costs, margins, "o", ms=4, alpha=0.7, color=colour, label=label)
         axes.plot([search["cost_after"]], [search["margin"]], "*", ms=13, color=ACTIVATION, label="chosen")
+        axes.xaxis.set_major_formatter(EngFormatter())
         axes.set_xlabel(search["objective"].replace("_", " "))
         axes.set_ylabel("margin over the bound")
         axes.legend(loc="lower right")
@@ -117,11 +119,11 @@ def weight_plot(weight: Figures, name: str) -> str:
     """
     codes, floats = weight.get("codes") or {}, weight.get("float_histogram")
     values, counts = codes.get("values"), codes.get("counts")
-    if values is None and floats is None:
+    if (values is None or counts is None) and floats is None:
         return ""
 
     def draw(axes: Axes) -> None:
-        if values is not None:
+        if values is not None and counts is not None:
             _draw_codes(axes, values, counts, weight["codebook"] is not None)
         if floats is not None:
             _draw_floats(axes, floats, values)
@@ -217,10 +219,11 @@ def _drawn(
 
 
 def _inlined(text: str) -> str:
-    """An SVG file as an element of a page: no header, no ids but those that are referred to, colours of the page."""
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r' id="(?:[a-z]\w*?\d*_\d+|\w*?Tick\w*|legend_\d+)"', "", text)
+    """An SVG file as an element of a page: short numbers, ids only where they are referred to, colours of the page."""
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)
+    used = set(re.findall(r"#([\w.-]+)", text))
+    text = re.sub(r' id="([^"]*)"', lambda given: given[0] if given[1] in used else "", text)
     for colour, variable in VARIABLES.items():
         text = text.replace(colour, f"var(--{variable})")
     return text

@@ -39,6 +39,7 @@ from ...qdialect.rounding import saturation_range
 from ...qdialect.types import FloatType, FormatType, element_type, integer_format, is_f32, is_integer_type, shape_of
 
 Product: TypeAlias = MatMulOp | Convolution
+FLOAT_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Coded:
 class Activation:
     """A quantiser of a value: `source` are the numbers in front of it, `result` those behind, with their scale.
 
-    A code k of F fraction bits stands for `(k * 2^-F - zero_point) * scale`.
+    A code k of F fraction bits stands for `(k * 2^-F - zero_point) * scale`. Not `comparable`: `source` is scaled
+    otherwise, so that its numbers cannot be compared with those behind.
     """
 
     op: QuantizeOp
@@ -71,6 +73,7 @@ class Activation:
     result: SSAValue
     scale: Array
     zero_point: Array
+    comparable: bool = True
 
 
 @dataclass
@@ -173,6 +176,20 @@ def activations_behind(value: SSAValue, results: Mapping[SSAValue, Activation]) 
     return None if None in found else [one for part in found if part is not None for one in part]
 
 
+def code_bits(value: SSAValue, known: dict[SSAValue, int]) -> int:
+    """Bits of the codes that a value comes from, through any arithmetic but products; `known` has what was found."""
+    type_, op = element_type(value), value.owner
+    if value not in known:
+        if isinstance(type_, FormatType):
+            known[value] = type_.bitwidth
+        elif not isinstance(op, Operation) or isinstance(op, MatMulOp | Convolution):
+            known[value] = FLOAT_BITS
+        else:
+            dynamic = [operand for operand in op.operands if not is_constant(operand)]
+            known[value] = max((code_bits(operand, known) for operand in dynamic), default=FLOAT_BITS)
+    return known[value]
+
+
 def activation_quantum(activation: Activation) -> float | None:
     """What one code more of an activation adds; None without one number for all, or with a zero point."""
     type_ = element_type(activation.op.result)
@@ -196,11 +213,11 @@ def quantizer_of(op: QuantizeOp) -> Activation:
     if isinstance(source.owner, DivOp) and _is_number(source.owner.rhs, scale):
         source = source.owner.lhs
     elif scale.size != 1 or float(scale.reshape(-1)[0]) != 1.0:
-        return Activation(op, op.input, op.result, np.ones(()), np.zeros(()))
+        return Activation(op, op.input, value, scale, zero, comparable=False)
     return Activation(op, source, value, scale, zero)
 
 
-def bias_of(op: Product) -> tuple[AddOp, Coded] | None:
+def bias_of(op: Product) -> tuple[BinaryOp, Coded] | None:
     """The addition of a constant for each channel that alone uses the sums, and that constant."""
     user = _only_user(op.result, AddOp)
     if user is None or shape_of(user.result) != shape_of(op.result):
