@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `dataflow.interleave` and `dataflow.depth_to_space` share."""
+"""What `dataflow.interleave`, `dataflow.depth_to_space` and `dataflow.upsample` share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Self
 
 from xdsl.dialects.builtin import DenseArrayBase, i64
 from xdsl.ir import SSAValue
-from xdsl.irdl import prop_def, result_def, traits_def
+from xdsl.irdl import operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
@@ -24,12 +24,13 @@ from .assembly import (
     print_lanes,
     print_operands,
 )
-from .types import StreamType
+from .types import StreamType, stream_type
 from .unit import AnyStream, FoldableOp
+from .weighted_sums import Memory, MemoryAttr
 
 
 class GridOp(FoldableOp):
-    """What both units share: an image [H, W, C], channels fastest, and factors of rows and columns."""
+    """What the units share: an image [H, W, C], channels fastest, and factors of rows and columns."""
 
     result = result_def(AnyStream)
     image_attr = prop_def(DenseArrayBase.constr(i64), prop_name="image")
@@ -56,6 +57,11 @@ class GridOp(FoldableOp):
     @abstractmethod
     def channels_out(self) -> int:
         """Channels of a pixel of the result, which lanes divide."""
+
+    @classmethod
+    def elements_out(cls, image: Sequence[int], factors: Sequence[int]) -> int:
+        """Elements of a frame of the result."""
+        return prod(image)
 
     def foldings(self) -> list[tuple[int, int]]:
         return [(lanes, lanes) for lanes in divisors(self.channels_out)]
@@ -104,10 +110,66 @@ class GridOp(FoldableOp):
                 f"has {lanes} lanes, which do not divide the {self.channels_out} channels of its result; "
                 f"mend: choose one of {divisors_text(self.channels_out)}"
             )
-        expected = StreamType(self.input_type.element_type, lanes, prod(self.image) // lanes)
+        elements = self.elements_out(self.image, self.factors)
+        expected = StreamType(self.input_type.element_type, lanes, elements // lanes)
         if self.result_type != expected:
             raise self.fault(f"makes {expected}, not {self.result_type}; mend: write {expected}")
 
     @abstractmethod
     def verify_frames(self) -> None:
         """VerifyException unless the streams carry the image."""
+
+
+class BufferedGridOp(GridOp):
+    """A unit of one stream, whose image is that of the input; a memory keeps pixels until they are read again."""
+
+    input = operand_def(AnyStream)
+    memory_attr = opt_prop_def(MemoryAttr, prop_name="memory")
+
+    def __init__(
+        self,
+        input: SSAValue,
+        image: Sequence[int],
+        factors: Sequence[int],
+        *,
+        lanes: int = 1,
+        memory: Memory | None = None,
+    ):
+        """`image`: H, W, C of the input. `factors`: of rows, of columns."""
+        elements = self.elements_out(image, factors)
+        super().__init__(
+            operands=[input],
+            result_types=[StreamType(stream_type(input).element_type, lanes, max(elements // lanes, 1))],
+            properties={
+                "image": DenseArrayBase.from_list(i64, image),
+                "factors": DenseArrayBase.from_list(i64, factors),
+                "memory": MemoryAttr(memory) if memory else None,
+            },
+        )
+
+    @classmethod
+    def of(cls, streams: Sequence[SSAValue], image: Sequence[int], factors: Sequence[int], lanes: int) -> Self:
+        return cls(streams[0], image, factors, lanes=lanes)
+
+    @property
+    def memory(self) -> Memory | None:
+        return self.memory_attr.data if self.memory_attr else None
+
+    def folded(self, inputs: Sequence[SSAValue], folding: tuple[int, int]) -> Self:
+        return type(self)(inputs[0], self.image, self.factors, lanes=folding[1], memory=self.memory)
+
+    def parse_more(self, parser: Parser) -> None:
+        if parser.parse_optional_keyword("memory"):
+            self.memory_attr = MemoryAttr(parser.parse_str_enum(Memory))
+
+    def print_more(self, printer: Printer) -> None:
+        if self.memory is not None:
+            printer.print_string(f" memory {self.memory.value}")
+
+    def verify_frames(self) -> None:
+        height, width, channels = self.image
+        if height * width * channels != self.input_type.elements:
+            raise self.fault(
+                f"takes an image of {height} x {width} x {channels} elements, but a frame of its input has "
+                f"{self.input_type.elements}; mend: make both equal"
+            )
