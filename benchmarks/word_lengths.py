@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from qopt_mlir.frontends.precision.parser import parse_specification
 from qopt_mlir.frontends.precision.specification import Bound, Measure, Specification
 from qopt_mlir.passes.accuracy_evaluation import Evaluator
 from qopt_mlir.passes.calibration.quantization import quantize_network
-from qopt_mlir.passes.optimize_word_lengths import word_length_problem
+from qopt_mlir.passes.optimize_word_lengths import Search, word_length_problem
 from qopt_mlir.passes.rewriting import function_named
 from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
 from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
+from qopt_mlir.passes.word_lengths.measuring import Measurement
 from qopt_mlir.passes.word_lengths.problem import Problem
 from qopt_mlir.passes.word_lengths.variables import Bits, with_bits
 from qopt_mlir.qdialect.text import new_context
@@ -35,7 +36,7 @@ from xdsl.dialects.builtin import ModuleOp
 SETS = DATA.parent / "datasets"
 POINTS = 1  # percentage points of accuracy that may be lost
 TEST_FRAMES = 2000
-MIN_BITS = 2
+MIN_BITS = 1  # of what is unsigned; signed numbers have 2
 FORMATS = """
 layers "*" { weight = fixed<8> per channel
              activation = fixed<8> }
@@ -44,17 +45,21 @@ layers "*" { weight = fixed<8> per channel
 
 @dataclass(frozen=True)
 class Case:
-    """A float network, its file of frames, and how many the search sees. All are test frames: a network knows its
-    training frames too well for them to show a loss."""
+    """A float network, its file of frames, which of them the search sees and how many.
+
+    A network may know its training frames too well for them to show a loss: then the search sees test frames, and the
+    accuracies are of the others.
+    """
 
     name: str
     file: str
+    array: str
     search: int
 
 
 CASES = (
-    Case("mnist_conv_cntk", "mnist.npz", 3000),
-    Case("mlperftiny_ic_resnet8_fp32", "cifar10_jpeg_subset.npz", 1000),
+    Case("mnist_conv_cntk", "mnist.npz", "test", 3000),
+    Case("mlperftiny_ic_resnet8_fp32", "cifar10_jpeg_subset.npz", "train", 1000),
 )
 DATA_TEXT = """
 data { file = "frames.npz"
@@ -64,19 +69,24 @@ data { file = "frames.npz"
 
 
 def divided(case: Case, folder: Path) -> None:
-    """frames.npz: frames for the search, spread over the file, and others for the test."""
+    """frames.npz: frames for the search, spread over the array, and others for the test."""
     with np.load(SETS / case.file) as data:
-        frames, labels = data["x_test"], data["y_test"]
-    chosen = np.zeros(len(frames), bool)
-    chosen[np.arange(case.search) * len(frames) // case.search] = True
-    rest = np.flatnonzero(~chosen)[:: max(1, (len(frames) - case.search) // TEST_FRAMES)]
+        frames, labels = data[f"x_{case.array}"], data[f"y_{case.array}"]
+        chosen = np.zeros(len(frames), bool)
+        chosen[np.arange(case.search) * len(frames) // case.search] = True
+        others = (frames[~chosen], labels[~chosen]) if case.array == "test" else (data["x_test"], data["y_test"])
+    step = max(1, len(others[0]) // TEST_FRAMES)
     np.savez(
         folder / "frames.npz",
         search=frames[chosen],
         search_labels=labels[chosen],
-        test=frames[rest],
-        test_labels=labels[rest],
+        test=others[0][::step],
+        test_labels=others[1][::step],
     )
+
+
+class OutOfTimeError(Exception):
+    """An algorithm has had its time."""
 
 
 @dataclass(frozen=True)
@@ -84,36 +94,43 @@ class Setting:
     """A network quantised to 8 bits, and what judges its variants."""
 
     module: ModuleOp
-    specification: Specification
+    known: Problem
+    measurement: Measurement
     test: Evaluator
     float_accuracy: float  # on the test frames
 
-    def problem(self) -> Problem:
-        return word_length_problem(self.module, self.specification, MIN_BITS)[0]
+    def problem(self, minutes: float) -> Problem:
+        """The problem with nothing tried yet; its trials raise OutOfTimeError after some minutes."""
+        evaluator = Evaluator(self.measurement.evaluator.frames, self.measurement.evaluator.labels)
+        measurement = replace(self.measurement, evaluator=evaluator)
+        end = time.perf_counter() + 60 * minutes
 
-    def accuracy(self, problem: Problem, bits: Bits) -> float:
-        return self.test.accuracy(with_bits(self.module, problem.variables, bits))
+        def in_time(_: int) -> None:
+            if time.perf_counter() > end:
+                raise OutOfTimeError
+
+        return Problem(self.known.variables, self.known.cost, measurement.trial, in_time)
+
+    def lost(self, bits: Bits) -> float:
+        """Points of accuracy below the float network on the test frames."""
+        return self.float_accuracy - self.test.accuracy(with_bits(self.module, self.known.variables, bits))
 
 
 def prepared(case: Case, folder: Path) -> Setting:
     divided(case, folder)
     specification = parse_specification(DATA_TEXT + FORMATS, case.name, folder)
     assert specification.data is not None
-    module = import_onnx(DATA / f"{case.name}.onnx")
-    main = function_named(module, "main")
+    network = import_onnx(DATA / f"{case.name}.onnx")
+    module = network.clone()
+    quantize_network(new_context(), module, specification, lambda text: None)
+    stated = Specification((), specification.data, bound=Bound(Measure.ACCURACY, Fraction(POINTS)))
+    known, measurement = word_length_problem(module, stated, Search(min_bits=MIN_BITS, reference=network))
+    main = function_named(network, "main")
     assert main is not None
     shape = shape_of(main.args[0])
-    data = load_data(specification.data, shape)
-    search, test = (
-        Evaluator(np.concatenate(list(frames.batches(shape))), frames.labels)
-        for frames in (data.calibration, data.test)
-        if frames.labels is not None
-    )
-    wanted, float_accuracy = search.accuracy(module) - POINTS, test.accuracy(module)
-    quantize_network(new_context(), module, specification, lambda text: None)
-    drop = Fraction(search.accuracy(module) - wanted).limit_denominator(10**6)
-    stated = Specification((), specification.data, bound=Bound(Measure.ACCURACY, drop))
-    return Setting(module, stated, test, float_accuracy)
+    frames = load_data(specification.data, shape).test
+    test = Evaluator(np.concatenate(list(frames.batches(shape))), frames.labels)
+    return Setting(module, known, measurement, test, test.accuracy(network))
 
 
 def uniform(problem: Problem) -> Bits:
@@ -125,32 +142,32 @@ def uniform(problem: Problem) -> Bits:
     return problem.highest
 
 
-def rows_of(case: Case, names: list[str]) -> list[tuple[object, ...]]:
+def rows_of(case: Case, names: list[str], minutes: float) -> list[tuple[object, ...]]:
     with tempfile.TemporaryDirectory() as folder:
-        return _rows(case, prepared(case, Path(folder)), names)
-
-
-def _rows(case: Case, setting: Setting, names: list[str]) -> list[tuple[object, ...]]:
-    known = setting.problem()
+        setting = prepared(case, Path(folder))
+    known = setting.known
     best = uniform(known)
     rows: list[tuple[object, ...]] = []
 
-    def add(label: str, problem: Problem, bits: Bits, tried: int | None, seconds: float | None) -> None:
-        cost = problem.cost(bits)
-        lost = setting.float_accuracy - setting.accuracy(problem, bits)
-        share = f"{100 * cost / known.cost(known.highest):.0f}"
-        of_best = f"{100 * cost / known.cost(best):.0f}"
-        rows.append((case.name, label, cost / 1e6, share, of_best, f"{lost:.2f}", tried, seconds, _words(bits)))
-        print(*rows[-1], file=sys.stderr, flush=True)
+    def add(label: str, bits: Bits, tried: int | None = None, seconds: float | None = None) -> None:
+        shares = [f"{100 * known.cost(bits) / known.cost(other):.0f}" for other in (known.highest, best)]
+        speed = None if tried is None or seconds is None else f"{60 * tried / seconds:.0f}"
+        lost, cost = f"{setting.lost(bits):.2f}", known.cost(bits) / 1e6
+        rows.append((label, cost, *shares, lost, tried, seconds, speed, _words(bits)))
+        print(case.name, *rows[-1], file=sys.stderr, flush=True)
 
-    add("uniform 8 bits", known, known.highest, None, None)
-    add(f"best uniform: {max(best)} bits", known, best, None, None)
+    add("uniform 8 bits", known.highest)
+    add(f"best uniform: {max(best)} bits", best)
     for name in names:
-        problem, started = setting.problem(), time.perf_counter()
-        bits = descend(problem, ALGORITHMS[name](problem))
+        problem, started = setting.problem(minutes), time.perf_counter()
+        try:
+            bits, label = descend(problem, ALGORITHMS[name](problem)), name
+        except OutOfTimeError:
+            bits, label = problem.best_known(), f"{name} (stopped)"
         tried, seconds = problem.evaluations, time.perf_counter() - started
-        assert is_one_minimal(problem, bits), name
-        add(name, problem, bits, tried, seconds)
+        problem.progress = lambda count: None
+        assert label != name or is_one_minimal(problem, bits), name
+        add(label, bits, tried, seconds)
     return rows
 
 
@@ -162,16 +179,23 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--models", default=",".join(case.name for case in CASES))
     parser.add_argument("--algorithms", default=",".join(ALGORITHMS))
+    parser.add_argument("--minutes", type=float, default=60.0, help="after which an algorithm is stopped")
     options = parser.parse_args()
+    names = options.algorithms.split(",")
     cases = [case for case in CASES if case.name in options.models.split(",")]
     missing = [case.name for case in cases if not Path(DATA / f"{case.name}.onnx").is_file()]
     if missing:
         print(f"skipped: no {', '.join(missing)} in the model collection beside the checkout", file=sys.stderr)
-    rows = [row for case in cases if case.name not in missing for row in rows_of(case, options.algorithms.split(","))]
-    titles = ["network", "word lengths", "10^6 bit operations", "% of 8 bits", "% of best uniform"]
-    titles += ["points lost (test)", "choices tried", "seconds", "bits of each quantiser"]
-    note = f"At most {POINTS} point below the float network on the frames of the search; all results are 1-minimal."
-    publish(__file__, "Word-length optimisation", [note, table(titles, rows)], options.write)
+    titles = ["word lengths", "10^6 bit operations", "% of 8 bits", "% of best uniform"]
+    titles += ["points lost (test)", "choices tried", "seconds", "tried a minute", "bits of each quantiser"]
+    note = (
+        f"At most {POINTS} point below the float network on the frames of the search; all results are 1-minimal, but "
+    )
+    note += f"those of algorithms that were stopped after {options.minutes:g} minutes: the best that they had met."
+    for case in cases:
+        if case.name not in missing:
+            rows = rows_of(case, names, options.minutes)
+            publish(__file__, f"Word-length optimisation: {case.name}", [note, table(titles, rows)], options.write)
     return 0
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well variants of one network do on one set of frames. What two variants share is computed once.
 
-Every value of a network has a digest of all that it depends on. The codes of quantisers and rectifiers are kept under
-their digests, so that a variant that differs in its last layer runs its last layer alone, and one that was seen
-before does not run.
+Every value of a network has a digest of all that it depends on. The codes of quantisers are kept under their digests
+(and those of rectifiers of integers: float32 numbers take more room than running their layer again takes time), so that
+a variant that differs in its last layer runs its last layer alone, and one that was seen before does not run.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Evaluator:
         block.add_op(ReturnOp(mapping[result]))
         types = ([argument.type for argument in block.args], [result.type])
         parts: dict[Digest, list[Array]] = {}
-        kept = {mapping[op.results[0]].owner: digests[op.results[0]] for op in needed if isinstance(op, KEPT_OPS)}
+        kept = {mapping[op.results[0]].owner: digests[op.results[0]] for op in needed if _is_kept(op)}
 
         def keep(op: Operation, codes: Sequence[Codes]) -> None:
             (array,) = codes
@@ -120,6 +120,10 @@ class Evaluator:
         while self._bytes > self.capacity and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
             self._bytes -= dropped.nbytes
+
+
+def _is_kept(op: Operation) -> bool:
+    return isinstance(op, KEPT_OPS) and is_integer_type(element_type(op.results[0]))
 
 
 def value_digests(main: FuncOp) -> dict[SSAValue, Digest]:
@@ -166,3 +170,9 @@ def _narrowed(array: Array) -> Array:
     if array.dtype.kind not in "iu" or not array.size:
         return array
     return array.astype(np.promote_types(np.min_scalar_type(array.min()), np.min_scalar_type(array.max())))
+
+
+def relative_noise(exact: Array, outputs: Array) -> float:
+    """Power of the difference, relative to that of `exact`."""
+    power = float(np.square(exact).mean())
+    return float(np.square(outputs.astype(np.float64) - exact).mean()) / (power or 1.0)

@@ -6,13 +6,14 @@ Before:
 After (`q-optimize-word-lengths{data="frames.npz" bound="agreement 99 %"}`):
     %a = q.quantize %x half_even saturate : tensor<1x4xf32> -> tensor<1x4x!q.ufixed<5, -3>>
 
-The bound is against the network as it comes, quantised. Only types of quantisers change: fewer bits cover about the
+The bound is against the network of the file `reference`, as a rule the float one, which `qopt build --spec` gives;
+without it, against the network as it comes. Only quantisers change, their types and scales: fewer bits cover about the
 same range more coarsely. A choice is tried by running all frames from the first layer that differs; none is tried
 twice. Whatever the algorithm, single bits are removed at the end until none can go (the result is 1-minimal).
 
 Approximate: the remarks (`-v`) give the cost, the quality and the number of choices tried.
 Needs: a quantised graph (an imported one, or q-quantize), one input, one output; frames.
-Keeps: everything but the types of quantisers and what follows from them.   Leaves: biases, quantisers to floats.
+Keeps: everything but types and scales of quantisers, and what follows.   Leaves: biases, quantisers to floats.
 """
 
 from __future__ import annotations
@@ -26,15 +27,17 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from ..frontends import front_end
 from ..frontends.precision.data import Data, Frames, load_data
 from ..frontends.precision.parser import parse_setting, read_specification
 from ..frontends.precision.specification import Bound, DataSource, Measure, Objective, Specification
 from ..qdialect.attrs import Array
 from ..qdialect.errors import QoptError
+from ..qdialect.text import parse_module, read_file, verify_module
 from ..qdialect.types import shape_of
 from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .calibration.progress import terminal_progress
-from .data_options import data_source
+from .data_options import data_source, refuse_besides_specification
 from .remarks import record_search, remark
 from .rewriting import function_named
 from .word_lengths.algorithms import ALGORITHMS
@@ -56,13 +59,14 @@ class OptimizeWordLengthsPass(ModulePass):
     name = "q-optimize-word-lengths"
     exact: ClassVar[bool] = False
 
-    specification: str | None = None  # file with a precision specification: data, objective and bound
+    specification: str | None = None  # file with a precision specification, in place of data, objective and bound
     data: str | None = None  # .npy or .npz file of frames
     frames: str | None = None  # name of the array of frames; none: the only one of the file
     labels: str | None = None  # name of the array of labels
     samples: int | None = None  # frames to try choices on, spread over the array; none: all
     scale: str | int | float | None = None  # a stored number x means x * scale + offset
     offset: str | int | float | None = None  # see scale
+    reference: str | None = None  # file of the network that the bound is against; none: the network as it comes
     objective: str | None = None  # bit_operations, weight_memory or luts
     bound: str | None = None  # as "accuracy drop 1 %", "agreement 99 %" or "sqnr 20 dB"
     algorithm: str = "analytic"  # see passes/word_lengths/algorithms.py
@@ -71,52 +75,90 @@ class OptimizeWordLengthsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         specification = self.stated()
-        algorithm = ALGORITHMS.get(self.algorithm)
-        if algorithm is None:
-            raise QoptError(f"there is no algorithm '{self.algorithm}'", mend=f"choose one of {', '.join(ALGORITHMS)}")
-        if self.min_bits < 1:
-            raise QoptError(f"the option 'min-bits' is {self.min_bits}", mend="give a positive number")
-        with terminal_progress() as progress:
-            problem, measurement = word_length_problem(op, specification, self.min_bits)
-            problem.progress = lambda count: progress(f"{self.name}: {count} choices tried")
-            if not problem.feasible(problem.highest):
-                raise QoptError(f"the network itself misses the bound {measurement.bound}", op, "ask for less")
-            bits = descend(problem, min(algorithm(problem), problem.best_known(), key=problem.cost))
-        set_bits(op, problem.variables, bits)
-        judged = _judged(measurement.module, op, specification)
-        remark(op, f"{self.name}: {_report(problem, measurement, bits)}{judged}")
-        objective = specification.objective or Objective.BIT_OPERATIONS
-        record_search(search_figures(self.algorithm, objective, measurement.bound, problem, bits))
-        if self.write is not None:
-            write_specification(self.write, with_word_lengths(specification, problem.variables, bits))
+        reference = None if self.reference is None else load_network(self.reference)
+        optimize_word_lengths(op, specification, Search(self.algorithm, self.min_bits, reference), self.write)
 
     def stated(self) -> Specification:
-        """What the options say."""
+        """What the options say. QoptError if a specification and something that it says are both given."""
         if self.specification is not None:
-            stated = read_specification(self.specification)
-        else:
-            if self.data is None:
-                mend = f'write {self.name}{{data="frames.npz" bound="agreement 99 %"}}'
-                raise QoptError(f"the pass '{self.name}' is given no data", mend=mend)
-            data = data_source(self.data, self.frames, self.labels, self.samples, self.scale, self.offset)
-            stated = Specification((), data)
+            refuse_besides_specification(self, ("algorithm", "min_bits", "reference", "write"))
+            return read_specification(self.specification)
+        if self.data is None:
+            mend = f'write {self.name}{{data="frames.npz" bound="agreement 99 %"}}'
+            raise QoptError(f"the pass '{self.name}' is given no data", mend=mend)
+        data = data_source(self.data, self.frames, self.labels, self.samples, self.scale, self.offset)
+        stated = Specification((), data)
         for key, text in (("objective", self.objective), ("bound", self.bound)):
             stated = parse_setting(stated, key, text) if text else stated
         return stated
 
 
-def word_length_problem(module: ModuleOp, specification: Specification, min_bits: int) -> tuple[Problem, Measurement]:
+@dataclass(frozen=True)
+class Search:
+    """How word lengths are chosen.
+
+    Args:
+        algorithm: see passes/word_lengths/algorithms.py.
+        min_bits: fewest bits of a quantiser.
+        reference: the network that the bound is against; None: the one whose word lengths are chosen.
+        reserve: how far above the bound the quality has to be, in points or dB.
+    """
+
+    algorithm: str = "analytic"
+    min_bits: int = 2
+    reference: ModuleOp | None = None
+    reserve: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.algorithm not in ALGORITHMS:
+            raise QoptError(f"there is no algorithm '{self.algorithm}'", mend=f"choose one of {', '.join(ALGORITHMS)}")
+        if self.min_bits < 1:
+            raise QoptError(f"the option 'min-bits' is {self.min_bits}", mend="give a positive number")
+
+
+def optimize_word_lengths(
+    module: ModuleOp, specification: Specification, search: Search, write: str | None = None
+) -> Measurement:
+    """Choose word lengths in place; returns what judged them. QoptError if the network misses the bound as it is."""
+    name = OptimizeWordLengthsPass.name
+    with terminal_progress() as progress:
+        problem, measurement = word_length_problem(module, specification, search)
+        problem.progress = lambda count: progress(f"{name}: {count} choices tried")
+        start = problem.trial(problem.highest)
+        if not start.feasible:
+            what = f"the network misses the bound {measurement.bound} before a bit is removed, by {-start.margin:.2f}"
+            raise QoptError(what, module, "begin with wider formats, or ask for less")
+        bits = descend(problem, min(ALGORITHMS[search.algorithm](problem), problem.best_known(), key=problem.cost))
+    set_bits(module, problem.variables, bits)
+    judged = _judged(measurement.reference or measurement.module, module, specification)
+    remark(module, f"{name}: {_report(problem, measurement, bits)}{judged}")
+    objective = specification.objective or Objective.BIT_OPERATIONS
+    record_search(search_figures(search.algorithm, objective, measurement.bound, problem, bits))
+    if write is not None:
+        write_specification(write, with_word_lengths(specification, problem.variables, bits))
+    return measurement
+
+
+def word_length_problem(module: ModuleOp, specification: Specification, search: Search) -> tuple[Problem, Measurement]:
     """The problem that a specification states for a network. QoptError if it has no data, or does not fit."""
     if specification.data is None:
         raise QoptError(f"{specification.name} names no data", mend='write data { file = "frames.npz" ... }')
     calibration = _loaded(module, specification.data).calibration
     frames = (_numbers(module, calibration), calibration.labels)
-    variables = find_variables(module, frames[0], min_bits, specification)
-    evaluator = Evaluator(*frames)
-    measurement = Measurement(module.clone(), variables, evaluator, specification.bound or DEFAULT_BOUND)
+    variables = find_variables(module, frames[0], search.min_bits, specification)
+    bound = specification.bound or DEFAULT_BOUND
+    measurement = Measurement(module.clone(), variables, Evaluator(*frames), bound, search.reference, search.reserve)
     luts: Cost = lut_cost(measurement.module, variables)
     cost = cost_of(specification.objective or Objective.BIT_OPERATIONS, module, variables, luts)
     return Problem(variables, cost, measurement.trial), measurement
+
+
+def load_network(path: str) -> ModuleOp:
+    """A network of a model's file or of textual IR."""
+    read = front_end(path)
+    module = parse_module(read_file(path), path) if read is None else read(path)
+    verify_module(module)
+    return module
 
 
 def _loaded(module: ModuleOp, data: DataSource) -> Data:

@@ -19,7 +19,8 @@ from ...frontends.precision.specification import Objective, Role
 from ...qdialect.q import Convolution, ConvTransposeOp, MatMulOp, QuantizeOp
 from ...qdialect.types import element_type, integer_format, is_integer_type, shape_of
 from ..rewriting import function_named
-from .variables import PRODUCTS, Bits, Variable
+from .fitting import PRODUCTS
+from .variables import Bits, Variable
 
 FLOAT_BITS = 32  # of a factor that is not quantised
 

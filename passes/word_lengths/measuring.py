@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How good a choice of word lengths is: accuracy, agreement or noise on frames, against the network of the start."""
+"""How good a choice of word lengths is: accuracy, agreement or noise on frames, against a reference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 from ...frontends.precision.specification import Bound, Measure
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
-from ..accuracy_evaluation import Evaluator, choices, percent_equal
+from ..accuracy_evaluation import Evaluator, choices, percent_equal, relative_noise
 from .problem import Trial
 from .variables import Bits, Variable, with_bits
 
@@ -24,6 +24,11 @@ SILENCE = 1e-300  # power that stands for none in a logarithm
 class Measurement:
     """Runs choices on frames; `bound` decides which are good enough.
 
+    Args:
+        module: the network whose word lengths are chosen, with the most bits.
+        reference: the network that the bound is against; None: `module`.
+        reserve: how far above the bound the quality has to be, in points or dB.
+
     Raises: QoptError if the bound is on the accuracy and there are no labels.
     """
 
@@ -31,17 +36,23 @@ class Measurement:
     variables: Sequence[Variable]
     evaluator: Evaluator
     bound: Bound
+    reference: ModuleOp | None = None
+    reserve: float = 0.0
 
     def __post_init__(self) -> None:
         if self.bound.measure is Measure.ACCURACY and self.evaluator.labels is None:
             mend = "name the array of the labels, or bound the agreement or the sqnr"
             raise QoptError("the bound is on the accuracy, and the data have no labels", mend=mend)
-        self.start = self.evaluator.outputs(self.module).astype(np.float64)
+        self.wanted = self.evaluator.outputs(self.reference or self.module).astype(np.float64)
 
     def trial(self, bits: Bits) -> Trial:
-        outputs = self.evaluator.outputs(with_bits(self.module, self.variables, bits))
-        noise = relative_noise(self.start, outputs)
-        return Trial(self.quality(outputs, noise) - self.least, noise)
+        return self.judged(with_bits(self.module, self.variables, bits))
+
+    def judged(self, module: ModuleOp) -> Trial:
+        """How good any network is in place of the reference."""
+        outputs = self.evaluator.outputs(module)
+        noise = relative_noise(self.wanted, outputs)
+        return Trial(self.quality(outputs, noise) - self.least - self.reserve, noise)
 
     @property
     def least(self) -> float:
@@ -52,22 +63,16 @@ class Measurement:
         labels = self.evaluator.labels
         assert labels is not None
         # a thousandth of a frame for the rounding of percentages
-        return percent_equal(choices(self.start), labels) - value - 0.1 / len(labels)
+        return percent_equal(choices(self.wanted), labels) - value - 0.1 / len(labels)
 
     def quality(self, outputs: Array, noise: float) -> float:
         """In points (accuracy, agreement) or dB."""
         if self.bound.measure is Measure.SQNR:
             return -10 * float(np.log10(max(noise, SILENCE)))
         if self.bound.measure is Measure.AGREEMENT:
-            return percent_equal(choices(outputs), choices(self.start))
+            return percent_equal(choices(outputs), choices(self.wanted))
         assert self.evaluator.labels is not None
         return percent_equal(choices(outputs), self.evaluator.labels)
-
-
-def relative_noise(exact: Array, outputs: Array) -> float:
-    """Power of the difference, relative to that of `exact`."""
-    power = float(np.square(exact).mean())
-    return float(np.square(outputs.astype(np.float64) - exact).mean()) / (power or 1.0)
 
 
 def lut_cost(module: ModuleOp, variables: Sequence[Variable]) -> Callable[[Bits], int]:

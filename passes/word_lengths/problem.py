@@ -19,7 +19,7 @@ class Trial:
 
     Args:
         margin: how far the quality is above the bound, in its own unit; negative: below.
-        noise: power of the error at the output against the network of the start, relative to the power there.
+        noise: power of the error at the output against the reference, relative to the power there.
     """
 
     margin: float

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The word lengths of a network that can be chosen: those of its quantisers.
 
-A quantiser of W bits and F fraction bits with k bits fewer is one of W - k and F - k: it covers the same range more
-coarsely. Where clipping costs less than coarseness (few bits, rare large numbers), it is one of F - k + 1 or F - k + 2,
-whichever brings the numbers that it saw in the given network nearest.
+With fewer bits a quantiser takes the scale that was fitted to them (`fitting.py`), on numbers that it got in the
+network of the start: a choice of word lengths edits nothing but quantisers and their scales.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -21,21 +21,20 @@ from xdsl.rewriter import Rewriter
 from ...frontends.precision.specification import Role, Specification
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
-from ...qdialect.q import Convolution, ConvTransposeOp, MatMulOp, QOp, QuantizeOp
+from ...qdialect.q import QOp, QuantizeOp
 from ...qdialect.q.base import tensor
 from ...qdialect.reference import ExactReal, compile_function
-from ...qdialect.rounding import saturation_range
 from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, shape_of
-from ..accuracy_evaluation import decoded
+from ..accuracy_evaluation import Evaluator, decoded, relative_noise
 from ..calibration.layers import layer_kind, node_names
 from ..evaluation import run_block
 from ..hardware_support import argument_name
 from ..rewriting import function_named
+from .fitting import PRODUCTS, Fit, bias_scales, candidate_fits, own_scale, resized, set_scale
 
-PRODUCTS = (MatMulOp, Convolution, ConvTransposeOp)
 SAMPLES = 20_000  # numbers of each quantiser that its range is chosen on
 SAMPLE_FRAMES = 16
-MAX_CLIPPED_BITS = 2
+FIT_FRAMES = 64  # on which fits are compared
 SEED = 0
 NOTHING_STATED = Specification()
 
@@ -50,7 +49,7 @@ class Variable:
         names, kind: of the nodes of its layer and of what kind that is, as a specification knows it.
         index: place of the `q.quantize` in the block of @main.
         low, high: fewest bits, and those that it has.
-        shifts: by how many bits its fraction bits rise again, for each word length from `low` to `high`.
+        fits: how it changes, for each word length from `low` to `high`.
     """
 
     names: tuple[str, ...]
@@ -59,17 +58,20 @@ class Variable:
     index: int
     low: int
     high: int
-    shifts: tuple[int, ...] = field(repr=False)
+    fits: tuple[Fit, ...] = field(repr=False)
 
     @property
     def name(self) -> str:
         """The node of the quantiser, or what is next to it."""
         return self.names[0] if self.names else self.kind
 
+    def fit(self, bits: int) -> Fit:
+        return self.fits[bits - self.low]
+
     def type_of(self, op: QuantizeOp, bits: int) -> FixedType | UFixedType:
         """The type of `bits` bits in place of the one that the quantiser has in the network of the start."""
         fraction = integer_format(element_type(op.result)).fraction_bits - (self.high - bits)
-        return _resized(op, bits, fraction + self.shifts[bits - self.low])
+        return resized(op, bits, fraction + self.fit(bits).shift)
 
 
 def find_variables(
@@ -90,7 +92,7 @@ def find_variables(
     quantizers = [(index, op) for index, op in enumerate(ops) if isinstance(op, QuantizeOp)]
     roles = [(index, op, role) for index, op in quantizers if (role := _role(op, constants)) is not None]
     samples = _samples(module, [op for _, op, _ in roles], constants, frames)
-    found = list[Variable]()
+    found, evaluator = list[Variable](), Evaluator(frames[:FIT_FRAMES])
     for (index, op, role), numbers in zip(roles, samples, strict=True):
         high = integer_format(element_type(op.result)).word_length
         names, kind = _weights_of(op) if role is Role.WEIGHT else _layer_of(op, constants)
@@ -99,12 +101,30 @@ def find_variables(
             min_bits if choice is None else choice.bits.lo, 2 if isinstance(element_type(op.result), FixedType) else 1
         )
         if high > low:
-            shifts = tuple(_best_shift(op, numbers, high, bits) for bits in range(low, high + 1))
-            found.append(Variable(names, kind, role, index, low, high, shifts))
+            candidates = [candidate_fits(op, numbers, high - bits) for bits in range(low, high)]
+            variable = Variable(names, kind, role, index, low, high, (*(some[0] for some in candidates), Fit()))
+            found.append(_fitted(module, variable, candidates, evaluator))
     if not found:
         mend = "quantise the network first (q-quantize), or allow fewer bits, as in fixed<2..8>"
         raise QoptError(f"no quantiser may have fewer bits than it has (at least {min_bits})", module, mend)
     return tuple(found)
+
+
+def _fitted(
+    module: ModuleOp, variable: Variable, candidates: Sequence[Sequence[Fit]], evaluator: Evaluator
+) -> Variable:
+    """The variable with those of the candidates for each word length that make the noise of the output least."""
+    exact = evaluator.outputs(module).astype(np.float64)
+
+    def noise(fit: Fit, bits: int) -> float:
+        one = replace(variable, fits=tuple([fit] * len(variable.fits)))
+        return relative_noise(exact, evaluator.outputs(with_bits(module, [one], (bits,))))
+
+    best = [
+        some[0] if len(some) == 1 else min(some, key=partial(noise, bits=bits))
+        for bits, some in enumerate(candidates, variable.low)
+    ]
+    return replace(variable, fits=(*best, Fit()))
 
 
 def with_bits(module: ModuleOp, variables: Sequence[Variable], bits: Bits) -> ModuleOp:
@@ -117,12 +137,20 @@ def with_bits(module: ModuleOp, variables: Sequence[Variable], bits: Bits) -> Mo
 def set_bits(module: ModuleOp, variables: Sequence[Variable], bits: Bits) -> None:
     main = function_named(module, "main")
     assert main is not None
-    ops = list(main.body.block.ops)
+    ops, biases = list(main.body.block.ops), bias_scales(main)
     for variable, count in zip(variables, bits, strict=True):
         op = ops[variable.index]
         assert isinstance(op, QuantizeOp)
-        if count != variable.high:
-            Rewriter.replace_value_with_new_type(op.result, tensor(variable.type_of(op, count), shape_of(op.result)))
+        if count == variable.high:
+            continue
+        type_, scale = variable.type_of(op, count), own_scale(op)
+        Rewriter.replace_value_with_new_type(op.result, tensor(type_, shape_of(op.result)))
+        fitted = variable.fit(count).scale
+        if fitted is not None:
+            assert scale is not None
+            set_scale(scale, fitted)
+    for bias in biases:
+        set_scale(bias.bias, bias.product)
     _infer_types_behind(main)
 
 
@@ -195,7 +223,7 @@ def _reaches_product(value: SSAValue, constants: set[SSAValue]) -> bool:
 
 
 def _samples(module: ModuleOp, ops: Sequence[QuantizeOp], constants: set[SSAValue], frames: Array) -> list[Array]:
-    """Some of the numbers that each quantiser gets, float64."""
+    """The numbers that each quantiser gets: all of a constant in its shape, else some, [n]."""
     first = frames[:SAMPLE_FRAMES]
     seen: dict[SSAValue, list[Array]] = {op.input: [] for op in ops if op.input not in constants}
     makers = {value.owner: value for value in seen if isinstance(value.owner, Operation)}
@@ -210,7 +238,10 @@ def _samples(module: ModuleOp, ops: Sequence[QuantizeOp], constants: set[SSAValu
             given.append(first)
     chooser = np.random.default_rng(SEED)
     numbers = (np.concatenate(seen[op.input], None) if op.input in seen else _computed(op.input) for op in ops)
-    return [_some(array.astype(np.float64).reshape(-1), chooser) for array in numbers]
+    return [
+        array if op.input in constants else _some(array.reshape(-1), chooser)
+        for op, array in zip(ops, numbers, strict=True)
+    ]
 
 
 def _computed(value: SSAValue) -> Array:
@@ -225,26 +256,9 @@ def _computed(value: SSAValue) -> Array:
     assert isinstance(value.owner, Operation)
     assert value.owner.parent is not None
     block.add_ops([op.clone(mapping) for op in value.owner.parent.ops if op in needed])
-    return run_block(block, [mapping[value]], np.zeros((1, 1), np.float32))[0]
+    (numbers,) = run_block(block, [mapping[value]], np.zeros((1, 1), np.float32))
+    return numbers.reshape(shape_of(value))
 
 
 def _some(numbers: Array, chooser: np.random.Generator) -> Array:
     return numbers if numbers.size <= SAMPLES else chooser.choice(numbers, SAMPLES, replace=False)
-
-
-def _best_shift(op: QuantizeOp, numbers: Array, high: int, bits: int) -> int:
-    """By how many bits to raise the fraction bits again: the least squared error."""
-    fraction = integer_format(element_type(op.result)).fraction_bits - (high - bits)
-    errors = list[float]()
-    for shift in range(min(MAX_CLIPPED_BITS, high - bits) + 1):
-        held = saturation_range(_resized(op, bits, fraction + shift).format, op.narrow)
-        scaled = np.ldexp(numbers, fraction + shift)
-        rounded = np.ldexp(np.clip(np.rint(scaled), held.lo, held.hi), -(fraction + shift))
-        errors.append(float(np.square(rounded - numbers).sum()))
-    return int(np.argmin(errors))
-
-
-def _resized(op: QuantizeOp, bits: int, fraction_bits: int) -> FixedType | UFixedType:
-    """The type of a quantiser's result with other bits."""
-    signed = isinstance(element_type(op.result), FixedType)
-    return FixedType(bits, fraction_bits) if signed else UFixedType(bits, fraction_bits)

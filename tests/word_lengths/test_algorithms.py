@@ -10,6 +10,7 @@ import pytest
 from qopt_mlir.frontends.precision.specification import Role
 from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
 from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
+from qopt_mlir.passes.word_lengths.fitting import Fit
 from qopt_mlir.passes.word_lengths.problem import Problem, Trial
 from qopt_mlir.passes.word_lengths.variables import Bits, Variable
 
@@ -18,7 +19,7 @@ def noise_problem(seed: int, count: int) -> Problem:
     """Additive noise K_i 4^-w_i, and a cost of products of neighbours."""
     generator = np.random.default_rng(seed)
     gains, weights = generator.uniform(0.1, 100, count), generator.integers(1, 50, count)
-    variables = [Variable((f"v{n}",), "matmul", Role.WEIGHT, n, 2, 8, (0,) * 7) for n in range(count)]
+    variables = [Variable((f"v{n}",), "matmul", Role.WEIGHT, n, 2, 8, (Fit(),) * 7) for n in range(count)]
 
     def noise(bits: Bits) -> float:
         return float(sum(gain * 4.0**-word for gain, word in zip(gains, bits, strict=True)))
@@ -50,7 +51,7 @@ def test_fewer_trials_than_max_minus_one(name: str) -> None:
 
 
 def test_nothing_to_remove() -> None:
-    variables = [Variable(("v",), "matmul", Role.WEIGHT, 0, 2, 4, (0, 0, 0))]
+    variables = [Variable(("v",), "matmul", Role.WEIGHT, 0, 2, 4, (Fit(),) * 3)]
     problem = Problem(variables, sum, lambda bits: Trial(0.0 if bits == (4,) else -1.0, 4.0 ** -bits[0]))
     for name in ("analytic", "max_minus_one", "min_plus_one", "tabu", "noise_budgets"):
         assert descend(problem, ALGORITHMS[name](problem)) == (4,)

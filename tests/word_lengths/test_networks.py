@@ -22,7 +22,7 @@ from qopt_mlir.frontends.precision.specification import (
     Rule,
     Specification,
 )
-from qopt_mlir.passes.optimize_word_lengths import word_length_problem
+from qopt_mlir.passes.optimize_word_lengths import Search, word_length_problem
 from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
 from qopt_mlir.passes.word_lengths.costs import layer_products
 from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
@@ -70,7 +70,7 @@ def stated(tmp_path_factory: pytest.TempPathFactory, bound: Bound) -> Specificat
 
 
 def problem_of(factory: pytest.TempPathFactory, bound: Bound) -> Problem:
-    return word_length_problem(network(), stated(factory, bound), 2)[0]
+    return word_length_problem(network(), stated(factory, bound), Search())[0]
 
 
 def test_variables_and_costs(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -115,13 +115,13 @@ def test_accuracy_needs_labels(tmp_path_factory: pytest.TempPathFactory) -> None
     assert specification.data is not None
     data = DataSource("frames.npz", DataArrays("x"), folder=specification.data.folder)
     with pytest.raises(QoptError, match="no labels"):
-        word_length_problem(network(), Specification((), data, bound=specification.bound), 2)
+        word_length_problem(network(), Specification((), data, bound=specification.bound), Search())
 
 
 def test_the_result_as_a_specification(tmp_path_factory: pytest.TempPathFactory) -> None:
     rule = Rule((Pattern("*"),), {Role.WEIGHT: FormatChoice(Kind.FIXED, IntRange(3, 8), power_of_two=True)})
     stated_ = replace(stated(tmp_path_factory, Bound(Measure.SQNR, Fraction(20))), rules=(rule,))
-    problem, _ = word_length_problem(network(), stated_, 2)
+    problem, _ = word_length_problem(network(), stated_, Search())
     assert [variable.low for variable in problem.variables] == [2, 3, 2, 3]
     found = with_word_lengths(stated_, problem.variables, (5, 4, 3, 6))
     assert parse_specification(str(found), "again.spec") == found
