@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from xdsl.context import Context
     from xdsl.dialects.builtin import ModuleOp
 
+    from ..frontends.precision.specification import Specification
+
 
 def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
     """Quantise `module` in place, choose word lengths within a bound, share weights, as asked. Returns a report."""
@@ -26,10 +28,18 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
         raise QoptError(what, mend="build from the .onnx file or from ir/graph.mlir")
     specification = read_specification(path)
     passes = [ArgSpec("q-quantize", {"specification": (path,), "hardware": (True,)})]
-    if specification.objective is not None or specification.bound is not None:
+    if _chooses_word_lengths(specification):
         passes.append(ArgSpec("q-optimize-word-lengths", {"specification": (path,)}))
     if any(rule.share is not None for rule in specification.rules):
         passes += [ArgSpec("q-fold-constants", {}), ArgSpec("q-share-weights", {"specification": (path,)})]
     with collected_remarks() as remarks:
         run_passes(context, module, [make_pass(one) for one in passes])
     return "".join(f"{text.partition(': ')[2].rpartition(chr(10))[0]}\n" for text in remarks)
+
+
+def _chooses_word_lengths(specification: Specification) -> bool:
+    """Not if the bound is there to choose numbers of shared values alone."""
+    formats = [choice for rule in specification.rules for choice in rule.formats.values()]
+    counts = [rule.share.count for rule in specification.rules if rule.share is not None]
+    for_sharing = any(count.lo < count.hi for count in counts) and not any(f.bits.lo < f.bits.hi for f in formats)
+    return specification.objective is not None or (specification.bound is not None and not for_sharing)

@@ -93,7 +93,7 @@ class ShareWeightsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         specification = self.stated()
         plans = plans_of(specification, weighted_layers(op))
-        evaluator = _evaluator(op, specification.data)
+        evaluator, test = _evaluators(op, specification.data)
         if any(plan.counts.lo < plan.counts.hi for plan in plans.values()):
             plans = self._searched(op, plans, evaluator, specification)
         known = self._known(op, list(plans), evaluator, specification.rounding)
@@ -105,10 +105,12 @@ class ShareWeightsPass(ModulePass):
             for layer, weights in groups.items():
                 shared[layer.constant] = values[layer]
                 _tell(layer, weights, plan.counts.hi, values[layer])
-        before = None if evaluator is None else evaluator.outputs(op)
+        judges = [judge for judge in (evaluator, test) if judge is not None]
+        before = [judge.outputs(op) for judge in judges]
         set_weights(op, shared)
-        if evaluator is not None and before is not None:
-            remark(op, f"sharing weights: {_scores(evaluator, before, evaluator.outputs(op))}")
+        for judge, outputs in zip(judges, before, strict=True):
+            frames = f"on {len(judge.frames)}{'' if judge is evaluator else ' other'} frames"
+            remark(op, f"sharing weights, {frames}: {_scores(judge, outputs, judge.outputs(op))}")
 
     def _searched(
         self,
@@ -185,15 +187,20 @@ class ShareWeightsPass(ModulePass):
         return {"products": products(module, layers, evaluator.frames)}
 
 
-def _evaluator(module: ModuleOp, source: DataSource | None) -> Evaluator | None:
+def _evaluators(module: ModuleOp, source: DataSource | None) -> tuple[Evaluator | None, Evaluator | None]:
+    """Those of the frames to choose by, and of other frames to score on, if there are any."""
     if source is None:
-        return None
+        return None, None
     main = function_named(module, "main")
     if main is None or len(main.args) != 1:
         raise QoptError("the network is not a function @main of one input", module, "cut it")
     shape = shape_of(main.args[0])
-    loaded = load_data(source, shape).calibration
-    return Evaluator(np.concatenate(list(loaded.batches(shape))), loaded.labels)
+    loaded = load_data(source, shape)
+    calibration, test = (
+        Evaluator(np.concatenate(list(frames.batches(shape))), frames.labels)
+        for frames in (loaded.calibration, loaded.test)
+    )
+    return calibration, None if source.test is None else test
 
 
 def _tell(layer: WeightedLayer, weights: Weights, count: int, after: DenseAttr) -> None:

@@ -18,11 +18,11 @@ SPECIFICATIONS = re.findall(r"^```spec\n(.*?)^```", PAGE, re.MULTILINE | re.DOTA
 
 
 def test_page_has_examples() -> None:
-    assert len(COMMANDS) == 2
-    assert len(SPECIFICATIONS) == 1
+    assert len(COMMANDS) == 3
+    assert len(SPECIFICATIONS) == 2
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=["pass", "build"])
+@pytest.mark.parametrize("command", COMMANDS, ids=["pass", "build", "share"])
 def test_commands(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
