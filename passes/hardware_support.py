@@ -72,8 +72,8 @@ SUPPORTED = (
     "integer q.mul, q.add and q.quantize, q.concat, q.slice, q.arg_max, q.reshape"
 )
 _HOST = "keep it in front of the first or behind the last quantised layer, where the host computes it"
-_NEAREST = {  # op without a unit -> what comes nearest to it
 PARTS_MEND = "take a part of at most three axes, forwards, or few channels in any order"
+_NEAREST = {  # op without a unit -> what comes nearest to it
     "q.conv_transpose": "run q-lower-conv-transpose in front",
     "q.reduce_min": "negate in front of q.reduce_max and behind it",
     "q.mul": "multiply with constants",
@@ -128,12 +128,12 @@ def unit_refusal(op: Operation) -> Refusal | None:
             return None
         case GatherOp() if repeats(op) is not None:
             return _image_refusal(op)
-        case _:
-            return Refusal(op, f"{op.name} has no hardware unit yet", f"nearest: {nearest(op)}")
-
         case SliceOp() | GatherOp():
             found = part_of(op)
             return Refusal(op, f"{op.name} {found}", PARTS_MEND) if isinstance(found, str) else None
+        case _:
+            return Refusal(op, f"{op.name} has no hardware unit yet", f"nearest: {nearest(op)}")
+
 
 def is_pointwise(op: object) -> TypeGuard[QOp]:
     """Whether each element of the result follows from the elements of the operands at the same place."""
