@@ -16,17 +16,20 @@ from functools import cached_property
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, TensorType
 
-from ..frontends.precision.specification import Bound, Measure, SharingGranularity
+from ..frontends.precision.specification import Bound, Measure, Objective, SharingGranularity
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.formats import IntRange
 from ..qdialect.text import new_context
 from ..qdialect.types import is_f32
 from .accuracy_evaluation import Evaluator, choices, percent_equal
+from .remarks import record_search
 from .runner import parse_passes, run_passes
 from .sharing_plans import SharingPlan
 from .weight_groups import grouped_weights, shared_weights, unit_bits
 from .weight_sensitivity import Products, products
 from .weighted_layers import WeightedLayer, set_weights, weighted_layers
+from .word_lengths.figures import figures_of
+from .word_lengths.measuring import SILENCE
 
 COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)  # numbers of values to choose from
 PROBE = 8  # number of values at which each unit alone is run
@@ -61,16 +64,14 @@ class Design:
 
     def holds(self, bounds: Sequence[Bound]) -> bool:
         """Whether a design that was run keeps the bounds."""
-        return all(self._holds(bound.measure, float(bound.value)) for bound in bounds)
+        return all(self.margin(bound) >= 0 for bound in bounds)
 
-    def _holds(self, measure: Measure, value: float) -> bool:
-        match measure:
-            case Measure.ACCURACY:
-                return self.loss <= value
-            case Measure.AGREEMENT:
-                return self.agreement >= value
-            case Measure.SQNR:
-                return self.noise == 0 or -10 * np.log10(self.noise) >= value
+    def margin(self, bound: Bound) -> float:
+        """How far a design that was run is above the bound, in points or dB."""
+        value = float(bound.value)
+        if bound.measure is Measure.SQNR:
+            return -10 * float(np.log10(max(self.noise, SILENCE))) - value
+        return value - self.loss if bound.measure is Measure.ACCURACY else self.agreement - value
 
 
 class SharingSearch:
@@ -189,7 +190,11 @@ class SharingSearch:
                 best, high = found, middle - 1
             else:
                 low = middle + 1
-        return self._descended(best, bounds)
+        best = self._descended(best, bounds)
+        scored = [(design.bits, design.margin(bounds[0])) for design in (*self._scored.values(), best)]
+        before = self._bits(self.nothing)
+        record_search(figures_of("weight sharing", Objective.WEIGHT_MEMORY, bounds[0], scored, before))
+        return best
 
     def _descended(self, design: Design, bounds: Sequence[Bound]) -> Design:
         """Units take fewer values one by one, the largest saving first; a unit that breaks a bound stays."""

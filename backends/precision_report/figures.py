@@ -58,7 +58,7 @@ class FloatOrigin:
 
     Attributes:
         module: the float network of the graph level.
-        searches: what passes recorded of their searches for word lengths (see `passes/remarks.py`).
+        searches: what passes recorded of their searches (see `passes/remarks.py`); of each algorithm the last counts.
     """
 
     module: ModuleOp
@@ -118,7 +118,7 @@ def precision_data(
         "name": name,
         "compared": origin is not None,
         "network": _network(report, rows),
-        "search": dict(origin.searches[-1]) if origin is not None and origin.searches else None,
+        "searches": [] if origin is None else list({one["algorithm"]: dict(one) for one in origin.searches}.values()),
         "layers": rows,
     }
 

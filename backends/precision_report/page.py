@@ -36,7 +36,7 @@ def html(data: dict[str, Any]) -> str:
     plots = {
         "sqnr": Markup(sqnr_plot(layers)),
         "bits": Markup(bits_plot(layers)) if layers else "",
-        "search": Markup(search_plot(data["search"])) if data["search"] else "",
+        "searches": [Markup(search_plot(search, f"search{place}")) for place, search in enumerate(data["searches"])],
     }
     weighted = [place for place, layer in enumerate(layers) if layer["weight"] is not None]
     histograms = {
@@ -85,7 +85,7 @@ def span(ends: list[float] | None) -> str:
 
 def ratio(before: float, after: float) -> str:
     """How many times less: `8.2x`."""
-    return f"{before / after:.3g}×" if after else "-"
+    return f"{before / after:.3g}x" if after else "-"
 
 
 def bar_width(value: float | None, most: float) -> str:

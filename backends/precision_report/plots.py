@@ -93,8 +93,8 @@ def bits_plot(layers: Sequence[Figures]) -> str:
     return _drawn(draw, "bits", _width(layers), 3.2)
 
 
-def search_plot(search: Figures) -> str:
-    """Cost against quality of what a search for word lengths tried."""
+def search_plot(search: Figures, name: str) -> str:
+    """Cost against quality of what a search tried; `name` keeps its ids apart."""
     trials = search["trials"]
     kept, missed = ([trial for trial in trials if (trial["margin"] >= 0) is good] for good in (True, False))
 
@@ -109,7 +109,7 @@ def search_plot(search: Figures) -> str:
         axes.set_ylabel("margin over the bound")
         axes.legend(loc="lower right")
 
-    return _drawn(draw, "search", 6.4, 3.2, LITTLE_TEXT)
+    return _drawn(draw, name, 6.4, 3.2, LITTLE_TEXT)
 
 
 def weight_plot(weight: Figures, name: str) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...frontends.precision.specification import Bound, Objective
@@ -19,15 +20,24 @@ def search_figures(algorithm: str, objective: Objective, bound: Bound, problem: 
         tried = list(dict.fromkeys((problem.highest, bits)))
     else:
         tried = list(problem.trials)
+    scored = [(problem.cost(choice), problem.trial(choice).margin) for choice in (*tried, bits)]
+    return figures_of(algorithm, objective, bound, scored, problem.cost(problem.highest)) | {
+        "evaluations": problem.evaluations
+    }
+
+
+def figures_of(
+    algorithm: str, objective: Objective, bound: Bound, scored: Sequence[tuple[int, float]], before: int
+) -> dict[str, Any]:
+    """Figures of any search: costs and margins of what was tried in order, and of what was chosen as the last."""
+    *trials, chosen = [{"cost": cost, "margin": round(margin, 4)} for cost, margin in scored]
     return {
         "algorithm": algorithm,
         "objective": objective.value,
         "bound": str(bound),
-        "evaluations": problem.evaluations,
-        "cost_before": problem.cost(problem.highest),
-        "cost_after": problem.cost(bits),
-        "margin": round(problem.trial(bits).margin, 4),
-        "trials": [
-            {"cost": problem.cost(choice), "margin": round(problem.trial(choice).margin, 4)} for choice in tried
-        ],
+        "evaluations": len(trials),
+        "cost_before": before,
+        "cost_after": chosen["cost"],
+        "margin": chosen["margin"],
+        "trials": trials,
     }

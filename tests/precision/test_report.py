@@ -254,7 +254,7 @@ def test_build_with_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert build([str(model), "--spec", str(stated), "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     data = json.loads((tmp_path / "out" / "precision.json").read_text())
-    search, network = data["search"], data["network"]
+    (search,), network = data["searches"], data["network"]
     assert f"cost {search['cost_before']} -> {search['cost_after']}" in printed
     assert f"{search['evaluations']} choices tried" in printed
     assert len(search["trials"]) == search["evaluations"]
@@ -269,7 +269,7 @@ def test_build_of_a_quantised_network(tmp_path: Path) -> None:
     assert build([str(model), "-o", str(tmp_path / "out")]) == 0
     data = json.loads((tmp_path / "out" / "precision.json").read_text())
     assert not data["compared"]
-    assert data["search"] is None
+    assert data["searches"] == []
     assert data["network"]["sqnr_db"] is None
     weights = [layer["weight"] for layer in data["layers"] if layer["weight"]]
     assert {weight["bits"] for weight in weights} == {4}

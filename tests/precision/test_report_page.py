@@ -80,7 +80,7 @@ def test_figures_of_the_data_are_on_the_page(page: str, data: Figures) -> None:
             assert layer[role] is None or decibels(layer[role]["sqnr_db"]) in text
     assert f"{data['network']['agreement']:.2f} %" in text
     assert "3 choices" in text
-    assert "What the search tried" in text
+    assert "What the search tried: analytic" in text
 
 
 def test_page_is_made_of_the_json_alone(page: str, data: Figures) -> None:
@@ -114,7 +114,7 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_page_without_frames_and_search(data: Figures) -> None:
-    bare = json.loads(json.dumps(data)) | {"search": None, "compared": False}
+    bare = json.loads(json.dumps(data)) | {"searches": [], "compared": False}
     for key in ("agreement", "accuracy_before", "accuracy_after", "sqnr_db", "test_frames", "calibration_frames"):
         bare["network"][key] = None
     for layer in bare["layers"]:
@@ -144,7 +144,7 @@ def test_numbers_for_people() -> None:
     assert [percent(value) for value in (None, 0, 0.12345)] == ["-", "0 %", "12.3 %"]
     assert [number(value) for value in (None, 7, 0.1234567)] == ["-", "7", "0.12346"]
     assert [span(value) for value in (None, [1, 1], [-1, 2.5])] == ["-", "1", "-1 to 2.5"]
-    assert [ratio(32, after) for after in (0, 4)] == ["-", "8×"]
+    assert [ratio(32, after) for after in (0, 4)] == ["-", "8x"]
     assert [bar_width(*pair) for pair in ((None, 4), (2, 4), (2, 0))] == ["0.0", "50.0", "0"]
 
 
