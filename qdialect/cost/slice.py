@@ -26,12 +26,11 @@ def stages(op: SliceOp) -> tuple[Schedule, ...]:
 def cost(op: SliceOp, taken: int, made: int) -> UnitCost:
     """Cost with these lanes instead of the op's own."""
     axes = op.axes(taken, made)
-    counters = sum(ceil_log2(axis.length) for axis in axes)
-    phases = sum(ceil_log2(axis.step) for axis in axes)
+    counters = sum(ceil_log2(axis.length) + ceil_log2(axis.step) for axis in axes)
     width = made * op.result_type.format.word_length
     return UnitCost(
         cycles=prod(op.image) // taken,
         latency=slice_latency(),
-        lut=2 * (counters + phases) + 2,
-        ff=width + counters + phases + 1,
+        lut=11 * counters // 10 + 2,  # fitted to Yosys
+        ff=width + counters + 1,
     )

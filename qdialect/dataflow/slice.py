@@ -155,7 +155,9 @@ class SliceOp(FoldableOp):
         for axis in (1, 0):
             outer = Axis(self.image[axis], self.starts[axis], self.sizes[axis], self.steps[axis])
             inner = found[-1]
-            if inner.whole and outer.step == 1:  # both count as one
+            if inner.length == 1:
+                found[-1] = outer
+            elif inner.whole and outer.step == 1:  # both count as one
                 found[-1] = Axis(outer.length * inner.length, outer.start * inner.length, outer.size * inner.length, 1)
             else:
                 found.append(outer)
