@@ -76,7 +76,11 @@ class QuantizePass(ModulePass):
                 what = f"the pass '{self.name}' has 'specification' and '{other}'"
                 raise QoptError(what, mend="say it in the specification")
             return read_specification(self.specification)
-        formats = {Role(role): parse_format(text, Role(role), role) for role in _OPTIONS if (text := vars(self)[role])}
+        formats = {
+            Role(role): parse_format(text, Role(role), role)
+            for role in _OPTIONS
+            if (text := vars(self)[role]) is not None
+        }
         if not formats:
             mend = 'write q-quantize{weight="fixed<8>" activation="fixed<8>" data="frames.npy"}'
             raise QoptError(f"the pass '{self.name}' is given no format", mend=mend)
@@ -84,4 +88,4 @@ class QuantizePass(ModulePass):
         if self.data is not None:
             data = data_source(self.data, self.frames, self.labels, self.samples, self.scale, self.offset)
         specification = Specification((Rule((Pattern("*"),), formats),), data)
-        return parse_setting(specification, "rounding", self.rounding) if self.rounding else specification
+        return parse_setting(specification, "rounding", self.rounding) if self.rounding is not None else specification

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -108,13 +109,13 @@ class _Arrays:
 
     def _check_float32(self, arrays: DataArrays, stored: Array) -> None:
         """QoptError if frames are nothing, or more than float32 holds, after scale and offset."""
-        ends = [float(end) * float(self.data.scale) + float(self.data.offset) for end in (stored.min(), stored.max())]
-        least, most = sorted(ends)
-        largest = float(np.finfo(np.float32).max)
-        if least < -largest or most > largest:
-            what = f"the frames '{arrays.frames}', with scale and offset, go up to {max(-least, most):.3g}"
-            raise self._error(what, f"scale them such that float32 holds them, up to {largest:.3g}", arrays.place)
-        if not np.float32(least) and not np.float32(most):
+        scale, offset = self.data.scale, self.data.offset
+        ends = [Fraction(end.item()) * scale + offset for end in (stored.min(), stored.max())]
+        largest = Fraction(np.finfo(np.float32).max.item())
+        if any(abs(number) > largest for number in (*ends, scale, offset)):
+            what = f"the frames '{arrays.frames}', with scale and offset, go beyond {float(largest):.3g}"
+            raise self._error(what, "scale them such that float32 holds them", arrays.place)
+        if not any(np.float32(float(end)) for end in ends):
             what = f"all numbers of the frames '{arrays.frames}', with scale and offset, are 0"
             raise self._error(what, "give frames as the network will see them", arrays.place)
 

@@ -50,16 +50,23 @@ def parse_specification(text: str, name: str = "<specification>", folder: Path =
 
 def parse_format(text: str, role: Role, name: str) -> FormatChoice:
     """One format, as in `fixed<8> per channel`, for a role; `name` is where it comes from, for messages."""
-    source = Source(f"{name} = {text}", f"the option '{name}'")
-    (statement,) = source.parse()
+    source, statement = _one_setting(name, text)
     return parse_choice(Words(source, statement.values, statement.key), role)
 
 
 def parse_setting(specification: Specification, key: str, text: str) -> Specification:
     """The specification with one more setting, as in `rounding = reconstruct`, given as an option of a pass."""
-    source = Source(f"{key} = {text}", f"the option '{key}'")
-    (statement,) = source.parse()
+    source, statement = _one_setting(key, text)
     return replace(specification, **{key: _Reader(source, Path()).setting(statement)})
+
+
+def _one_setting(key: str, text: str) -> tuple[Source, Statement]:
+    """The setting that an option of a pass gives. QoptError if it says more than that."""
+    source = Source(f"{key} = {text}", f"the option '{key}'")
+    statement, *more = source.parse()
+    if more:
+        raise source.error(more[0].key.place, f"the option '{key}' goes on with '{more[0].key.text}'", "leave it out")
+    return source, statement
 
 
 class _Reader:

@@ -230,3 +230,8 @@ def test_a_format_alone() -> None:
     assert str(parse_format("fixed<6> power_of_two", Role.WEIGHT, "weight")) == "fixed<6> power_of_two"
     with pytest.raises(QoptError, match=r"the option 'weight':1:10"):
         parse_format("fix<6>", Role.WEIGHT, "weight")
+    for more in ("; keep", "\nkeep"):
+        with pytest.raises(QoptError, match="the option 'weight' goes on with 'keep'"):
+            parse_format(f"fixed<6>{more}", Role.WEIGHT, "weight")
+    with pytest.raises(QoptError, match="unexpected the end of the text"):
+        parse_format("", Role.WEIGHT, "weight")
