@@ -82,7 +82,8 @@ def _matrix_vector(op: MatrixVectorOp) -> Unit:
     }
     if op.regrouped:
         return RegroupedUnit(**arguments)
-    return MatrixVectorUnit(**arguments, shared=op.shares_values, pixels=op.pixels)
+    runs = op.bias_runs or ((1,), (1,))
+    return MatrixVectorUnit(**arguments, shared=op.shares_values, pixels=op.pixels, bias_runs=runs)
 
 
 def _depthwise(op: DepthwiseOp) -> Unit:

@@ -91,9 +91,9 @@ def _depthwise(op: DepthwiseOp, ranges: Ranges) -> Linear:
 def _layer(op: MatrixVectorOp | DepthwiseOp, ids: Array, weights: Array, columns: int) -> Linear:
     scale = Fraction(2) ** -op.weight_format.fraction_bits
     part = Part(op.input, ids.reshape(-1, columns), interval.points(weights.reshape(-1, columns), scale))
-    if op.bias_codes is None:
+    if op.frame_bias is None:
         return Linear([part])
-    bias = np.tile(op.bias_codes, op.result_type.elements // op.rows)
+    bias = np.tile(op.frame_bias.reshape(-1), op.result_type.elements // op.frame_bias.size)
     return Linear([part], interval.points(bias, Fraction(2) ** -op.fraction_bits))
 
 

@@ -120,7 +120,7 @@ class UnitBuilder:
 
     def _absorbed_bias(self, op: Operation, rows: int) -> tuple[SSAValue, SSAValue | None]:
         """The result of the q.add of a constant behind a layer, and that constant for each row; or (result, None)."""
-        result, bias = _bias_behind(op.results[0], rows)
+        result, bias = bias_behind(op.results[0], rows)
         if bias is None:
             return result, None
         self.done.add(result.owner)  # pyright: ignore[reportArgumentType]
@@ -219,7 +219,7 @@ def with_range(unit: UnitT, result: SSAValue) -> UnitT:
     return unit
 
 
-def _bias_behind(result: SSAValue, rows: int) -> tuple[SSAValue, Array | None]:
+def bias_behind(result: SSAValue, rows: int) -> tuple[SSAValue, Array | None]:
     """The sum with a constant that alone uses `result`, and the codes of the constant, one for each row."""
     use = result.first_use if result.has_one_use() else None
     add = use.operation if use is not None else None

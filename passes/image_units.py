@@ -32,6 +32,7 @@ from ..qdialect.q.window import Window
 from ..qdialect.types import element_type, fixed_type, integer_format, shape_of
 from .hardware_support import repeats
 from .hardware_units import NotHardware, UnitBuilder, with_range
+from .sign_borders import BORDER_CODE, sign_layer
 
 LAYOUT = "run q-make-channels-last first"
 
@@ -47,8 +48,18 @@ def conv(build: UnitBuilder, op: ConvOp) -> None:
         stream = _windows(build, op, op.window, 0, depthwise=True)
         build.depthwise(op, stream, weights.array.reshape(op.groups, -1), op.weights)
         return
-    stream = _windows(build, op, op.window, 0, depthwise=False)
-    build.matrix_vector(op, stream, _dense(weights.array, op.groups), op.weights)
+    matrix = _dense(weights.array, op.groups)
+    if _border_of_signs(op):
+        stream = _windows(build, op, op.window, BORDER_CODE, depthwise=False)
+        sign_layer(build, op, stream, matrix, _image(shape_of(op.input))[:2], _plane(op.window))
+        return
+    build.matrix_vector(op, _windows(build, op, op.window, 0, depthwise=False), matrix, op.weights)
+
+
+def _border_of_signs(op: ConvOp) -> bool:
+    """Whether zeros surround an image of signs, and windows are made of it here."""
+    signs = isinstance(integer_format(element_type(op.input)), BipolarFormat)
+    return signs and any(op.window.pads) and _padded_source(op.input)[1] is None
 
 
 def _dense(weights: Array, groups: int) -> Array:

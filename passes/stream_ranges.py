@@ -181,8 +181,8 @@ def _matrix_vector(op: MatrixVectorOp, x: Interval) -> Interval:
     vectors = _spread(x, (op.input_type.elements,), (op.vectors, op.columns))
     weights = interval.points(op.weight_codes.T, Fraction(2) ** -op.weight_format.fraction_bits)
     sums = interval.matmul(vectors, weights, (op.vectors, op.columns), (op.columns, op.rows))
-    if op.bias_codes is not None:
-        sums = interval.add(sums, interval.points(op.bias_codes, sums.scale))
+    if op.frame_bias is not None:
+        sums = interval.add(sums, interval.points(op.frame_bias, sums.scale))
     return _spread(sums, (op.vectors, op.rows), (-1,))
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Module, Signal, Value, unsigned
 from amaranth.lib.memory import Memory
 
@@ -39,6 +41,7 @@ class MatrixVectorUnit(WeightedSumsUnit):
         bias: object = None,
         shared: bool = False,
         pixels: int = 1,
+        bias_runs: tuple[Sequence[int], Sequence[int]] = ((1,), (1,)),
     ) -> None:
         super().__init__(
             weights=weights,
@@ -52,6 +55,7 @@ class MatrixVectorUnit(WeightedSumsUnit):
             bias=bias,
             shared=shared,
             output_lanes=pixels * pe,
+            bias_runs=bias_runs,
         )
         mh, mw = self.weights.shape
         whole, where = (mh, mw) == (pe, simd), type(self).__name__

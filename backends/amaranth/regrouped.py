@@ -70,8 +70,8 @@ class RegroupedUnit(MatrixVectorUnit):
             pipe.load(self.o_stream.payload[pe], result + constant)
         return m
 
-    def _constants(self) -> list[int]:
-        return self.bias
+    def _corrections(self) -> list[int]:
+        return [0] * len(self.weights)
 
     def _value_sums(self, pipe: Pipeline, inputs: list[Value], address: Value) -> list[list[Value]]:
         """For each PE and factor the sum of the lanes of a step whose weight it is."""

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
-from amaranth.hdl import Mux, Signal, Value
+from amaranth.hdl import Const, Mux, Signal, Value
 from numpy.typing import NDArray
 
 from ...qdialect.cost.matrix_vector import summing_stages
@@ -35,7 +36,8 @@ class WeightedSumsUnit(StreamUnit):
         pe: rows at a time, divides MH. simd: columns at a time, divides MW.
         input_lanes, output_lanes: elements of a beat; of the output PE unless given.
         memory: where the weights are kept: "auto" leaves it to synthesis, "block" or "distributed" ask for that.
-        bias: integer codes [MH] in `accumulator_format`, or None.
+        bias: integer codes [MH] in `accumulator_format`, or None; or [runs of rows, runs of columns, MH].
+        bias_runs: lengths of the runs of rows and columns of an image that have a bias of their own.
         shared: the weights share values: they may be kept as indices into a codebook.
     """
 
@@ -53,12 +55,17 @@ class WeightedSumsUnit(StreamUnit):
         bias: object,
         shared: bool,
         output_lanes: int | None = None,
+        bias_runs: tuple[Sequence[int], Sequence[int]] = ((1,), (1,)),
     ) -> None:
         where = type(self).__name__
         self.weights = integer_array(weights, 2, where, "weights")
         mh, mw = self.weights.shape
-        self.bias = [0] * mh if bias is None else [int(b) for b in integer_array(bias, 1, where, "bias")]
-        require(len(self.bias) == mh, where, f"bias has {len(self.bias)} elements for {mh} rows", "give one a row")
+        self._bias_runs, places = bias_runs, len(bias_runs[0]) * len(bias_runs[1])
+        codes = integer_array(
+            np.zeros(places * mh, int) if bias is None else np.asarray(bias).reshape(-1), 1, where, "bias"
+        )
+        require(len(codes) == places * mh, where, f"bias has {len(codes)} elements for {mh} rows", "give one a row")
+        self.bias: list[list[int]] = codes.reshape(places, mh).tolist()
         require(pe >= 1 and mh % pe == 0, where, f"PE {pe} does not divide {mh} rows", "choose a divisor")
         require(simd >= 1 and mw % simd == 0, where, f"SIMD {simd} does not divide {mw} columns", "choose a divisor")
         known = ", ".join(MEMORY_ATTRIBUTES)
@@ -116,22 +123,28 @@ class WeightedSumsUnit(StreamUnit):
 
     def _row_constants(self, pipe: Pipeline, next_row: Value) -> list[Value]:
         """What each PE adds once a row; read one step before use."""
-        constants = self._constants()
-        mask = (1 << self._width) - 1
+        corrections, mask = self._corrections(), (1 << self._width) - 1
+        constants = [bias + more for place in self.bias for bias, more in zip(place, corrections, strict=True)]
         groups = [constants[first : first + self._pe] for first in range(0, len(constants), self._pe)]
         words = [sum((c & mask) << (pe * self._width) for pe, c in enumerate(group)) for group in groups]
-        row, _ = pipe.counter("row", len(words) if len(set(words)) > 1 else 1, next_row)
-        return lanes_of(pipe.read("row_constants", words, self._width * self._pe, row), self._width)
+        row, last = pipe.counter("row", self._row_groups if len(set(words)) > 1 else 1, next_row)
+        place = self._place(pipe, next_row & last) if len(set(words)) > 1 else Const(0)
+        address = row + place * self._row_groups
+        return lanes_of(pipe.read("row_constants", words, self._width * self._pe, address), self._width)
 
-    def _constants(self) -> list[int]:
-        """For each row its bias and the corrections of its products."""
+    def _place(self, pipe: Pipeline, vector_ends: Value) -> Value:
+        """Which bias the vector has: counts the pixels of an image, and the runs of its rows and columns."""
+        rows, columns = self._bias_runs
+        column, last = pipe.counter("bias_column", sum(columns), vector_ends)
+        row, _ = pipe.counter("bias_row", sum(rows), vector_ends & last)
+        return _run(row, rows) * len(columns) + _run(column, columns)
+
+    def _corrections(self) -> list[int]:
+        """For each row the corrections of its products."""
         codes = np.unique(self.weights)
         tables = [{int(code): self._products.correction(int(code), lane) for code in codes} for lane in (0, 1)]
         lanes = [tables[column % self._simd % 2] for column in range(self.weights.shape[1])]
-        return [
-            bias + sum(lane[code] for lane, code in zip(lanes, row, strict=True))
-            for bias, row in zip(self.bias, self.weights.tolist(), strict=True)
-        ]
+        return [sum(lane[code] for lane, code in zip(lanes, row, strict=True)) for row in self.weights.tolist()]
 
     def _accumulate(self, pipe: Pipeline, sums: list[Value], constants: list[Value], valid: Value, last: Value) -> None:
         """Adds the sums of a row up in the output register, from the row's constant."""
@@ -142,6 +155,12 @@ class WeightedSumsUnit(StreamUnit):
             accumulator = self.o_stream.payload[pe]
             start = constant if self._column_groups == 1 else Mux(first, constant, accumulator.as_unsigned())
             pipe.load(accumulator, start + (total << self._products.shift), valid)
+
+
+def _run(index: Value, runs: Sequence[int]) -> Value:
+    """Which of the runs an index is in."""
+    ends = list(accumulate(runs))[:-1]
+    return sum((index >= end for end in ends), Const(0))
 
 
 def _check_codes(weights: NDArray[np.int64] | NDArray[np.object_], format: IntegerFormat, where: str) -> None:

@@ -155,7 +155,7 @@ func.func private @hardware(%x: tensor<1x2x3x2x!q.ufixed<2, 0>>) -> tensor<1x4x9
 // CHECK-NEXT: %y = dataflow.table %a, %u
 
 // -----
-// A border of zeros around a bipolar image takes a second bit.
+// A border of zeros around a bipolar image takes a second bit in depthwise units.
 func.func private @hardware(%x: tensor<1x2x2x1x!q.bipolar>) -> tensor<1x2x2x1x!q.fixed<5, 0>> {
   %w = q.constant #q.dense<[[[[1, -1, 1], [1, 1, 1], [-1, -1, 1]]]] : tensor<1x1x3x3x!q.bipolar>>
   %y = q.conv %x, %w strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 channels_last : tensor<1x2x2x1x!q.bipolar>, tensor<1x1x3x3x!q.bipolar> -> tensor<1x2x2x1x!q.fixed<5, 0>>
@@ -163,6 +163,17 @@ func.func private @hardware(%x: tensor<1x2x2x1x!q.bipolar>) -> tensor<1x2x2x1x!q
 }
 // CHECK: %[[T:.*]] = dataflow.requantize %x, {{.*}} -> !q.fixed<2, 0>
 // CHECK: dataflow.sliding_window %[[T]] image [2, 2, 1] kernel [3, 3] pads [1, 1, 1, 1]
+
+// -----
+// Else it is a border of -1, and what the sums then lack is a bias by place: here of one row and one column each.
+func.func private @hardware(%x: tensor<1x2x4x1x!q.bipolar>) -> tensor<1x2x4x2x!q.fixed<5, 0>> {
+  %w = q.constant #q.dense<[[[[1, -1, 1], [1, 1, 1], [-1, -1, 1]]], [[[1, 1, 1], [1, 1, 1], [-1, -1, 1]]]] : tensor<2x1x3x3x!q.bipolar>>
+  %y = q.conv %x, %w strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 channels_last : tensor<1x2x4x1x!q.bipolar>, tensor<2x1x3x3x!q.bipolar> -> tensor<1x2x4x2x!q.fixed<5, 0>>
+  func.return %y : tensor<1x2x4x2x!q.fixed<5, 0>>
+}
+// CHECK: %[[W:.*]] = dataflow.sliding_window %x image [2, 4, 1] kernel [3, 3] pads [1, 1, 1, 1] pad_value -1
+// CHECK: %[[B:.*]] = q.constant #q.dense<{{\[\[\[}}1, 3], [1, 3], [3, 5]], {{\[\[}}1, 1], [-1, -1], [1, 1]]] : tensor<2x3x2x!q.fixed<4, 0>>>
+// CHECK: dataflow.matrix_vector %[[W]], %{{.*}} bias %[[B]] rows [1, 1] columns [1, 2, 1] pe 1 simd 1 -> !q.fixed<5, 0>
 
 // -----
 

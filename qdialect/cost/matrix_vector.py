@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from ..dataflow.matrix_vector import MatrixVectorOp
@@ -33,17 +35,26 @@ def cost(op: MatrixVectorOp, taken: int, made: int) -> UnitCost:
     steps = row_groups * column_groups
     input_width, accumulator = op.input_type.format.word_length, op.result_type.format.word_length
     weights = weights_cost(op, steps, pe, simd)
-    constants = table_cost(row_groups, pe * accumulator)
+    places = prod(op.bias_shape[:-1])
+    constants = table_cost(row_groups * places, pe * accumulator)
+    counters = 0 if op.bias_runs is None else sum(counter_lut(sum(runs)) + len(runs) for runs in op.bias_runs)
     kept = buffer_cost(column_groups, simd * input_width) if row_groups > 1 and column_groups > 1 else buffer_cost(0, 0)
     lut, ff, dsp = datapath(op, pe, simd, steps)
     return UnitCost(
         cycles=op.vectors // pixels * steps,
         latency=_latency(op, pe, simd),
-        lut=pixels * (lut + pe * accumulator) + weights.lut + constants.lut + kept.lut + counter_lut(steps) + 10,
+        lut=pixels * (lut + pe * accumulator)
+        + weights.lut
+        + constants.lut
+        + kept.lut
+        + counter_lut(steps)
+        + counters
+        + 10,
         ff=pixels * (ff + pe * accumulator + simd * input_width)
         + weights.ff
         + constants.ff
         + 2 * counter_lut(steps)
+        + counters // 2
         + 10,
         dsp=pixels * dsp,
         bram18=weights.bram18 + constants.bram18 + kept.bram18,

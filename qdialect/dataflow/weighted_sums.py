@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import ABC
 
+import numpy as np
 from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import SpacedOpaqueSyntaxAttribute
@@ -80,12 +81,23 @@ class WeightedSumsOp(FoldableOp, ABC):
         """Codes that the result can take by the types and constants alone."""
         return self.range_from(self.input_type.format.code_range)
 
+    @property
+    def frame_bias(self) -> Array | None:
+        """Bias of the rows of each vector of a frame, or of every one: [vectors or 1, rows]."""
+        return None if self.bias_codes is None else self.bias_codes.reshape(1, -1)
+
     def range_from(self, x: IntRange) -> IntRange:
-        """Codes that the result can take if the inputs are codes in `x`; each bound is reached."""
-        bias = [0] * self.rows if self.bias_codes is None else [int(code) for code in self.bias_codes]
-        sums = zip(*signed_sums(self.weight_codes, 1), bias, strict=True)
-        corners = [(n * x.lo * -1 + p * x.hi + b, p * x.lo - n * x.hi + b) for p, n, b in sums]
+        """Codes that the result can take if the inputs are codes in `x`; with one bias each bound is reached."""
+        bias = np.zeros((1, self.rows), np.int64) if self.frame_bias is None else self.frame_bias
+        ends = (end(axis=0).tolist() for end in (bias.min, bias.max))
+        sums = zip(*signed_sums(self.weight_codes, 1), *ends, strict=True)
+        corners = [(n * x.lo * -1 + p * x.hi + high, p * x.lo - n * x.hi + low) for p, n, low, high in sums]
         return IntRange(min(low for _, low in corners), max(high for high, _ in corners))
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
+        """The shape that a bias has."""
+        return (self.rows,)
 
     @property
     def fraction_bits(self) -> int:
@@ -102,9 +114,9 @@ class WeightedSumsOp(FoldableOp, ABC):
     def _verify_bias(self, fraction_bits: int) -> None:
         if self.bias is None:
             return
-        if shape_of(self.bias) != (self.rows,):
+        if shape_of(self.bias) != self.bias_shape:
             raise self.fault(
-                f"needs a bias of shape [{self.rows}], got {list(shape_of(self.bias))}; "
+                f"needs a bias of shape {list(self.bias_shape)}, got {list(shape_of(self.bias))}; "
                 "mend: give one element for each row of the weights"
             )
         actual = integer_format(element_type(self.bias)).fraction_bits

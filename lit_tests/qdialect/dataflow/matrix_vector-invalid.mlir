@@ -188,3 +188,61 @@ func.func private @pixels_regrouped(%x: !dataflow.stream<!q.fixed<2, 0>, lanes =
   %a = dataflow.matrix_vector %x, %w pe 2 simd 4 pixels 2 regrouped -> !q.fixed<6, 0>
   func.return
 }
+
+// -----
+
+// A bias by place has the pixels of a frame.
+// CHECK: error: dataflow.matrix_vector has a bias for 2 x 2 pixels, but a frame has 6 vectors
+// CHECK: mend: write the rows and columns of the image in runs of at least 1
+func.func private @places(%x: !dataflow.stream<!q.bipolar, lanes = 1, beats = 12>) {
+  %w = q.constant #q.dense<[[1, -1]] : tensor<1x2x!q.bipolar>>
+  %b = q.constant #q.dense<[[[1], [2]], [[0], [-1]]] : tensor<2x2x1x!q.fixed<3, 0>>>
+  %a = dataflow.matrix_vector %x, %w bias %b rows [1, 1] columns [1, 1] pe 1 simd 1 -> !q.fixed<5, 0>
+  func.return
+}
+
+// -----
+
+// One bias for each run.
+// CHECK: error: dataflow.matrix_vector needs a bias of shape [1, 2, 1], got [2, 2, 1]
+func.func private @runs(%x: !dataflow.stream<!q.bipolar, lanes = 1, beats = 8>) {
+  %w = q.constant #q.dense<[[1, -1]] : tensor<1x2x!q.bipolar>>
+  %b = q.constant #q.dense<[[[1], [2]], [[0], [-1]]] : tensor<2x2x1x!q.fixed<3, 0>>>
+  %a = dataflow.matrix_vector %x, %w bias %b rows [2] columns [1, 1] pe 1 simd 1 -> !q.fixed<5, 0>
+  func.return
+}
+
+// -----
+
+// One vector at a time has a bias by place.
+// CHECK: error: dataflow.matrix_vector takes 2 of its 4 vectors at once
+// CHECK: mend: remove rows and columns of the bias
+func.func private @places_pixels(%x: !dataflow.stream<!q.bipolar, lanes = 4, beats = 2>) {
+  %w = q.constant #q.dense<[[1, -1]] : tensor<1x2x!q.bipolar>>
+  %b = q.constant #q.dense<[[[1], [2]], [[0], [-1]]] : tensor<2x2x1x!q.fixed<3, 0>>>
+  %a = dataflow.matrix_vector %x, %w bias %b rows [1, 1] columns [1, 1] pe 1 simd 2 pixels 2 -> !q.fixed<5, 0>
+  func.return
+}
+
+// -----
+
+// Regrouped sums have one bias.
+// CHECK: error: dataflow.matrix_vector has rows and columns of a bias, but its sums are regrouped
+// CHECK: mend: remove 'regrouped'
+func.func private @places_regrouped(%x: !dataflow.stream<!q.bipolar, lanes = 1, beats = 8>) {
+  %w = q.constant #q.dense<[[1, -1]] : tensor<1x2x!q.bipolar>>
+  %b = q.constant #q.dense<[[[1], [2]], [[0], [-1]]] : tensor<2x2x1x!q.fixed<3, 0>>>
+  %a = dataflow.matrix_vector %x, %w bias %b rows [1, 1] columns [1, 1] pe 1 simd 2 regrouped -> !q.fixed<5, 0>
+  func.return
+}
+
+// -----
+
+// Without a bias there are no places.
+// CHECK: error: dataflow.matrix_vector has rows and columns of a bias, but no bias
+// CHECK: mend: give it a bias
+func.func private @no_bias(%x: !dataflow.stream<!q.bipolar, lanes = 1, beats = 8>) {
+  %w = q.constant #q.dense<[[1, -1]] : tensor<1x2x!q.bipolar>>
+  %a = "dataflow.matrix_vector"(%x, %w) <{pe = 1 : i64, simd = 1 : i64, bias_rows = array<i64: 2>, bias_columns = array<i64: 2>}> : (!dataflow.stream<!q.bipolar, lanes = 1, beats = 8>, tensor<1x2x!q.bipolar>) -> !dataflow.stream<!q.fixed<3, 0>, lanes = 1, beats = 4>
+  func.return
+}

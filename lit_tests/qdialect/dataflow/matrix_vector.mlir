@@ -45,3 +45,15 @@ func.func private @pixels(%x: !dataflow.stream<!q.fixed<3, 0>, lanes = 4, beats 
   %a = dataflow.matrix_vector %x, %w pe 2 simd 2 pixels 2 -> !q.fixed<5, 0>
   func.return %a : !dataflow.stream<!q.fixed<5, 0>, lanes = 4, beats = 2>
 }
+
+// -----
+
+// A bias by place: of the first row and the two others, of the first column and the other one.
+// CHECK-LABEL: func.func private @places
+// CHECK: dataflow.matrix_vector %x, %w bias %b rows [1, 2] columns [1, 1] pe 1 simd 1 -> !q.fixed<5, 0>
+func.func private @places(%x: !dataflow.stream<!q.bipolar, lanes = 1, beats = 12>) {
+  %w = q.constant #q.dense<[[1, -1]] : tensor<1x2x!q.bipolar>>
+  %b = q.constant #q.dense<[[[1], [2]], [[0], [-1]]] : tensor<2x2x1x!q.fixed<3, 0>>>
+  %a = dataflow.matrix_vector %x, %w bias %b rows [1, 2] columns [1, 1] pe 1 simd 1 -> !q.fixed<5, 0>
+  func.return
+}

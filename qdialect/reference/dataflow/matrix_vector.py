@@ -27,8 +27,9 @@ def matrix_vector(op: MatrixVectorOp, operands: Sequence[Numbers]) -> Compiled:
     result = stream_numbers(op.result_type, dtype, range_)
     matrix = cast(weights.constant, dtype).T.copy()
     vectors, shape = (-1, op.columns), result.shape
-    offset: Array | None = None if bias is None or bias.constant is None else cast(bias.constant, dtype)
+    offset: Array | None = None if op.frame_bias is None else cast(op.frame_bias, dtype)
     convert = x.as_dtype(dtype).convert or (lambda x: x)
     if offset is None:
         return [result], lambda x: (convert(x).reshape(vectors) @ matrix).reshape(len(x), *shape)
-    return [result], lambda x: (convert(x).reshape(vectors) @ matrix + offset).reshape(len(x), *shape)
+    pixels = (-1, len(offset), op.rows)
+    return [result], lambda x: ((convert(x).reshape(vectors) @ matrix).reshape(pixels) + offset).reshape(len(x), *shape)
