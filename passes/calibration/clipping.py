@@ -22,7 +22,7 @@ Bounds = tuple[float, float]
 def clip_range(
     histogram: Histogram, clip: Clip, levels: int, symmetric: bool, percentile: Fraction | None = None
 ) -> Bounds:
-    """Least and greatest number that a format is to hold.
+    """Least and greatest number that a format is to hold; zero, which has a code in every format, is between them.
 
     Args:
         levels: steps between the two.
@@ -42,8 +42,9 @@ def clip_range(
 
 
 def _symmetric(bounds: Bounds, symmetric: bool) -> Bounds:
-    largest = max(-bounds[0], bounds[1])
-    return (-largest, largest) if symmetric else bounds
+    least, greatest = min(bounds[0], 0.0), max(bounds[1], 0.0)
+    largest = max(-least, greatest)
+    return (-largest, largest) if symmetric else (least, greatest)
 
 
 def _best(everything: Bounds, cost: Callable[[Bounds], float]) -> Bounds:
@@ -75,7 +76,8 @@ def divergence(histogram: Histogram, bounds: Bounds, levels: int) -> float:
     if last - first <= levels:
         return np.inf  # every bin is a code of its own: there is nothing to compare
     inner = histogram.counts[first:last].astype(np.float64)
-    inner[HALF - first] = np.median(inner[inner > 0]) if inner.any() else 0  # zeros are exact, and may be most numbers
+    if last > HALF:  # zeros are exact, and may be most numbers
+        inner[HALF - first] = np.median(inner[inner > 0]) if inner.any() else 0
     clipped = inner.copy()
     clipped[0] += histogram.counts[:first].sum()
     clipped[-1] += histogram.counts[last:].sum()

@@ -84,6 +84,17 @@ def test_least_squared_error_is_least() -> None:
     assert all(error <= squared_error(histogram, (best[0] * f, best[1] * f), 14) for f in (0.7, 0.85, 1.2, 1.5))
 
 
+@pytest.mark.parametrize("clip", ["max", "percentile 99", "mse", "kl"])
+@pytest.mark.parametrize("numbers", [np.linspace(8, 10, 500), np.linspace(-10, -8, 500)], ids=["above", "below"])
+def test_ranges_without_zero_are_held(clip: str, numbers: np.ndarray) -> None:
+    choice = parse_format(f"fixed<8> asymmetric clip {clip}", Role.ACTIVATION, "a")
+    quantizer = activation_quantizer(histogram_of(numbers), choice, 8)
+    np.testing.assert_allclose(quantizer.apply(numbers.astype(np.float32)), numbers, atol=0.2)
+    unsigned = parse_format(f"ufixed<8> clip {clip}", Role.ACTIVATION, "a")
+    held = activation_quantizer(histogram_of(numbers), unsigned, 8).apply(numbers.astype(np.float32))
+    np.testing.assert_allclose(held, np.maximum(numbers, 0), atol=0.2)
+
+
 def test_all_zero_numbers_have_a_scale() -> None:
     quantizer = activation_quantizer(histogram_of(np.zeros(9)), parse_format("fixed<8>", Role.ACTIVATION, "a"), 8)
     assert quantizer.scale == 1
