@@ -33,7 +33,7 @@ from .layer_figures import (
     weight_figures,
 )
 from .observing import Network, Outputs, Seen, Sums, compare, observe_ranges
-from .proofs import Proofs
+from .proofs import Proof, Proofs
 from .structure import (
     FLOAT_BITS,
     Activation,
@@ -92,10 +92,11 @@ class _Report:
         results = {other.activation.result: other.activation for other in self.layers if other.activation is not None}
         return activations_behind(layer.product.operands[1 - layer.weight_index], results) or []
 
-    def input_bits(self, layer: Layer) -> int:
-        """Bits of what the weights are multiplied with."""
+    def input_bits(self, layer: Layer, proof: Proof) -> int:
+        """Bits of what the weights are multiplied with; an input that a build gives a format has them in its proof."""
         assert layer.product is not None
-        return code_bits(layer.product.operands[1 - layer.weight_index], self.bits)
+        bits = code_bits(layer.product.operands[1 - layer.weight_index], self.bits)
+        return proof.input_bits if bits == FLOAT_BITS and proof.input_bits is not None else bits
 
 
 def precision_data(
@@ -185,14 +186,15 @@ def _product(report: _Report, layer: Layer, op: Product, weight: Coded, proofs: 
     original = report.original(op)
     floats = None if original is None else coded(original.operands[layer.weight_index])
     biases = None if original is None else bias_of(original)
-    input_bits = report.input_bits(layer)
+    proof = proofs.product(op)
+    input_bits = report.input_bits(layer, proof)
     count = multiplications(op)
     outputs = weight.codes.size // max(_terms(op), 1)
     bound = type_bound(input_bits, weight, outputs) if is_integer_type(weight.type) else None
     return {
         "weight": weight_figures(weight, None if floats is None else floats.numbers),
         "bias": None if layer.bias is None else bias_figures(layer.bias, None if biases is None else biases[1].numbers),
-        "accumulator": accumulator_figures(proofs.product(op), bound, report.sums.get(op)),
+        "accumulator": accumulator_figures(proof, bound, report.sums.get(op)),
         "costs": {
             "multiplications": count,
             "input_bits": input_bits,

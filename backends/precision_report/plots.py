@@ -19,7 +19,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -88,6 +88,7 @@ def bits_plot(layers: Sequence[Figures]) -> str:
         axes.set_ylabel("bits")
         most = max((layer[role]["bits"] for layer in layers for role in roles if layer[role] is not None), default=0)
         axes.set_ylim(0, min(max(most, 8), LIMIT_BITS) + 1)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         _name_layers(axes, layers)
 
     return _drawn(draw, "bits", _width(layers), 3.2)
@@ -126,7 +127,8 @@ def weight_plot(weight: Figures, name: str) -> str:
         if values is not None and counts is not None:
             _draw_codes(axes, values, counts, weight["codebook"] is not None)
         if floats is not None:
-            _draw_floats(axes, floats, values)
+            most = max(counts) if counts and weight["codebook"] is not None else None
+            _draw_floats(axes, floats, values, most)
         axes.set_xlabel("weight / scale" if values is None or weight["format"].startswith("float") else "code")
         axes.set_ylabel("weights")
         axes.legend(loc="upper right", fontsize=8)
@@ -154,13 +156,14 @@ def _gap(values: Sequence[float]) -> float:
     return min((high - low for low, high in pairwise(values)), default=1.0)
 
 
-def _draw_floats(axes: Axes, floats: Figures, values: Sequence[float] | None) -> None:
-    """The histogram of float weights as a line, in weights for each code."""
+def _draw_floats(axes: Axes, floats: Figures, values: Sequence[float] | None, most: float | None) -> None:
+    """The histogram of float weights as a line, in weights for each code; with `most` that high, without a scale."""
     low, high, counts = floats["low"], floats["high"], floats["counts"]
     width = (high - low) / len(counts) or 1.0
     edges = [low + width * place for place in range(len(counts) + 1)]
     gap = 1.0 if values is None else _gap(values)
-    axes.stairs([count * gap / width for count in counts], edges, color=FLOAT, lw=1.2, label="float weights")
+    factor, label = (gap / width, "float weights") if most is None else (most / max(counts), "float weights, scaled")
+    axes.stairs([count * factor for count in counts], edges, color=FLOAT, lw=1.2, label=label)
 
 
 def _bars(starts: Sequence[float], heights: Sequence[float], width: float, **style: Any) -> PathPatch:

@@ -3,24 +3,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute, Operation
 
 from ...passes.range_analysis import analyse
+from ...passes.rewriting import is_constant
 from ...qdialect.errors import node_name
 from ...qdialect.formats import IntRange
 from ...qdialect.q import ConstantOp, Convolution, MatMulOp
-from ...qdialect.types import element_type, is_integer_type
+from ...qdialect.types import element_type, integer_format, is_integer_type
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The type of a value and the codes that it can be; None where nothing is known."""
+    """The type of a value and the codes that it can be; None where nothing is known.
+
+    `input_bits`: of what a product multiplies its weights with.
+    """
 
     type: Attribute | None = None
     hull: IntRange | None = None
+    input_bits: int | None = None
 
 
 class Proofs:
@@ -47,6 +52,9 @@ class Proofs:
         if name is None:
             return
         if isinstance(op, MatMulOp | Convolution):
+            inputs = [element_type(operand) for operand in op.operands[:2] if not is_constant(operand)]
+            widths = [integer_format(type_).word_length for type_ in inputs if is_integer_type(type_)]
+            proof = replace(proof, input_bits=widths[0] if len(widths) == 1 else None)
             self._products[name] = _wider(proof, self._products.get(name))
         else:
             key = (name, str(proof.type))
