@@ -10,7 +10,7 @@ from qopt_mlir.driver.cli import main
 with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as help_text:
     main(["--help"])
 assert "usage" in help_text.getvalue().lower(), help_text.getvalue()
-print(*sorted({"onnx", "amaranth", "pyosys", "google.protobuf"} & set(sys.modules)))
+print(*sorted({"onnx", "amaranth", "pyosys", "google.protobuf", "jinja2", "matplotlib"} & set(sys.modules)))
 """
 
 
