@@ -27,6 +27,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 from xdsl.utils.target import Target
 
+from ..passes.causes import explained
 from ..passes.hardware_division import obstacles
 from ..passes.hardware_support import LINEAR, number_refusal
 from ..passes.pipelines import to_dataflow, to_typed
@@ -174,7 +175,7 @@ def _lower_to_typed(context: Context, module: ModuleOp) -> list[Reason]:
     layers = [op for op in ops if op.name in LINEAR]
     if not layers and not any(is_integer_type(element_type(value)) for op in ops for value in op.operands):
         return [Reason("nothing in @main works on integers", "quantise weights and activations before export")]
-    return grouped(why for op in layers if (why := number_refusal(op)) is not None)
+    return grouped(explained(why for op in layers if (why := number_refusal(op)) is not None))
 
 
 def _lower_to_dataflow(context: Context, module: ModuleOp, typed: Step) -> list[Reason]:

@@ -33,16 +33,21 @@ interface.json, version 2:
                      "steps": [steps]}]}    codes -> model output
 
 A step is one object; the steps run in order, each on the result of the one before. `dtype` is the numpy dtype that both
-operands are brought to, so float32 steps round as ONNX does.
+operands are brought to, so float32 steps round as ONNX does. A step of several computed operands has "others": for each
+operand but the first the steps to it, from where the list of steps begins.
 
-    {"op": "mul" | "add" | "sub" | "div", "constant": number or nested list, "dtype": "float32" | "float64"}
+    {"op": "mul" | "add" | "sub" | "div" | "max" | "min", "constant": number or nested list, or "others",
+     "dtype": "float32" | "float64"}
+    {"op": "clip", "lo": constant, "hi": constant, "dtype": ...}      {"op": "prelu", "slope": constant, "dtype": ...}
     {"op": "quantize", "rounding": see ROUNDINGS, "overflow": "saturate" | "wrap", "lo": int, "hi": int,
      "fraction_bits": int, "bipolar": bool}    value -> code in [lo, hi]; bipolar: x >= 0 -> +1, else -1
     {"op": "dequantize", "fraction_bits": int}                        code -> float64 value, exact below 2**53
     {"op": "reshape", "shape": [...]}    {"op": "transpose", "perm": [...]}    {"op": "cast", "dtype": ...}
     {"op": "slice", "starts": [...], "sizes": [...], "steps": [...]}    (one number an axis)
-    {"op": "gather", "indices": [int], "axis": int}    {"op": "reduce_max", "axes": [int], "keep_dims": bool}
-    {"op": "relu"}    {"op": "sigmoid"}    {"op": "softmax", "axis": int}
+    {"op": "gather", "indices": [int], "axis": int}    {"op": "concat", "axis": int, "others": [...]}
+    {"op": "reduce_max" | "reduce_sum", "axes": [int], "keep_dims": bool}
+    {"op": "relu"}    {"op": "sigmoid"}    {"op": "tanh"}    {"op": "exp"}    {"op": "log"}
+    {"op": "softmax", "axis": int}
     {"op": "arg_max", "axis": int, "keep_dims": bool}
 """
 
@@ -197,9 +202,8 @@ class Host:
             for fields in interface["host_after"]
         ]
         self._before: list[dict[str, Any]] = list(interface["host_before"])
-        for step in (*self._before, *(step for result in self.results for step in result.steps)):
-            if step["op"] not in STEPS:
-                raise ValueError(f"unknown host step '{step['op']}', known are {', '.join(STEPS)}")
+        for steps in (self._before, *(result.steps for result in self.results)):
+            _check_known(steps)
 
     def before(self, x: Array) -> Array:
         """Model input (frames, *input.model_shape) -> codes (frames, *input.shape).
@@ -234,10 +238,20 @@ class Host:
         return [run_steps(result.steps, codes).reshape(-1, *result.model_shape) for result in self.results]
 
 
+def _check_known(steps: Sequence[Mapping[str, Any]]) -> None:
+    for step in steps:
+        if step["op"] not in STEPS:
+            raise ValueError(f"unknown host step '{step['op']}', known are {', '.join(STEPS)}")
+        for others in step.get("others", []):
+            _check_known(others)
+
+
 def run_steps(steps: Sequence[Mapping[str, Any]], x: Array) -> Array:
     """Run `steps` (see the module's description) on `x`, whose first axis counts frames."""
+    source = x
     for step in steps:
-        x = STEPS[step["op"]](x, step)
+        others = [run_steps(other, source) for other in step.get("others", [])]
+        x = STEPS[step["op"]](x, step, *others)
     return x
 
 
@@ -282,12 +296,39 @@ def _quantize(x: Array, step: Mapping[str, Any]) -> Array:
     return lo + (np.fmod(rounded, span).astype(np.int64) - lo) % span
 
 
-def _arithmetic(operation: Callable[[Array, Array], Array]) -> Callable[[Array, Mapping[str, Any]], Array]:
+def _same_axes(x: Array, y: Array) -> tuple[Array, Array]:
+    """Both with as many axes: axes of one element behind the frame axis."""
+    rank = max(x.ndim, y.ndim)
+    wide = (array.reshape(len(array), *(1,) * (rank - array.ndim), *array.shape[1:]) for array in (x, y))
+    return next(wide), next(wide)
+
+
+def _arithmetic(operation: Callable[[Array, Array], Array]) -> Callable[..., Array]:
+    def apply(x: Array, step: Mapping[str, Any], other: Array | None = None) -> Array:
+        operand = np.asarray(step["constant"])[np.newaxis] if other is None else other
+        return operation(*_same_axes(x.astype(step["dtype"]), operand.astype(step["dtype"])))
+
+    return apply
+
+
+def _constant(x: Array, step: Mapping[str, Any], name: str) -> Array:
+    """A constant of a step as it meets `x`, frame by frame."""
+    return _same_axes(x, np.asarray(step[name], step["dtype"])[np.newaxis])[1]
+
+
+def _clip(x: Array, step: Mapping[str, Any]) -> Array:
+    return np.clip(x.astype(step["dtype"]), _constant(x, step, "lo"), _constant(x, step, "hi"))
+
+
+def _prelu(x: Array, step: Mapping[str, Any]) -> Array:
+    x = x.astype(step["dtype"])
+    return np.where(x < 0, x * _constant(x, step, "slope"), x)
+
+
+def _reduction(operation: Callable[..., Array]) -> Callable[..., Array]:
     def apply(x: Array, step: Mapping[str, Any]) -> Array:
-        constant = np.asarray(step["constant"], step["dtype"])
-        # A constant of more axes must meet the element axes, never the frame axis.
-        missing_axes = (1,) * (constant.ndim - x.ndim + 1)
-        return operation(x.astype(step["dtype"]).reshape(len(x), *missing_axes, *x.shape[1:]), constant)
+        axes = tuple(_axis(axis) for axis in step["axes"])
+        return operation(x, axis=axes, keepdims=bool(step.get("keep_dims", False)))
 
     return apply
 
@@ -309,11 +350,15 @@ def _axis(axis: int) -> int:
     return axis + 1 if axis >= 0 else axis
 
 
-STEPS: dict[str, Callable[[Array, Mapping[str, Any]], Array]] = {
+STEPS: dict[str, Callable[..., Array]] = {
     "mul": _arithmetic(np.multiply),
     "add": _arithmetic(np.add),
     "sub": _arithmetic(np.subtract),
     "div": _arithmetic(np.divide),
+    "max": _arithmetic(np.maximum),
+    "min": _arithmetic(np.minimum),
+    "clip": _clip,
+    "prelu": _prelu,
     "quantize": _quantize,
     "dequantize": lambda x, step: np.ldexp(x.astype(np.float64), -int(step["fraction_bits"])),
     "reshape": lambda x, step: x.reshape(len(x), *step["shape"]),
@@ -321,11 +366,14 @@ STEPS: dict[str, Callable[[Array, Mapping[str, Any]], Array]] = {
     "cast": lambda x, step: x.astype(step["dtype"]),
     "relu": lambda x, step: np.maximum(x, 0),
     "sigmoid": lambda x, step: 1 / (1 + np.exp(-x)),
+    "tanh": lambda x, step: np.tanh(x),
+    "exp": lambda x, step: np.exp(x),
+    "log": lambda x, step: np.log(x),
     "softmax": _softmax,
     "slice": _slice,
     "gather": lambda x, step: np.take(x, step["indices"], axis=_axis(step["axis"])),
-    "reduce_max": lambda x, step: np.max(
-        x, axis=tuple(_axis(axis) for axis in step["axes"]), keepdims=bool(step.get("keep_dims", False))
-    ),
+    "concat": lambda x, step, *others: np.concatenate([x, *others], axis=_axis(step["axis"])),
+    "reduce_max": _reduction(np.max),
+    "reduce_sum": _reduction(np.sum),
     "arg_max": lambda x, step: np.argmax(x, axis=_axis(step["axis"]), keepdims=bool(step.get("keep_dims", False))),
 }

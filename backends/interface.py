@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,17 +19,26 @@ from ..qdialect.q import (
     AddOp,
     ArgMaxOp,
     BinaryOp,
+    ClipOp,
+    ConcatOp,
     DivOp,
+    ExpOp,
     GatherOp,
+    LogOp,
+    MaxOp,
+    MinOp,
     MulOp,
+    PReluOp,
     QuantizeOp,
     ReduceMaxOp,
+    ReduceSumOp,
     ReluOp,
     ReshapeOp,
     SigmoidOp,
     SliceOp,
     SoftmaxOp,
     SubOp,
+    TanhOp,
     TransposeOp,
 )
 from ..qdialect.q.inference import constant_of, narrow_range
@@ -39,6 +48,8 @@ from ..qdialect.types import element_type, integer_format, is_f32, is_integer_ty
 from . import host
 
 CLOCK, RESET, INPUT_PORT, OUTPUT_PORT = "aclk", "aresetn", "s_axis", "m_axis"
+
+MAX_STEPS = 400  # of the host for one output
 
 Step = dict[str, Any]
 
@@ -93,7 +104,7 @@ def _results(module: ModuleOp, main: FuncOp, receive: FromStreamOp) -> list[dict
         source, steps = value, list[Step]()
         if has_function(module, "host_after") and isinstance(value.owner, CallOp):
             after = function(module, "host_after")
-            source = value.owner.arguments[_chain(after, number)[0].index]
+            source = value.owner.arguments[_source(after, number).index]
             steps = host_steps(after, number)
         if source is not receive.result:
             mend = "leave the output away, or compute it behind the last layer"
@@ -126,42 +137,72 @@ def _port(prefix: str, name: str, stream: SSAValue, tensor: SSAValue) -> dict[st
     }
 
 
-def _chain(func: FuncOp, number: int) -> tuple[BlockArgument, list[Operation]]:
-    """The argument that result `number` of a host function follows from, and the ops in between, in order."""
+def _source(func: FuncOp, number: int) -> BlockArgument:
+    """The argument that result `number` of a host function follows from."""
     returned = func.body.block.last_op
     assert isinstance(returned, ReturnOp)
-    value, ops = returned.operands[number], list[Operation]()
-    while not isinstance(value, BlockArgument):
-        op = value.owner
-        assert isinstance(op, Operation)
-        dynamic = [operand for operand in op.operands if constant_of(operand) is None]
-        if len(dynamic) != 1 or len(op.results) != 1 or type(op) not in _STEPS:
-            raise QoptError(
-                f"{op.name} has no place on the host side of a build",
-                op,
-                f"the host can do {', '.join(sorted(class_.name for class_ in _STEPS))}, one after the other",
-            )
-        ops.append(op)
-        value = dynamic[0]
-    return value, ops[::-1]
+    todo, seen = [returned.operands[number]], set[SSAValue]()
+    while todo:
+        value = todo.pop()
+        if value not in seen and isinstance(value.owner, Operation):
+            todo += _computed(value.owner)
+        seen.add(value)
+    sources = [value for value in seen if isinstance(value, BlockArgument)]
+    if len(sources) != 1:
+        what = f"an output follows from {len(sources)} values that the hardware gives or that pass it by"
+        maker = returned.operands[number].owner
+        mend = "put a quantiser behind what joins them, so that the hardware joins them"
+        raise QoptError(what, maker if isinstance(maker, Operation) else func, mend)
+    return sources[0]
+
+
+def _computed(op: Operation) -> list[SSAValue]:
+    return [operand for operand in op.operands if constant_of(operand) is None]
 
 
 def host_steps(func: FuncOp, number: int = 0) -> list[Step]:
-    """The steps to result `number` of a host function: a chain of ops with one operand that is not constant."""
-    value, ops = _chain(func, number)
-    steps: list[Step] = []
-    holds_codes = is_integer_type(element_type(value))  # what the steps so far have made of it: codes or numbers
-    for op in ops:
-        if holds_codes and not isinstance(op, ReshapeOp | TransposeOp | SliceOp | GatherOp | ReduceMaxOp | ArgMaxOp):
-            steps += _dequantize(value)
-            holds_codes = False
-        steps += _STEPS[type(op)](op)
-        value = op.results[0]
-        if isinstance(op, QuantizeOp | ArgMaxOp):
-            holds_codes = is_integer_type(element_type(value))
+    """The steps to result `number` of a host function, all from the one value that it follows from."""
+    _source(func, number)
+    returned = func.body.block.last_op
+    assert isinstance(returned, ReturnOp)
+    value = returned.operands[number]
+    steps, holds_codes = _steps_to(value)
+    if _num_steps(steps) > MAX_STEPS:
+        what = f"result {number} of @{func.sym_name.data} takes more than {MAX_STEPS} steps on the host"
+        raise QoptError(what, func, "end the model behind the last quantised layer")
     if holds_codes and func.sym_name.data == "host_after" and integer_format(element_type(value)).fraction_bits:
         steps += _dequantize(value)
     return steps
+
+
+def _num_steps(steps: Sequence[Step]) -> int:
+    return sum(1 + sum(map(_num_steps, step.get("others", []))) for step in steps)
+
+
+def _steps_to(value: SSAValue) -> tuple[list[Step], bool]:
+    """The steps to a value, and whether they make codes of it, not numbers."""
+    op = value.owner
+    if not isinstance(op, Operation):
+        return [], is_integer_type(element_type(value))
+    if len(op.results) != 1 or type(op) not in _STEPS:
+        known = ", ".join(sorted(class_.name for class_ in _STEPS))
+        raise QoptError(f"{op.name} has no place on the host side of a build", op, f"the host can do {known}")
+    first, *others = _computed(op)
+    steps, holds_codes = _steps_to(first)
+    if holds_codes and not isinstance(op, ReshapeOp | TransposeOp | SliceOp | GatherOp | ReduceMaxOp | ArgMaxOp):
+        steps += _dequantize(first)
+        holds_codes = False
+    new = _STEPS[type(op)](op)
+    if others:
+        new[-1] = new[-1] | {"others": [_steps_to_number(other) for other in others]}
+    if isinstance(op, QuantizeOp | ArgMaxOp):
+        holds_codes = is_integer_type(element_type(value))
+    return steps + new, holds_codes
+
+
+def _steps_to_number(value: SSAValue) -> list[Step]:
+    steps, holds_codes = _steps_to(value)
+    return steps + _dequantize(value) if holds_codes else steps
 
 
 def _dequantize(value: SSAValue) -> list[Step]:
@@ -171,14 +212,37 @@ def _dequantize(value: SSAValue) -> list[Step]:
 def _arithmetic(name: str, swapped: Callable[[Array], list[Step]] | None = None) -> Callable[[Operation], list[Step]]:
     def steps(op: Operation) -> list[Step]:
         assert isinstance(op, BinaryOp)
-        dtype = "float32" if is_f32(element_type(op.result)) else "float64"
+        dtype = _dtype(op)
+        if len(_computed(op)) == 2:
+            return [{"op": name, "dtype": dtype}]
         constant = constant_of(op.rhs)
         if constant is not None:
             return [{"op": name, "constant": _numbers(constant.array, op.rhs), "dtype": dtype}]
         constant = constant_of(op.lhs)
         if constant is None or swapped is None:
-            raise QoptError(f"{op.name} by a computed value has no place on the host side of a build", op)
+            mend = "end the model in front of it"
+            raise QoptError(f"{op.name} by a computed value has no place on the host side of a build", op, mend)
         return [{**step, "dtype": dtype} for step in swapped(np.asarray(_numbers(constant.array, op.lhs)))]
+
+    return steps
+
+
+def _dtype(op: Operation) -> str:
+    return "float32" if is_f32(element_type(op.results[0])) else "float64"
+
+
+def _with_constants(name: str, *names: str) -> Callable[[Operation], list[Step]]:
+    """A step with the constants behind the first operand under `names`."""
+
+    def steps(op: Operation) -> list[Step]:
+        step: Step = {"op": name, "dtype": _dtype(op)}
+        for key, operand in zip(names, op.operands[1:], strict=True):
+            constant = constant_of(operand)
+            if constant is None:
+                mend = "end the model in front of it"
+                raise QoptError(f"{op.name} by a computed value has no place on the host side of a build", op, mend)
+            step[key] = _numbers(constant.array, operand)
+        return [step]
 
     return steps
 
@@ -223,9 +287,16 @@ def _gather(op: Operation) -> list[Step]:
     return [{"op": "gather", "indices": op.indices.tolist(), "axis": op.axis}]
 
 
-def _reduce_max(op: Operation) -> list[Step]:
-    assert isinstance(op, ReduceMaxOp)
-    return [{"op": "reduce_max", "axes": list(op.axes), "keep_dims": op.keep_dims}]
+def _reduce(op: Operation) -> list[Step]:
+    assert isinstance(op, ReduceMaxOp | ReduceSumOp)
+    return [{"op": op.name.removeprefix("q."), "axes": list(op.axes), "keep_dims": op.keep_dims}]
+
+
+def _concat(op: Operation) -> list[Step]:
+    assert isinstance(op, ConcatOp)
+    if len(_computed(op)) < len(op.operands):
+        raise QoptError("q.concat with a constant has no place on the host side of a build", op, "leave it out")
+    return [{"op": "concat", "axis": op.axis}]
 
 
 def _softmax(op: Operation) -> list[Step]:
@@ -254,7 +325,16 @@ _STEPS: dict[type[Operation], Callable[[Operation], list[Step]]] = {
     TransposeOp: _transpose,
     SliceOp: _slice,
     GatherOp: _gather,
-    ReduceMaxOp: _reduce_max,
+    ReduceMaxOp: _reduce,
+    ReduceSumOp: _reduce,
+    ConcatOp: _concat,
+    ClipOp: _with_constants("clip", "lo", "hi"),
+    PReluOp: _with_constants("prelu", "slope"),
+    MaxOp: _arithmetic("max", lambda constant: [{"op": "max", "constant": constant.tolist()}]),
+    MinOp: _arithmetic("min", lambda constant: [{"op": "min", "constant": constant.tolist()}]),
+    ExpOp: lambda op: [{"op": "exp"}],
+    LogOp: lambda op: [{"op": "log"}],
+    TanhOp: lambda op: [{"op": "tanh"}],
     SoftmaxOp: _softmax,
     ArgMaxOp: _arg_max,
 }

@@ -55,6 +55,7 @@ from ..qdialect.errors import QoptError
 from ..qdialect.q import (
     AddOp,
     ArgMaxOp,
+    ClipOp,
     ConcatOp,
     ConvOp,
     DepthToSpaceOp,
@@ -68,8 +69,8 @@ from ..qdialect.q import (
     ReduceMaxOp,
     ReduceSumOp,
     ReshapeOp,
-    SumPoolOp,
     SliceOp,
+    SumPoolOp,
     TableOp,
     ThresholdOp,
     TransposeOp,
@@ -81,8 +82,8 @@ from .hardware_units import Blocked, NotHardware, Rule, UnitBuilder
 from .image_units import concat, conv, pad, pool, reduction
 from .lookup_units import table, threshold
 from .refusals import Refusal, refuse
-
 from .slice_units import gather, part
+
 RULES: dict[type[Operation], Rule] = {
     MatMulOp: UnitBuilder.matmul,
     ConvOp: conv,
@@ -98,6 +99,7 @@ RULES: dict[type[Operation], Rule] = {
     ThresholdOp: threshold,
     TableOp: table,
     QuantizeOp: UnitBuilder.tail,
+    ClipOp: UnitBuilder.tail,
     AddOp: UnitBuilder.sum,
     MulOp: UnitBuilder.sum,
     ConcatOp: concat,

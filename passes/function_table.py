@@ -11,7 +11,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from ..qdialect.attrs import Array
 from ..qdialect.formats import BipolarFormat, NoCodeError
-from ..qdialect.q import BatchNormOp, ConstantOp, QOp
+from ..qdialect.q import BatchNormOp, ClipOp, QOp, QuantizeOp
 from ..qdialect.q.base import tensor
 from ..qdialect.rounding import as_objects
 from ..qdialect.types import element_type, integer_format, is_integer_type, shape_of
@@ -44,7 +44,8 @@ def tabulate(op: QOp, ranges: Ranges) -> FunctionTable:
     shape = tuple(size if at == axis else 1 for at, size in enumerate(shape_of(source)))
     count = (hull.hi - hull.lo) // step + 1
     if count * max(shape, default=1) > MAX_ENTRIES:
-        raise NoTail(f"it is a function of {count} codes, too many for a table")
+        mend = "put a quantiser between the layer and the activation as well"
+        raise NoTail(f"it is a function of {count} codes, too many for a table", mend)
     codes = np.arange(hull.lo, hull.hi + 1, step, dtype=np.int64)
     try:
         table = _run(op, source, ops, shape, codes)
@@ -79,6 +80,8 @@ def _function(op: QOp) -> tuple[SSAValue, list[QOp]]:
 def _can_be_source(value: SSAValue) -> bool:
     """Whether hardware can compute an integer value without the function."""
     maker = value.owner
+    if isinstance(maker, ClipOp) and not isinstance(maker.input.owner, QuantizeOp):
+        return False  # a table clips at no cost; behind a quantiser the clip costs nothing either
     return is_integer_type(element_type(value)) and not (is_pointwise(maker) and unit_refusal(maker) is not None)
 
 
@@ -114,17 +117,24 @@ def _channel_axis(ops: list[QOp], shape: tuple[int, ...]) -> int | None:
     return axes.pop() if axes else None
 
 
+def _clone_constant(value: SSAValue, block: Block, mapping: dict[SSAValue, SSAValue]) -> None:
+    """Append the ops of a constant expression, as far as they do not stand in the block."""
+    if value in mapping:
+        return
+    op = value.owner
+    assert isinstance(op, Operation)
+    for operand in op.operands:
+        _clone_constant(operand, block, mapping)
+    block.add_op(op.clone(mapping))  # which enters its results into the mapping
+
+
 def _run(op: QOp, source: SSAValue, ops: list[QOp], shape: tuple[int, ...], codes: Array) -> Array:
     """The results [N, C or 1] that the reference gives for the codes [N]."""
     block = Block(arg_types=[tensor(element_type(source), shape)])
     mapping: dict[SSAValue, SSAValue] = {source: block.args[0]}
     for item in ops:
         for operand in item.operands:
-            if operand in mapping:
-                continue
-            if not isinstance(operand.owner, ConstantOp):
-                raise NoTail("a constant is computed from others")
-            block.add_op(operand.owner.clone(mapping))
+            _clone_constant(operand, block, mapping)
         new = item.on([mapping[operand] for operand in item.operands])
         block.add_op(new)
         mapping |= dict(zip(item.results, new.results, strict=True))

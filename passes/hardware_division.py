@@ -11,6 +11,7 @@ from xdsl.ir import Operation, SSAValue
 
 from ..qdialect.errors import QoptError
 from ..qdialect.q import ConstantOp, GatherOp, ReshapeOp, SliceOp, TransposeOp
+from .causes import explained
 from .hardware_support import LINEAR, SUPPORTED, lasting_refusal, number_refusal, refusal, repeats
 from .refusals import Refusal, refuse
 
@@ -45,7 +46,7 @@ def obstacles(main: FuncOp) -> list[Refusal]:
             stuck.add(op)
         elif op in among_exact:
             found.append(refusal(op))
-    return [why for why in found if why is not None]
+    return explained(why for why in found if why is not None)
 
 
 def _computed(main: FuncOp) -> list[Operation]:

@@ -43,8 +43,8 @@ from ..qdialect.q import (
     ReluOp,
     ReshapeOp,
     SelectOp,
-    SoftmaxOp,
     SliceOp,
+    SoftmaxOp,
     SubOp,
     SumPoolOp,
     TableOp,
@@ -52,16 +52,8 @@ from ..qdialect.q import (
     TransposeOp,
 )
 from ..qdialect.q.inference import constant_of
-from ..qdialect.types import (
-    FixedType,
-    RealType,
-    UFixedType,
-    element_type,
-    integer_format,
-    is_f32,
-    is_integer_type,
-    shape_of,
-)
+from ..qdialect.types import RealType, element_type, is_f32, is_integer_type, shape_of
+from .integer_clips import clip_bounds
 from .parts import part_of
 from .refusals import Refusal
 
@@ -124,6 +116,8 @@ def unit_refusal(op: Operation) -> Refusal | None:
                 return None
             mend = "only one arg-max of a whole vector is hardware"
             return Refusal(op, "q.arg_max compares a part of the frame", mend)
+        case ClipOp() if clip_bounds(op) is not None:
+            return None
         case TransposeOp() if keeps_order(op):
             return None
         case GatherOp() if repeats(op) is not None:
@@ -222,11 +216,17 @@ def _feeds_unit(op: AddOp | MulOp) -> bool:
         integer = all(is_integer_type(element_type(value)) for value in user.results)
         if isinstance(user, AddOp | MulOp) and not joins_branches(user):
             unit = _is_bias(user) or _feeds_unit(user)
+        elif isinstance(user, ReshapeOp | TransposeOp):
+            unit = unit_refusal(user) is None and any(_takes_stream(use.operation) for use in user.result.uses)
         else:
-            unit = not isinstance(user, ReturnOp | CallOp | MoveOp) and unit_refusal(user) is None
+            unit = _takes_stream(user)
         if not (integer and unit):
             return False
     return True
+
+
+def _takes_stream(op: Operation) -> bool:
+    return not isinstance(op, ReturnOp | CallOp | MoveOp) and unit_refusal(op) is None
 
 
 def _number_refusal(op: Operation) -> Refusal:

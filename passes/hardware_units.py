@@ -6,7 +6,7 @@ Units of images are in `image_units.py`, tables in `lookup_units.py`; `q-convert
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, TypeAlias, TypeVar
 
@@ -22,6 +22,7 @@ from ..qdialect.formats import FixedFormat, IntRange, Overflow, Rounding
 from ..qdialect.q import (
     AddOp,
     ArgMaxOp,
+    ClipOp,
     ConstantOp,
     MatMulOp,
     MulOp,
@@ -32,6 +33,7 @@ from ..qdialect.q.inference import code_range, constant_of, narrow_range
 from ..qdialect.types import element_type, fixed_type, integer_format, is_integer_type, shape_of
 from .affine_tail import AffineTail, per_channel
 from .hardware_support import joins_branches, keeps_order, nearest
+from .integer_clips import clip_bounds
 from .rewriting import at, constant
 
 
@@ -151,7 +153,7 @@ class UnitBuilder:
         self.block.add_op(unit)
         return unit.result
 
-    def tail(self, op: AddOp | MulOp | QuantizeOp) -> None:
+    def tail(self, op: AddOp | MulOp | QuantizeOp | ClipOp) -> None:
         steps = _tail_ops(op)
         last = steps[-1]
         source, tail = steps[0].operands[0], AffineTail.identity()
@@ -167,7 +169,7 @@ class UnitBuilder:
         multiplier, addend, shift = tail.shifted(finest)
         shape = shape_of(source)
         multiplier, addend = per_channel(multiplier, shape), per_channel(addend, shape)
-        clip = _clip(last, multiplier, addend, shift, code_range(source))
+        clip = _clip(steps, multiplier, addend, shift, code_range(source))
         unit = RequantizeOp(
             stream,
             self.integers(multiplier, "multiplier"),
@@ -175,7 +177,7 @@ class UnitBuilder:
             element_type(last.results[0]),
             shift=shift,
             clip=RangeAttr(clip.lo, clip.hi),
-            rounding=last.rounding if isinstance(last, QuantizeOp) else Rounding.FLOOR,
+            rounding=next((step.rounding for step in steps if isinstance(step, QuantizeOp)), Rounding.FLOOR),
         )
         self.done.update(steps)
         self.emit(unit, last, last.results[0])
@@ -245,15 +247,17 @@ def _affine_operand(op: AddOp | MulOp) -> tuple[SSAValue, Array, int]:
     raise NotHardware(f"{op.name} of two computed tensors has no hardware unit", mend)
 
 
-def _tail_ops(op: AddOp | MulOp | QuantizeOp) -> list[AddOp | MulOp | QuantizeOp]:
-    """`op` and the mul, add and quantize behind it that fit into the same requantiser."""
-    found: list[AddOp | MulOp | QuantizeOp] = [op]
-    while isinstance(found[-1], AddOp | MulOp) and found[-1].result.has_one_use():
+def _tail_ops(op: AddOp | MulOp | QuantizeOp | ClipOp) -> list[AddOp | MulOp | QuantizeOp | ClipOp]:
+    """`op` and the mul, add and quantize, and then the clip, behind it that fit into the same requantiser."""
+    found: list[AddOp | MulOp | QuantizeOp | ClipOp] = [op]
+    while not isinstance(found[-1], ClipOp) and found[-1].result.has_one_use():
         use = found[-1].result.first_use
         user = use.operation if use is not None else None
-        if not isinstance(user, AddOp | MulOp | QuantizeOp) or not is_integer_type(element_type(user.results[0])):
+        follows = ClipOp if isinstance(found[-1], QuantizeOp) else AddOp | MulOp | QuantizeOp | ClipOp
+        if not isinstance(user, follows) or not is_integer_type(element_type(user.results[0])):
             break
-        if not isinstance(user, QuantizeOp) and all(constant_of(operand) is None for operand in user.operands):
+        assert isinstance(user, AddOp | MulOp | QuantizeOp | ClipOp)
+        if isinstance(user, AddOp | MulOp) and all(constant_of(operand) is None for operand in user.operands):
             break
         found.append(user)
     return found
@@ -266,18 +270,27 @@ def _composed(tail: AffineTail, op: AddOp | MulOp, source_fraction_bits: int) ->
     return tail.plus(codes, fraction_bits - source_fraction_bits)
 
 
-def _clip(last: Operation, multiplier: Array, addend: Array, shift: int, x: IntRange) -> IntRange:
+def _clip(steps: Sequence[Operation], multiplier: Array, addend: Array, shift: int, x: IntRange) -> IntRange:
     """The codes to clip to; refuses wrapping that can happen."""
-    held = integer_format(element_type(last.results[0])).code_range
-    if not isinstance(last, QuantizeOp):
+    held = integer_format(element_type(steps[-1].results[0])).code_range
+    if isinstance(steps[-1], ClipOp):
+        bounds = clip_bounds(steps[-1])
+        assert bounds is not None
+        held = IntRange(*(min(max(end, held.lo), held.hi) for end in (bounds.lo, bounds.hi)))
+    last = next((step for step in steps if isinstance(step, QuantizeOp)), None)
+    if last is None:
         return held
-    pairs = np.broadcast(multiplier, addend)
-    ends = [int(m) * end + int(a) for m, a in pairs for end in (x.lo, x.hi)]
-    reached = IntRange(min(ends) >> shift, -(-max(ends) >> shift))
-    if last.overflow is Overflow.WRAP and reached not in held:
-        what = f"q.quantize wraps (codes reach {reached.lo} to {reached.hi}, the type holds {held.lo} to {held.hi})"
-        raise NotHardware(what, "saturate instead, or widen the type")
-    return narrow_range(element_type(last.results[0])) if last.narrow else held
+    kept = (
+        narrow_range(element_type(last.result)) if last.narrow else integer_format(element_type(last.result)).code_range
+    )
+    if last.overflow is Overflow.WRAP:
+        pairs = np.broadcast(multiplier, addend)
+        ends = [int(m) * end + int(a) for m, a in pairs for end in (x.lo, x.hi)]
+        reached = IntRange(min(ends) >> shift, -(-max(ends) >> shift))
+        if reached not in kept:
+            what = f"q.quantize wraps (codes reach {reached.lo} to {reached.hi}, the type holds {kept.lo} to {kept.hi})"
+            raise NotHardware(what, "saturate instead, or widen the type")
+    return IntRange(*(min(max(end, held.lo), held.hi) for end in (kept.lo, kept.hi)))
 
 
 Rule: TypeAlias = Callable[[UnitBuilder, Any], None]

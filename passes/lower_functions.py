@@ -14,7 +14,8 @@ After:
 Exact: the reference computes the result of every code that the range analysis lets come, for every channel.
 Needs: elementwise ops, of float32 too, that all follow from one integer value; constants that differ along one axis.
 Keeps: type and every output bit.
-Leaves: what q-lower-quantizers does in closed form; more than a million codes times channels (remark).
+Leaves: what q-lower-quantizers does in closed form; more than a million codes times channels (remark), unless the
+function is a leaky ReLU or PReLU, whose thresholds have a closed form.
 Integer ops that have no unit of their own, such as q.max or a product of branches, become tables without a quantiser.
 A function that rises or falls throughout becomes thresholds where they are estimated to be smaller than a table. Tables
 take words of up to 16 bits.
@@ -40,12 +41,13 @@ from .hardware_support import is_pointwise, unit_refusal
 from .input_table import table_thresholds
 from .lower_tails import replace_tail
 from .quantizer_cost import thresholds_area
-from .range_analysis import analyse
+from .range_analysis import Ranges, analyse
 from .remarks import remark
 from .rewriting import constant, is_constant
 from .tail import NoTail
 from .threshold_math import Thresholds
 from .threshold_tails import one_row, threshold_ops
+from .two_sided_tails import two_sided_thresholds
 
 
 def _thresholds(op: QOp, function: FunctionTable, max_levels: int) -> Thresholds | None:
@@ -75,10 +77,25 @@ def function_ops(op: QOp, function: FunctionTable, max_levels: int) -> list[Oper
     ):
         return threshold_ops(op, function, thresholds)
     if not fits_table:
-        raise NoTail(f"it is a function of {source} that neither rises nor falls throughout, or has too many levels")
+        why = f"it is a function of {source} that neither rises nor falls throughout, or has too many levels"
+        raise NoTail(why, "put a quantiser between the layer and the activation as well")
     table = constant(np.ascontiguousarray(function.table.T), element_type(op.results[0]))
     table.result.name_hint = "table"
     return [table, TableOp(function.source, table.result, int(function.codes[0]), function.axis)]
+
+
+def lowered_ops(op: QOp, ranges: Ranges, max_levels: int) -> list[Operation]:
+    """The ops that replace a function of one integer; NoTail if there are none."""
+    try:
+        return function_ops(op, tabulate(op, ranges), max_levels)
+    except NoTail as reason:
+        if not isinstance(op, QuantizeOp):
+            raise
+        try:
+            source, thresholds = two_sided_thresholds(op, ranges, max_levels)
+        except NoTail:
+            raise reason from None
+        return threshold_ops(op, source, one_row(thresholds))
 
 
 def _wants_table(op: Operation) -> TypeGuard[QOp]:
@@ -105,6 +122,6 @@ class LowerFunctionsPass(ModulePass):
             if item.parent is None or not _wants_table(item):
                 continue
             try:
-                replace_tail(item, function_ops(item, tabulate(item, ranges), self.max_levels))
+                replace_tail(item, lowered_ops(item, ranges, self.max_levels))
             except NoTail as reason:
                 remark(item, f"{item.name} is left as it is: {reason}")

@@ -19,7 +19,7 @@ Needs: scales and offsets between the integers and the sum, and behind it, which
 clip behind it, the same for all.
 Keeps: every output bit and the type of the result.
 Leaves: clips in front of the sum, more than a million pairs (remark).
-Codes that are clipped to less than a type holds are counted from the lowest, which is added behind the quantiser.
+Codes that are clipped to less than a type holds are clipped behind the quantiser.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from ..qdialect.formats import IntRange, Overflow, Rounding
+from ..qdialect.formats import IntRange, Overflow
 from ..qdialect.q import AddOp, MulOp, QuantizeOp
 from ..qdialect.types import (
     FixedType,
@@ -44,14 +44,13 @@ from ..qdialect.types import (
     fixed_type,
     integer_format,
     shape_of,
-    tensor_type,
 )
 from .hardware_support import joins_branches
+from .integer_clips import clip_ops
 from .join_math import IntegerJoin, Join, integer_joins
 from .lower_tails import replace_tail
 from .range_analysis import Ranges, analyse
 from .remarks import remark
-from .retype import fixed_by_interface
 from .rewriting import constant
 from .tail import Clipped, NoTail, Step, TailSource, compose, quantized, step_of
 from .threshold_math import Tail
@@ -72,12 +71,10 @@ def recognise(op: QuantizeOp, ranges: Ranges) -> JoinTail | None:
     if add is None:
         return None
     if shape_of(add.lhs) != shape_of(add.rhs):
-        raise NoTail("one branch repeats its elements")
+        raise NoTail("one branch repeats its elements", "make the shapes of both branches equal")
     if op.overflow is Overflow.WRAP:
-        raise NoTail("it wraps")
-    (a, f), (b, g) = (compose(value, ranges) for value in (add.lhs, add.rhs))
-    for source, function in ((a, f), (b, g)):
-        _check_unclipped(source, function)
+        raise NoTail("it wraps", "let the quantiser behind the sum saturate")
+    (a, f), (b, g) = (_branch(value, ranges) for value in (add.lhs, add.rhs))
     axes = {a.axis} if len(f.slope) > 1 else set[int]()
     axes |= {b.axis} if len(g.slope) > 1 else set()
     axes |= {len(shape_of(add.result)) + axis for step in steps for axis in step.axes}
@@ -121,17 +118,22 @@ def _sum_above(value: SSAValue) -> tuple[AddOp | None, list[Step]]:
     return None, []
 
 
-def _check_unclipped(source: TailSource, function: Clipped) -> None:
-    """NoTail unless the function clips nothing."""
-    ends = [function.slope * end + function.offset for end in (source.amin, source.amax)]
-    if not bool((function.low == np.minimum(*ends)).all() and (function.high == np.maximum(*ends)).all()):
-        raise NoTail("a branch is clipped in front of the sum")
+def _branch(value: SSAValue, ranges: Ranges) -> tuple[TailSource, Clipped]:
+    """The integers that a branch scales, and how; NoTail if it clips them as well."""
+    for nearest in (False, True):
+        source, function = compose(value, ranges, nearest=nearest)
+        ends = [function.slope * end + function.offset for end in (source.amin, source.amax)]
+        if bool((function.low == np.minimum(*ends)).all() and (function.high == np.maximum(*ends)).all()):
+            return source, function
+    mend = "put a quantiser behind the ReLU or clip of each branch, in front of the sum"
+    raise NoTail("a branch is clipped in front of the sum", mend)
 
 
 def join_ops(op: QuantizeOp, tail: JoinTail) -> list[Operation]:
     """The ops that replace the quantiser; the last gives its result. NoTail if no integers do."""
-    forms, type_, base = _integer_forms(op, tail.functions)
+    forms, clip = _integer_forms(op, tail.functions)
     shift = forms[0].shift
+    type_ = element_type(op.result)
     after = shift + integer_format(type_).fraction_bits
 
     def number(codes: Sequence[int], fraction_bits: int, hint: str) -> Operation:
@@ -144,30 +146,30 @@ def join_ops(op: QuantizeOp, tail: JoinTail) -> list[Operation]:
         new += [factor, MulOp(source, factor.results[0])]
         products.append(new[-1].results[0])
     new.append(AddOp(products[0], products[1]))
-    addends = [form.addend - (base << shift) for form in forms]
+    addends = [form.addend for form in forms]
     if any(addends):
         term = number(addends, after, "addend")
         new += [term, AddOp(new[-1].results[0], term.results[0])]
-    new.append(QuantizeOp(new[-1].results[0], type_, Rounding.FLOOR))
-    if base or (type_ != element_type(op.result) and fixed_by_interface(op.result)):
-        least = number([base], integer_format(type_).fraction_bits, "least")
-        new += [least, AddOp(new[-1].results[0], least.results[0], tensor_type(op.result))]
-    return new
+    new.append(QuantizeOp(new[-1].results[0], type_, forms[0].rounding))
+    return [*new, *clip_ops(new[-1].results[0], clip)] if clip is not None else new
 
 
-def _integer_forms(op: QuantizeOp, joins: Sequence[Join]) -> tuple[list[IntegerJoin], FixedType | UFixedType, int]:
-    """Forms of one shift, a type that saturates as they need, and the code that is added to what the type holds."""
-    type_, bits = element_type(op.result), integer_format(element_type(op.result)).fraction_bits
+def _integer_forms(op: QuantizeOp, joins: Sequence[Join]) -> tuple[list[IntegerJoin], IntRange | None]:
+    """Forms of one shift, and what to clip to where the type does not saturate as they need."""
+    type_ = element_type(op.result)
     assert isinstance(type_, FixedType | UFixedType)
     forms = None if op.narrow else integer_joins(joins, type_.format.code_range)
     if forms is not None:
-        return forms, type_, 0
+        return forms, None
     clip = joins[0].clip
-    if all(join.clip == clip for join in joins) and clip.lo < clip.hi and (clip.hi - clip.lo + 1).bit_count() == 1:
-        forms = integer_joins(joins, clip)
+    if any(join.clip != clip for join in joins):
+        raise NoTail("a clip differs between channels", "clip all channels to the same bounds")
+    forms = integer_joins(joins, clip)
     if forms is None:
-        raise NoTail(f"no integers give the same codes from {clip.lo} to {clip.hi} for all pairs of codes")
-    return forms, fixed_type(IntRange(0, clip.hi - clip.lo), bits), clip.lo
+        what = f"no integers give the same codes from {clip.lo} to {clip.hi} for all pairs of codes"
+        mend = "quantise both branches to 8 bits in front of the sum; or change a scale a little, against ties"
+        raise NoTail(what, mend)
+    return forms, clip
 
 
 def _number(codes: Sequence[int], fraction_bits: int, trailing: int, hint: str) -> Operation:

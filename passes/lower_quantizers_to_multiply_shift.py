@@ -35,6 +35,7 @@ from ..qdialect.q import AddOp, ConstantOp, MulOp, QuantizeOp
 from ..qdialect.q.inference import constant_of
 from ..qdialect.rounding import round_fraction, saturation_range
 from ..qdialect.types import FixedType, UFixedType, element_type, fixed_type, integer_format
+from .integer_clips import clip_ops
 from .lower_quantizers_to_thresholds import found_thresholds
 from .lower_tails import lower_tails
 from .multiply_shift_math import MAX_SHIFT, MultiplyShift, floor_form
@@ -47,12 +48,13 @@ from .threshold_math import Tail, Thresholds
 
 @dataclass(frozen=True)
 class Requantizer:
-    """`saturate(round((multiplier * a + addend) / 2^shift))` in `type_`."""
+    """`saturate(round((multiplier * a + addend) / 2^shift))` in `type_`, clipped to `clip` if that is less."""
 
     form: MultiplyShift
     rounding: Rounding
     type_: FixedType | UFixedType
-    narrow: bool
+    narrow: bool = False
+    clip: IntRange | None = None
 
     def area(self, tail: QuantizerTail) -> int:
         """Estimated cost of a lane in look-up tables."""
@@ -76,15 +78,28 @@ def _requantizers(op: QuantizeOp, tail: QuantizerTail, thresholds: Thresholds | 
     positive = isinstance(type_, FixedType) and type_.bitwidth > 1 and tail.least_code >= 0
     if positive and not fixed_by_interface(op.result):
         targets.append((UFixedType(type_.bitwidth - 1, type_.fraction_bits.data), False))
+    found = False
     for target, narrow in targets:
-        held = saturation_range(target.format, narrow)
-        direct = _direct_form(tail, held)
-        if direct is not None:
-            rounding = tail.function.rounding if direct.shift else Rounding.FLOOR
-            yield Requantizer(direct, rounding, target, narrow)
-        fitted = None if thresholds is None else floor_form(thresholds, held.lo, held.hi, *_ranges(tail, thresholds))
-        if fitted is not None:
-            yield Requantizer(fitted, Rounding.FLOOR, target, narrow)
+        for form, rounding in _forms(tail, thresholds, saturation_range(target.format, narrow)):
+            yield Requantizer(form, rounding, target, narrow)
+            found = True
+    if not found:
+        start = tail.function.start
+        clip = IntRange(int(tail.function.lo.min()) + start, int(tail.function.hi.max()) + start)
+        for form, rounding in _forms(tail, thresholds, clip):
+            yield Requantizer(form, rounding, type_, clip=clip)
+
+
+def _forms(
+    tail: QuantizerTail, thresholds: Thresholds | None, held: IntRange
+) -> Iterator[tuple[MultiplyShift, Rounding]]:
+    """The forms that give, clipped to `held`, the right codes."""
+    direct = _direct_form(tail, held)
+    if direct is not None:
+        yield direct, tail.function.rounding if direct.shift else Rounding.FLOOR
+    fitted = None if thresholds is None else floor_form(thresholds, held.lo, held.hi, *_ranges(tail, thresholds))
+    if fitted is not None:
+        yield fitted, Rounding.FLOOR
 
 
 def _ranges(tail: QuantizerTail, thresholds: Thresholds) -> tuple[Array, Array]:
@@ -144,7 +159,8 @@ def requantizer_ops(op: QuantizeOp, tail: QuantizerTail, requantizer: Requantize
         factor.result.name_hint = "multiplier" if class_ is MulOp else "addend"
         new += [factor, class_(value, factor.result)]
         value = new[-1].results[0]
-    return [*new, QuantizeOp(value, type_, requantizer.rounding, narrow=requantizer.narrow)]
+    new.append(QuantizeOp(value, type_, requantizer.rounding, narrow=requantizer.narrow))
+    return new if requantizer.clip is None else [*new, *clip_ops(new[-1].results[0], requantizer.clip)]
 
 
 def _constant(tail: QuantizerTail, codes: Array, fraction_bits: int) -> ConstantOp:
@@ -160,7 +176,11 @@ def _stands_there(
     requantizer: Requantizer,
 ) -> bool:
     """True if `op` is this quantiser, behind these steps with the same constants."""
-    if element_type(op.result) != requantizer.type_ or op.rounding is not requantizer.rounding:
+    if (
+        requantizer.clip is not None
+        or element_type(op.result) != requantizer.type_
+        or op.rounding is not requantizer.rounding
+    ):
         return False
     value = op.input
     for class_, factor in reversed(steps):

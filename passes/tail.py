@@ -26,7 +26,11 @@ from .threshold_math import Tail
 
 
 class NoTail(Exception):
-    """Why a quantiser has no tail that starts at integer codes."""
+    """Why a quantiser has no tail that starts at integer codes; `mend`: what the user can do about it, if known."""
+
+    def __init__(self, why: str, mend: str = ""):
+        self.mend = mend
+        super().__init__(why)
 
 
 @dataclass(frozen=True)
@@ -130,12 +134,16 @@ def recognise(op: QuantizeOp, ranges: Ranges) -> QuantizerTail:
     return tail
 
 
-def compose(value: SSAValue, ranges: Ranges, axis: int | None = None) -> tuple[TailSource, Clipped]:
+def compose(
+    value: SSAValue, ranges: Ranges, axis: int | None = None, nearest: bool = False
+) -> tuple[TailSource, Clipped]:
     """The integer value furthest up, and what the ops from there make of its codes; NoTail says why there is none.
 
-    Args: axis: along which the user of the value tells channels apart; None if it does not.
+    Args:
+        axis: along which the user of the value tells channels apart; None if it does not.
+        nearest: take the integer value nearest to `value` instead.
     """
-    source, steps = _chain(value)
+    source, steps = _chain(value, nearest)
     shape = shape_of(source)
     axes = set[int]().union(*(step.axes for step in steps)) | (set() if axis is None else {axis - len(shape)})
     if len(axes) > 1:
@@ -171,14 +179,16 @@ def _joined(inner: QuantizerTail, outer: Tail, start: int) -> QuantizerTail:
     return replace(inner, function=replace(tail, lo=lo, hi=hi, start=start))
 
 
-def _chain(value: SSAValue) -> tuple[SSAValue, list[Step]]:
-    """The integer value furthest up, and the steps from it down to `value`."""
+def _chain(value: SSAValue, nearest: bool = False) -> tuple[SSAValue, list[Step]]:
+    """The integer value furthest up, or nearest, and the steps from it down to `value`."""
     found: tuple[SSAValue, int] | None = None
     steps, shape, axes = list[Step](), shape_of(value), set[int]()
     while True:
         if is_integer_type(element_type(value)):
             found = value, len(steps)
         try:
+            if nearest and found is not None:
+                raise NoTail("an integer value is found")
             before, step = step_of(value)
             if shape_of(before) != shape:
                 raise NoTail("a constant broadcasts its input to a larger shape")
@@ -206,7 +216,7 @@ def step_of(value: SSAValue) -> tuple[SSAValue, Step]:
         case ReluOp():
             return op.input, Step(minimum=np.array([Fraction(0)], dtype=object))
         case ClipOp() if is_constant(op.minimum) and is_constant(op.maximum):
-            return op.input, Step(minimum=_per_channel(op.minimum, shape), maximum=_per_channel(op.maximum, shape))
+            return op.input, Step(minimum=constant_step(op.minimum, shape), maximum=constant_step(op.maximum, shape))
         case BatchNormOp() if all(is_constant(parameter) for parameter in op.operands[1:]):
             scale, bias, mean, variance = (exact_values(parameter) for parameter in op.operands[1:])
             affine = batch_norm_affine(scale, bias, mean, variance, op.epsilon)
@@ -221,7 +231,7 @@ def _arithmetic_step(op: AddOp | SubOp | MulOp | DivOp, shape: tuple[int, ...]) 
     x, constant = (op.rhs, op.lhs) if swapped else (op.lhs, op.rhs)
     if is_constant(x) or not is_constant(constant):
         raise NoTail(f"{op.name} has no constant operand" if not is_constant(x) else f"{op.name} is constant")
-    values = _per_channel(constant, shape)
+    values = constant_step(constant, shape)
     match op:
         case MulOp():
             return x, Step(factor=values)
@@ -235,7 +245,7 @@ def _arithmetic_step(op: AddOp | SubOp | MulOp | DivOp, shape: tuple[int, ...]) 
             return x, Step(term=values)
 
 
-def _per_channel(constant: SSAValue, shape: tuple[int, ...]) -> Array:
+def constant_step(constant: SSAValue, shape: tuple[int, ...]) -> Array:
     """The values of a constant for a tensor of `shape`, in least broadcast form."""
     values = np.atleast_1d(least_broadcast(exact_values(constant)))
     if values.ndim > len(shape) or values.size != max((1, *values.shape[:1])):

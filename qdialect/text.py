@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from io import StringIO
 from math import prod
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import (
@@ -29,8 +29,8 @@ from xdsl.dialects.builtin import (
     UnknownLoc,
 )
 from xdsl.dialects.func import Func
-from xdsl.ir import Attribute, BlockArgument, Operation, Region, SSAValue
-from xdsl.parser import Parser
+from xdsl.ir import Attribute, AttributeInvT, BlockArgument, Operation, Region, SSAValue
+from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.parser.generic_parser import ParserState
 from xdsl.printer import Printer
 from xdsl.traits import IsolatedFromAbove
@@ -39,6 +39,7 @@ from xdsl.utils.lexer import Input, Span, Token
 from xdsl.utils.mlir_lexer import MLIRLexer, MLIRToken, MLIRTokenKind, StringLiteral
 
 from .attrs import elided_constants
+from .dataflow.graph import adopt_returned_lanes, same_frame
 from .errors import QoptError
 from .functions import verify_functions
 
@@ -134,6 +135,13 @@ class PositionParser(Parser):
             op.location = NameLoc(op.location.desc, here)
         return op
 
+    def resolve_operand(self, operand: UnresolvedOperand, type: AttributeInvT) -> SSAValue[AttributeInvT]:
+        """As in xDSL; where a stream is used with other lanes than its unit gives, the unit was edited: it is right."""
+        values = self.ssa_values.get(operand.operand_name, ())
+        if operand.index < len(values) and same_frame(values[operand.index].type, type):
+            return cast(SSAValue[AttributeInvT], values[operand.index])
+        return super().resolve_operand(operand, type)
+
     def _unknown_op(self, name: str) -> str:
         close = get_close_matches(name, [op.name for op in self.ctx.loaded_ops], n=1)
         hint = f"did you mean '{close[0]}'?" if close else "docs/dialects.md lists the ops"
@@ -168,7 +176,9 @@ def parse_module(text: str, name: str, context: Context | None = None, first_lin
     if _NOTHING.match(text):
         raise QoptError("there is no IR to read", name, "give textual IR, or a model as .onnx")
     try:
-        return PositionParser(context or new_context(), text, name, first_line).parse_module()
+        module = PositionParser(context or new_context(), text, name, first_line).parse_module()
+        adopt_returned_lanes(module)
+        return module
     except ParseError as fault:
         raise _syntax_error(fault, name, first_line) from None
     except VerifyException as fault:

@@ -63,7 +63,7 @@ func.func @main(%a: tensor<1x2x!q.fixed<12, 0>>) -> tensor<2x1x!q.real> {
 // CHECK-NEXT: q.transpose %q perm [1, 0] : tensor<1x2x!q.ufixed<7, 0>> -> tensor<2x1x!q.ufixed<7, 0>>
 
 // -----
-// Where the function states the signed type, the ReLU stays: saturation cannot do its work.
+// Where the function states the signed type, a clip behind the quantiser does the work of the ReLU.
 func.func @main(%a: tensor<1x2x!q.fixed<12, 0>>) -> tensor<1x2x!q.fixed<8, 0>> {
   %s = q.constant #q.dense<"1/13" : tensor<!q.real>>
   %0 = q.mul %a, %s : tensor<1x2x!q.fixed<12, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
@@ -71,7 +71,8 @@ func.func @main(%a: tensor<1x2x!q.fixed<12, 0>>) -> tensor<1x2x!q.fixed<8, 0>> {
   %q = q.quantize %1 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.fixed<8, 0>>
   func.return %q : tensor<1x2x!q.fixed<8, 0>>
 }
-// CHECK: q.quantize {{.*}} half_even saturate : tensor<1x2x!q.real>
+// CHECK:      %[[Q:.*]] = q.quantize {{.*}} floor saturate : {{.*}} -> tensor<1x2x!q.fixed<8, 0>>
+// CHECK:      q.clip %[[Q]], %minimum, %maximum : {{.*}} -> tensor<1x2x!q.fixed<8, 0>>
 
 // -----
 // A sign has no multiply-shift form; neither have ties to even at a scale that is no power of two.

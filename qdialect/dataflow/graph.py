@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import OpResult, SSAValue
+from xdsl.dialects.builtin import FunctionType, ModuleOp
+from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.ir import Attribute, OpResult, SSAValue
+from xdsl.rewriter import Rewriter
 
 from ..errors import QoptError
 from ..q.constant import ConstantOp
@@ -26,6 +27,31 @@ def hardware_function(module: ModuleOp) -> FuncOp:
     raise QoptError(
         f"the module has no function @{HARDWARE}", None, "run q-partition and q-convert-to-dataflow before, or build"
     )
+
+
+def same_frame(a: Attribute, b: Attribute) -> bool:
+    """Whether two types of streams differ in lanes at most."""
+    if not isinstance(a, StreamType) or not isinstance(b, StreamType):
+        return False
+    return a.element_type == b.element_type and a.elements == b.elements
+
+
+def adopt_returned_lanes(module: ModuleOp) -> None:
+    """Let @hardware and its calls have as many lanes as the last unit gives: text that states others was edited."""
+    functions = [op for op in module.body.block.ops if isinstance(op, FuncOp) and op.body.blocks]
+    for function in functions:
+        returned = function.body.blocks[0].last_op
+        if function.sym_name.data != HARDWARE or not isinstance(returned, ReturnOp):
+            continue
+        types, stated = [value.type for value in returned.operands], function.function_type.outputs.data
+        if len(types) != len(stated) or not all(map(same_frame, types, stated)):
+            continue
+        function.function_type = FunctionType.from_lists(list(function.function_type.inputs.data), types)
+        for call in module.walk():
+            if isinstance(call, CallOp) and call.callee.root_reference.data == HARDWARE:
+                for result, type_ in zip(call.results, types, strict=False):
+                    if same_frame(result.type, type_) and result.type != type_:
+                        Rewriter.replace_value_with_new_type(result, type_)
 
 
 def unit_graph(function: FuncOp) -> list[UnitOp]:

@@ -9,7 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from qopt_mlir.passes.join_math import Join, integer_join
+from qopt_mlir.passes import join_math
+from qopt_mlir.passes.join_math import Join, integer_join, integer_joins, least_remainder
 from qopt_mlir.qdialect.formats import IntRange, Rounding
 from qopt_mlir.qdialect.rounding import round_fraction
 from qopt_mlir.qdialect.text import parse_module
@@ -64,6 +65,55 @@ def test_every_pair_of_codes() -> None:
             expected, actual = (min(max(code, join.clip.lo), join.clip.hi) for code in (exact, integer))
             assert actual == expected, (join, form, a, b)
     assert found > 40
+
+
+def test_least_remainder() -> None:
+    generator = random.Random(1)
+    for _ in range(3000):
+        modulus, count = generator.randint(1, 60), generator.randint(1, 40)
+        step, first = generator.randint(-100, 100), generator.randint(-100, 100)
+        expected = min((first + step * i) % modulus for i in range(count))
+        assert least_remainder(step, first, modulus, count) == expected, (step, first, modulus, count)
+
+
+def test_forms_proven_without_trying_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are right for every pair; only ties and roundings that depend on the sign have none."""
+    monkeypatch.setattr(join_math, "MAX_PAIRS", 0)
+    generator, found = random.Random(11), 0
+    for _ in range(200):
+        join = _random_join(generator)
+        form = integer_join(join, join.clip)
+        if form is None:
+            continue
+        found += 1
+        a, b = (np.arange(codes.lo, codes.hi + 1).astype(object) for codes in join.codes)
+        sums = (np.add.outer(a * form.multipliers[0], b * form.multipliers[1]) + form.addend) >> form.shift
+        np.testing.assert_array_equal(np.clip(sums, join.clip.lo, join.clip.hi).astype(int), join.results())
+    assert found > 80
+
+
+def test_a_wide_branch() -> None:
+    """A sum of products of 20 bits beside codes of 8 bits, scales as float32 has them."""
+    scales = [Fraction(float(np.float32(number))) for number in (0.0123, 0.0004567, 0.0391)]
+    codes = (IntRange(-128, 127), IntRange(-300_000, 345_678))
+    slopes = (scales[0] / scales[2], scales[1] / scales[2])
+    join = Join(slopes, Fraction(-5), codes, IntRange(-133, 122), Rounding.HALF_EVEN)
+    form = integer_join(join, join.clip)
+    assert form is not None
+    assert form.shift < 64
+    generator = random.Random(5)
+    for _ in range(3000):
+        a, b = (generator.randint(each.lo, each.hi) for each in codes)
+        integer = (form.multipliers[0] * a + form.multipliers[1] * b + form.addend) >> form.shift
+        assert integer == round_fraction(slopes[0] * a + slopes[1] * b - 5, Rounding.HALF_EVEN)
+
+
+def test_ties_of_powers_of_two_keep_their_rounding() -> None:
+    codes = IntRange(0, 7)
+    join = Join((Fraction(1, 2), Fraction(1, 4)), Fraction(0), (codes, codes), IntRange(0, 7), Rounding.HALF_EVEN)
+    (form,) = integer_joins([join], join.clip) or [None]
+    assert form is not None
+    assert (form.multipliers, form.shift, form.rounding) == ((2, 1), 2, Rounding.HALF_EVEN)
 
 
 def test_no_form_where_ties_contradict() -> None:

@@ -272,7 +272,7 @@ def test_codes_with_fraction_bits_become_numbers_once(ops: str, result: str) -> 
 
 
 def test_outputs_of_the_model_are_chains_from_the_results() -> None:
-    """Two outputs share a first step; one op of two computed operands has no place on the host."""
+    """Two outputs share a first step; a third is a sum of two computed values, which has the steps to both."""
     module = parse_module(
         """
         func.func @host_after(%x: tensor<1x2x!q.fixed<4, 0>>)
@@ -288,5 +288,43 @@ def test_outputs_of_the_model_are_chains_from_the_results() -> None:
     after = function(module, "host_after")
     assert [step["op"] for step in host_steps(after, 0)] == ["gather", "reduce_max", "dequantize", "cast"]
     assert [step["op"] for step in host_steps(after, 1)] == ["gather"]
-    with pytest.raises(QoptError, match=r"q\.add has no place on the host side"):
-        host_steps(after, 2)
+    assert [step["op"] for step in host_steps(after, 2)] == ["gather", "dequantize", "add"]
+    codes = np.array([[[-8, 7]], [[3, 1]]])
+    np.testing.assert_array_equal(run_steps(host_steps(after, 2), codes), codes + codes[..., ::-1])
+
+
+def test_a_result_of_two_values_that_the_hardware_gives_is_refused() -> None:
+    type_ = "tensor<2x!q.fixed<4, 0>>"
+    sum_ = f"%s = q.add %x, %y : {type_}, {type_} -> tensor<2x!q.fixed<5, 0>>"
+    text = f"func.func @host_after(%x: {type_}, %y: {type_}) -> tensor<2x!q.fixed<5, 0>> {{\n{sum_}\n"
+    module = parse_module(text + "func.return %s : tensor<2x!q.fixed<5, 0>>\n}", "host.mlir")
+    with pytest.raises(QoptError, match="an output follows from 2 values that the hardware gives"):
+        host_steps(function(module, "host_after"))
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [
+        "%a = q.relu %f : {f} -> {f}\n%y = q.mul %a, %f : {f}, {f} -> {f}",
+        "%m = q.reduce_max %f axes [1] keep_dims : {f} -> tensor<1x1xf32>\n"
+        "%d = q.sub %f, %m : {f}, tensor<1x1xf32> -> {f}\n"
+        "%e = q.exp %d : {f}\n%t = q.reduce_sum %e axes [1] keep_dims : {f} -> tensor<1x1xf32>\n"
+        "%l = q.log %t : tensor<1x1xf32>\n%y = q.sub %d, %l : {f}, tensor<1x1xf32> -> {f}",
+        "%k = q.constant #q.dense<[0.5, -0.25] : tensor<2xf32>>\n%y = q.prelu %f, %k : {f}, tensor<2xf32> -> {f}",
+        "%lo = q.constant #q.dense<-1.5 : tensor<f32>>\n%hi = q.constant #q.dense<2.0 : tensor<f32>>\n"
+        "%y = q.clip %f, %lo, %hi : {f}, tensor<f32>, tensor<f32> -> {f}",
+        "%h = q.constant #q.dense<0.5 : tensor<f32>>\n%y = q.max %f, %h : {f}, tensor<f32> -> {f}",
+    ],
+)
+def test_functions_of_one_result(ops: str) -> None:
+    """What the reference gives, products of branches and a logarithm of a softmax among them."""
+    codes_type, f = "tensor<1x2x!q.fixed<4, 1>>", "tensor<1x2xf32>"
+    body = f"%f = q.quantize %x half_even saturate : {codes_type} -> {f}\n" + ops.format(f=f)
+    module = parse_module(
+        f"func.func @host_after(%x: {codes_type}) -> {f} {{\n{body}\nfunc.return %y : {f}\n}}", "host.mlir"
+    )
+    verify_module(module)
+    codes = np.array([[[-8, 7]], [[3, 1]], [[0, -1]]])
+    (expected,) = compile_function(module, "host_after").run_codes({0: codes})
+    steps = json.loads(json.dumps(host_steps(function(module, "host_after"))))
+    np.testing.assert_allclose(run_steps(steps, codes), expected, rtol=1e-6)

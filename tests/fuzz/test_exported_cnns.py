@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random networks of images as exporters write them: built, every bit is that of the reference; refused, it says why.
+
+What is refused names the node, the cause and the mend. Scales of tensors that are put side by side, and activations
+that neither rise nor fall behind wide sums, are the causes that remain.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qopt_mlir.backends.build import BuildOptions, build
+from qopt_mlir.backends.execute import BuildFolder, Request, run_folder, run_module
+from qopt_mlir.frontends.onnx import import_onnx
+from qopt_mlir.passes.pipelines import to_typed
+from qopt_mlir.passes.runner import parse_passes, run_passes
+from qopt_mlir.passes.verify_each import EquivalenceChecker
+from qopt_mlir.qdialect.errors import QoptError
+from qopt_mlir.qdialect.text import new_context
+
+from .exported_cnn import Array, ExportedCnn
+
+REFUSALS = (
+    r"sums over tensors of different scales or zero points, which q\.concat of node '.+' puts side by side",
+    r"is a function of .+ that neither rises nor falls throughout",
+    r"is a function of \d+ codes, too many for a table",
+    r"no integers give the same codes",
+    r"an output follows from \d values that the hardware gives or that pass it by",
+)
+
+
+def typed_outputs(data: bytes, x: Array) -> list[Array]:
+    """What the typed level gives; every pass on the way keeps every bit."""
+    module = import_onnx(data)
+    checker = EquivalenceChecker(module, {"": x})
+    passes = [pass_ for pass_ in parse_passes(to_typed()) if pass_.name != "q-partition"]
+    run_passes(new_context(), module, passes, checker.check)
+    return run_module(module, {"": x}).outputs
+
+
+def check(seed: int, folder: Path) -> bool:
+    """Whether the network is accepted."""
+    network = ExportedCnn(seed)
+    data, x = network.model().SerializeToString(), network.frames()
+    expected = typed_outputs(data, x)
+    try:
+        build(new_context(), import_onnx(data), folder, BuildOptions("net"), lambda _: None)
+    except QoptError as error:
+        check_refusal(error, seed)
+        return False
+    execution = run_folder(BuildFolder.open(folder), Request({"": x}, "dataflow"))
+    assert all(comparison.passed for comparison in execution.comparisons), f"seed {seed}"
+    for actual, wanted in zip(execution.outputs, expected, strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-6, atol=1e-6, err_msg=f"seed {seed}")
+    return True
+
+
+def check_refusal(error: QoptError, seed: int) -> None:
+    """Each cause is one of those known, with the node and the mend."""
+    lines = error.what.split("\n    ")
+    causes = lines[1:] if len(lines) > 1 else [f"{error.what}, {error.where}; {error.mend}"]
+    for cause in causes:
+        assert any(re.search(known, cause) for known in REFUSALS), f"seed {seed}: {cause}"
+        assert re.search(r"node '.+'.*; \w", cause), f"seed {seed}: {cause}"
+
+
+def test_a_few(tmp_path: Path) -> None:
+    accepted = [check(seed, tmp_path / str(seed)) for seed in (1, 2, 10, 17, 29)]
+    assert sum(accepted) == 4
+
+
+@pytest.mark.slow
+def test_many(tmp_path: Path) -> None:
+    accepted = [check(seed, tmp_path / str(seed)) for seed in range(40, 60)]
+    assert sum(accepted) > 14
