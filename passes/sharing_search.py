@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp
 
 from ..frontends.precision.specification import Bound, Measure, Objective, SharingGranularity
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.formats import IntRange
 from ..qdialect.text import new_context
-from ..qdialect.types import is_f32
 from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .remarks import record_search
 from .runner import parse_passes, run_passes
@@ -130,8 +129,7 @@ class SharingSearch:
         copy = self.module.clone()
         layers = weighted_layers(copy)
         set_weights(copy, {layers[self._places[layer]].constant: value for layer, value in self.values(counts).items()})
-        if not _has_floats(copy):
-            run_passes(new_context(), copy, parse_passes(LOWERING))  # integers run much faster than real numbers
+        run_passes(new_context(), copy, parse_passes(LOWERING))  # integers run much faster than real numbers
         return copy
 
     def score(self, counts: Sequence[int]) -> Design:
@@ -147,10 +145,10 @@ class SharingSearch:
             self._scored[key] = Design(key, self._bits(key), noise, 100 * float(right.mean()), loss, same)
         return self._scored[key]
 
-    def uniform(self) -> list[Design]:
-        """The same number of values in every unit: all that can be chosen."""
+    def uniform(self, bounds: Sequence[Bound]) -> Design | None:
+        """The smallest design found with the same number of values in every unit that keeps all bounds."""
         counts = sorted({option.count for options in self.units for option in options if option.count})
-        return [self.score([count] * len(self.units)) for count in counts]
+        return self._bisected([(count,) * len(self.units) for count in counts], bounds)
 
     @cached_property
     def noise(self) -> list[dict[int, float]]:
@@ -181,19 +179,23 @@ class SharingSearch:
         Bisection along the predicted front; then units take fewer values one by one, as long as the bounds hold.
         Trying many designs finds lucky ones: on few frames a bound on the agreement says more than one on the accuracy.
         """
-        designs, low, best = self.predicted(), 0, self.score(self.nothing)
-        high = len(designs) - 1
+        best = self._bisected([design.counts for design in self.predicted()], bounds)
+        best = self._descended(best or self.score(self.nothing), bounds)
+        scored = [(design.bits, design.margin(bounds[0])) for design in (*self._scored.values(), best)]
+        before = self._bits(self.nothing)
+        record_search(figures_of("weight sharing", Objective.WEIGHT_MEMORY, bounds[0], scored, before))
+        return best
+
+    def _bisected(self, ascending: Sequence[tuple[int, ...]], bounds: Sequence[Bound]) -> Design | None:
+        """The first that keeps the bounds, if all do from there on."""
+        low, high, best = 0, len(ascending) - 1, None
         while low <= high:
             middle = (low + high) // 2
-            found = self.score(designs[middle].counts)
+            found = self.score(ascending[middle])
             if found.holds(bounds):
                 best, high = found, middle - 1
             else:
                 low = middle + 1
-        best = self._descended(best, bounds)
-        scored = [(design.bits, design.margin(bounds[0])) for design in (*self._scored.values(), best)]
-        before = self._bits(self.nothing)
-        record_search(figures_of("weight sharing", Objective.WEIGHT_MEMORY, bounds[0], scored, before))
         return best
 
     def _descended(self, design: Design, bounds: Sequence[Bound]) -> Design:
@@ -284,11 +286,6 @@ def _option(options: Sequence[Option], count: int) -> Option:
 
 def _squares(values: Array) -> float:
     return float((values.astype(np.float64) ** 2).sum())
-
-
-def _has_floats(module: ModuleOp) -> bool:
-    values = (value for op in module.walk() for value in op.results)
-    return any(isinstance(value.type, TensorType) and is_f32(value.type.element_type) for value in values)
 
 
 def _thinned(states: list[Design]) -> list[Design]:
