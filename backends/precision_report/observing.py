@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from ...qdialect.types import BipolarType, element_type, integer_format, is_inte
 from .structure import Activation, held
 
 BATCH = 32  # frames, few enough for what they give to stay in caches
+KEPT_NUMBERS = 1 << 24  # of the values of a batch, for networks of large images
 MOST_COUNTED = 1 << 12  # codes of a format that are counted one by one
 
 
@@ -143,12 +145,18 @@ def observe_ranges(network: Network, frames: Frames, seen: Iterable[Seen], sums:
     """What goes into quantisers and comes out of products, on all frames."""
     seen, sums = list(seen), list(sums)
     values = [*(one.activation.source for one in seen), *(one.value for one in sums)]
-    for batch in frames.batches(shape_of(network.main.args[0]), BATCH):
+    for batch in _batches(network, frames, values):
         _, found = network.run(batch, values)
         for one in seen:
             one.range.add(found[one.activation.source])
         for one in sums:
             one.range.add(np.rint(found[one.value] / one.quantum))
+
+
+def _batches(network: Network, frames: Frames, values: Sequence[SSAValue]) -> Iterator[Array]:
+    """Batches for which these values of the network are not too many numbers."""
+    numbers = sum(prod(shape_of(value)) for value in values)
+    return frames.batches(shape_of(network.main.args[0]), max(1, min(BATCH, KEPT_NUMBERS // max(numbers, 1))))
 
 
 def compare(
@@ -159,7 +167,7 @@ def compare(
     originals = {one.activation: pairs[one.activation.source] for one in seen if one.activation.source in pairs}
     values = [value for one in seen for value in (one.activation.source, one.activation.op.result)]
     values += [one.activation.result for one in seen if not _has_codes(one.activation)]
-    for batch in frames.batches(shape_of(after.main.args[0]), BATCH):
+    for batch in _batches(after, frames, values):
         exact, floats = before.run(batch, originals.values())
         output, found = after.run(batch, values)
         outputs.add(exact, output)

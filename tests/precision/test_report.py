@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qopt_mlir.backends.precision_report import observing
 from qopt_mlir.backends.precision_report.concerns import concerns
 from qopt_mlir.backends.precision_report.figures import FloatOrigin, precision_data
 from qopt_mlir.driver.build import main as build
@@ -226,6 +227,26 @@ def test_ways_to_quantise(more: str, tmp_path: Path) -> None:
     least = -5 if "reconstruct" in more else 15  # reconstruction makes up for errors in other weights
     assert all(layer["activation"]["sqnr_db"] > 8 for layer in layers if layer["activation"])
     assert all(layer["weight"]["sqnr_db"] > least for layer in layers if layer["weight"])
+
+
+def test_weights_alone_need_no_frames() -> None:
+    module = dense_network()
+    stated = parse_specification('layers "*" { weight = fixed<4> per channel }', "test.spec")
+    origin = FloatOrigin(module.clone(), stated)
+    quantize_network(new_context(), module, stated)
+    data = precision_data(new_context(), "weights", module, None, origin)
+    assert data["compared"]
+    assert data["network"]["test_frames"] is None
+    for layer in data["layers"]:
+        assert layer["weight"]["bits"] == 4
+        assert 10 < layer["weight"]["sqnr_db"] < 30
+        assert (layer["activation"], layer["costs"]["input_bits"]) == (None, 32)
+
+
+def test_images_too_large_for_a_batch(residual: Reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observing, "KEPT_NUMBERS", 10_000)
+    again = Reported(residual_network(), tmp_path, FIVE_BITS)
+    assert again.data == residual.data
 
 
 def test_layers_that_stay_float(tmp_path: Path) -> None:
