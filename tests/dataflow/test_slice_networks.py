@@ -41,7 +41,7 @@ TYPED = (
     "q-absorb-transposes,q-absorb-gathers,q-fuse-views,q-partition,"
 )
 FINISH = "q-insert-width-converters,q-insert-fifos"
-QUICK, SLOW = (0, 1, 5, 13), (3, 4, 8, 9, 11, 12)
+QUICK, SLOW = (0, 1, 5, 13), (3, 4, 8, 12)
 
 
 class RandomNetwork:
@@ -169,7 +169,7 @@ def test_more_networks(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", QUICK)
+@pytest.mark.parametrize("seed", (1, 5))
 def test_verilog_computes_the_same(
     seed: int, networks: dict[int, tuple[ModuleOp, np.ndarray, np.ndarray]], tmp_path: Path
 ) -> None:
