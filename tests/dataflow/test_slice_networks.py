@@ -169,7 +169,7 @@ def test_more_networks(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", (1, 5))
+@pytest.mark.parametrize("seed", [1, 5])
 def test_verilog_computes_the_same(
     seed: int, networks: dict[int, tuple[ModuleOp, np.ndarray, np.ndarray]], tmp_path: Path
 ) -> None:
