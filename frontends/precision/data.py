@@ -21,6 +21,7 @@ from .syntax import Source, suggestion
 
 Array: TypeAlias = NDArray[Any]
 BATCH = 64  # frames
+LARGEST = Fraction(1 << 60)  # number of a frame
 _SAVE = "save numbers with numpy.save, or numpy.savez under names"
 
 
@@ -103,21 +104,21 @@ class _Arrays:
         if not stored.ndim or int(np.prod(stored.shape[1:])) != size:
             what = f"the array '{arrays.frames}' has the shape {list(stored.shape)}, one frame has {list(shape)}"
             raise self._error(what, f"give frames of {size} numbers, counted by the first axis", arrays.place)
-        self._check_float32(arrays, stored)
+        self._check_size(arrays, stored)
         labels = None if arrays.labels is None else self._labels(arrays, len(stored))
         return Frames(stored, float(self.data.scale), float(self.data.offset), labels)
 
-    def _check_float32(self, arrays: DataArrays, stored: Array) -> None:
-        """QoptError if frames are nothing, or more than float32 holds, after scale and offset."""
+    def _check_size(self, arrays: DataArrays, stored: Array) -> None:
+        """QoptError if frames are nothing, or so large or small that float32 does not hold their squares."""
         scale, offset = self.data.scale, self.data.offset
-        ends = [Fraction(end.item()) * scale + offset for end in (stored.min(), stored.max())]
-        largest = Fraction(np.finfo(np.float32).max.item())
-        if any(abs(number) > largest for number in (*ends, scale, offset)):
-            what = f"the frames '{arrays.frames}', with scale and offset, go beyond {float(largest):.3g}"
-            raise self._error(what, "scale them such that float32 holds them", arrays.place)
-        if not any(np.float32(float(end)) for end in ends):
+        largest = max(abs(Fraction(end.item()) * scale + offset) for end in (stored.min(), stored.max()))
+        if not largest:
             what = f"all numbers of the frames '{arrays.frames}', with scale and offset, are 0"
             raise self._error(what, "give frames as the network will see them", arrays.place)
+        if not 1 / LARGEST <= largest <= LARGEST or max(abs(scale), abs(offset)) > LARGEST:
+            size = "more than 2^60" if largest > 1 else "less than 2^-60"
+            what = f"the largest number of the frames '{arrays.frames}', with scale and offset, is {size}"
+            raise self._error(what, "scale them to numbers that the network was trained for", arrays.place)
 
     def _labels(self, arrays: DataArrays, frames: int) -> Array:
         """One whole number for each frame."""

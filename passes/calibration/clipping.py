@@ -22,7 +22,7 @@ Bounds = tuple[float, float]
 def clip_range(
     histogram: Histogram, clip: Clip, levels: int, symmetric: bool, percentile: Fraction | None = None
 ) -> Bounds:
-    """Least and greatest number that a format is to hold; zero, which has a code in every format, is between them.
+    """Least and greatest number that a format is to hold.
 
     Args:
         levels: steps between the two.
@@ -42,9 +42,8 @@ def clip_range(
 
 
 def _symmetric(bounds: Bounds, symmetric: bool) -> Bounds:
-    least, greatest = min(bounds[0], 0.0), max(bounds[1], 0.0)
-    largest = max(-least, greatest)
-    return (-largest, largest) if symmetric else (least, greatest)
+    largest = max(-bounds[0], bounds[1])
+    return (-largest, largest) if symmetric else bounds
 
 
 def _best(everything: Bounds, cost: Callable[[Bounds], float]) -> Bounds:

@@ -47,6 +47,8 @@ def test_commands(
         ("weight = fixed<8", "unexpected"),
         ('layers "*" { share = 4 per layer }', "the specification gives the weight of 'fc1' no format"),
         ('layers "fd1" { weight = fixed<8> }', 'no layer matches "fd1"'),
+        ('layers "*" { weight = e4m3; activation = fixed<8, 3> }', "bad.spec:1:23\n"),
+        ('layers "*" { weight = fixed<8>; activation = fixed<8, 3> }\nlayers "fc2" { keep }', "bad.spec:2:16\n"),
     ],
 )
 def test_builds_refuse(text: str, what: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -283,8 +283,9 @@ DATA_MISTAKES = {
     "calibration = i": (40, "holds complex128"),
     "calibration = none": (40, "has no frames"),
     "calibration = zero": (40, "all numbers of the frames 'zero'"),
-    "calibration = z; scale = 1e40": (40, "go beyond 3.4e+38"),
-    "calibration = z; offset = 1e39": (40, "go beyond 3.4e+38"),
+    "calibration = z; scale = 1e40": (40, "is more than 2^60"),
+    "calibration = z; offset = 1e39": (40, "is more than 2^60"),
+    "calibration = z; scale = 1e-40": (40, "is less than 2^-60"),
 }
 
 
