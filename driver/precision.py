@@ -18,6 +18,7 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
 
     from ..backends.build import level_of
     from ..frontends.precision.parser import read_specification
+    from ..passes.bounded_precision import check_bound, shorten_and_share
     from ..passes.remarks import collected_remarks
     from ..passes.runner import make_pass, run_passes
     from ..qdialect.errors import QoptError
@@ -27,13 +28,17 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
         what = f"--spec quantises a network of the graph level, this module is at the {level} level"
         raise QoptError(what, mend="build from the .onnx file or from ir/graph.mlir")
     specification = read_specification(path)
-    passes = [ArgSpec("q-quantize", {"specification": (path,), "hardware": (True,)})]
-    if _chooses_word_lengths(specification):
-        passes.append(ArgSpec("q-optimize-word-lengths", {"specification": (path,)}))
-    if any(rule.share is not None for rule in specification.rules):
-        passes += [ArgSpec("q-fold-constants", {}), ArgSpec("q-share-weights", {"specification": (path,)})]
+    network = module.clone()
+    names = ["q-fold-constants", "q-share-weights"] if any(rule.share for rule in specification.rules) else []
+    sharing = [make_pass(ArgSpec(name, {"specification": (path,)} if "share" in name else {})) for name in names]
     with collected_remarks() as remarks:
-        run_passes(context, module, [make_pass(one) for one in passes])
+        run_passes(context, module, [make_pass(ArgSpec("q-quantize", {"specification": (path,), "hardware": (True,)}))])
+        if _chooses_word_lengths(specification):
+            remarks += shorten_and_share(context, module, specification, network, sharing)
+        else:
+            run_passes(context, module, sharing)
+            if specification.bound is not None:
+                check_bound(module, specification, network)
     return "".join(f"{text.partition(': ')[2].rpartition(chr(10))[0]}\n" for text in remarks)
 
 

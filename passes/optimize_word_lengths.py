@@ -46,7 +46,7 @@ from .word_lengths.descent import descend
 from .word_lengths.figures import search_figures
 from .word_lengths.measuring import Measurement, lut_cost
 from .word_lengths.problem import Problem
-from .word_lengths.variables import Bits, find_variables, set_bits
+from .word_lengths.variables import Bits, find_variables, set_bits, with_bits
 from .word_lengths.writing import with_word_lengths, write_specification
 
 DEFAULT_BOUND = Bound(Measure.AGREEMENT, Fraction(99))
@@ -118,39 +118,43 @@ class Search:
 
 def optimize_word_lengths(
     module: ModuleOp, specification: Specification, search: Search, write: str | None = None
-) -> Measurement:
-    """Choose word lengths in place; returns what judged them. QoptError if the network misses the bound as it is."""
+) -> None:
+    """Choose word lengths in place. QoptError if the network misses the bound as it is."""
     name = OptimizeWordLengthsPass.name
     with terminal_progress() as progress:
         problem, measurement = word_length_problem(module, specification, search)
         problem.progress = lambda count: progress(f"{name}: {count} choices tried")
         start = problem.trial(problem.highest)
         if not start.feasible:
-            what = f"the network misses the bound {measurement.bound} before a bit is removed, by {-start.margin:.2f}"
+            what = f"the network itself misses the bound {measurement.bound} by {-start.margin:.2f}"
             raise QoptError(what, module, "begin with wider formats, or ask for less")
         bits = descend(problem, min(ALGORITHMS[search.algorithm](problem), problem.best_known(), key=problem.cost))
     set_bits(module, problem.variables, bits)
-    judged = _judged(measurement.reference or measurement.module, module, specification)
+    judged = _judged(measurement.reference, module, specification)
     remark(module, f"{name}: {_report(problem, measurement, bits)}{judged}")
     objective = specification.objective or Objective.BIT_OPERATIONS
     record_search(search_figures(search.algorithm, objective, measurement.bound, problem, bits))
     if write is not None:
         write_specification(write, with_word_lengths(specification, problem.variables, bits))
-    return measurement
 
 
 def word_length_problem(module: ModuleOp, specification: Specification, search: Search) -> tuple[Problem, Measurement]:
     """The problem that a specification states for a network. QoptError if it has no data, or does not fit."""
+    measurement = measurement_for(search.reference or module, specification, search.reserve)
+    variables = find_variables(module, measurement.evaluator.frames, search.min_bits, specification)
+    start = module.clone()
+    luts: Cost = lut_cost(start, variables)
+    cost = cost_of(specification.objective or Objective.BIT_OPERATIONS, module, variables, luts)
+    return Problem(variables, cost, lambda bits: measurement.judged(with_bits(start, variables, bits))), measurement
+
+
+def measurement_for(reference: ModuleOp, specification: Specification, reserve: float = 0.0) -> Measurement:
+    """What judges networks on the frames of a specification, by its bound against a reference."""
     if specification.data is None:
         raise QoptError(f"{specification.name} names no data", mend='write data { file = "frames.npz" ... }')
-    calibration = _loaded(module, specification.data).calibration
-    frames = (_numbers(module, calibration), calibration.labels)
-    variables = find_variables(module, frames[0], search.min_bits, specification)
-    bound = specification.bound or DEFAULT_BOUND
-    measurement = Measurement(module.clone(), variables, Evaluator(*frames), bound, search.reference, search.reserve)
-    luts: Cost = lut_cost(measurement.module, variables)
-    cost = cost_of(specification.objective or Objective.BIT_OPERATIONS, module, variables, luts)
-    return Problem(variables, cost, measurement.trial), measurement
+    calibration = _loaded(reference, specification.data).calibration
+    evaluator = Evaluator(_numbers(reference, calibration), calibration.labels)
+    return Measurement(reference.clone(), evaluator, specification.bound or DEFAULT_BOUND, reserve)
 
 
 def load_network(path: str) -> ModuleOp:

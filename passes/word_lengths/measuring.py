@@ -22,34 +22,28 @@ SILENCE = 1e-300  # power that stands for none in a logarithm
 
 @dataclass
 class Measurement:
-    """Runs choices on frames; `bound` decides which are good enough.
+    """Runs networks on frames; `bound` decides which are good enough.
 
     Args:
-        module: the network whose word lengths are chosen, with the most bits.
-        reference: the network that the bound is against; None: `module`.
+        reference: the network that the bound is against.
         reserve: how far above the bound the quality has to be, in points or dB.
 
     Raises: QoptError if the bound is on the accuracy and there are no labels.
     """
 
-    module: ModuleOp
-    variables: Sequence[Variable]
+    reference: ModuleOp
     evaluator: Evaluator
     bound: Bound
-    reference: ModuleOp | None = None
     reserve: float = 0.0
 
     def __post_init__(self) -> None:
         if self.bound.measure is Measure.ACCURACY and self.evaluator.labels is None:
             mend = "name the array of the labels, or bound the agreement or the sqnr"
             raise QoptError("the bound is on the accuracy, and the data have no labels", mend=mend)
-        self.wanted = self.evaluator.outputs(self.reference or self.module).astype(np.float64)
-
-    def trial(self, bits: Bits) -> Trial:
-        return self.judged(with_bits(self.module, self.variables, bits))
+        self.wanted = self.evaluator.outputs(self.reference).astype(np.float64)
 
     def judged(self, module: ModuleOp) -> Trial:
-        """How good any network is in place of the reference."""
+        """How good a network is in place of the reference."""
         outputs = self.evaluator.outputs(module)
         noise = relative_noise(self.wanted, outputs)
         return Trial(self.quality(outputs, noise) - self.least - self.reserve, noise)

@@ -34,7 +34,7 @@ from .fitting import PRODUCTS, Fit, bias_scales, candidate_fits, own_scale, resi
 
 SAMPLES = 20_000  # numbers of each quantiser that its range is chosen on
 SAMPLE_FRAMES = 16
-FIT_FRAMES = 64  # on which fits are compared
+FIT_FRAMES = 32  # on which fits are compared
 SEED = 0
 NOTHING_STATED = Specification()
 

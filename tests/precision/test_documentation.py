@@ -64,7 +64,7 @@ data { file = "FILE" calibration = x_train test = x_test labels y_test }
 layers "*" { weight = fixed<3..6>
              activation = fixed<4..6> }
 layers matmul { share = 8 per layer }
-bound = agreement 97 %
+bound = agreement 94 %
 """
 
 
