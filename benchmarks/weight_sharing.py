@@ -48,7 +48,7 @@ CHANGED = Fraction(1, 4)  # choices that change for each frame that was wrong be
 FORMS = ("indices", "regrouped")
 AREAS = ((4, 1, 9), (16, 1, 9))  # shared values, PE, SIMD
 POINTS = 6  # of a front
-CALIBRATION = 300  # frames
+CALIBRATION = 200  # frames
 NEAREST = "layer, nearest"  # the way of sharing without reconstruction, for comparison
 WAYS = (*map(str, SharingGranularity), NEAREST)
 SETS = DATA.parent / "datasets"
@@ -82,9 +82,9 @@ def digits() -> tuple[Array, Array]:
 
 
 CASES = (
-    Case("mnist_conv_cntk_int8_qoperator", digits, 5000, 5000),
-    Case("mlperftiny_kws_dscnn_int8", words, 500, 500),
-    Case("mlperftiny_ic_resnet8_int8", images, 600, 1000),
+    Case("mnist_conv_cntk_int8_qoperator", digits, 3000, 5000),
+    Case("mlperftiny_kws_dscnn_int8", words, 400, 600),
+    Case("mlperftiny_ic_resnet8_int8", images, 400, 800),
 )
 
 
