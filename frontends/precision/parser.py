@@ -100,8 +100,8 @@ class _Reader:
         bound, data = specification.bound, specification.data
         if statement is None or bound is None or bound.measure is not Measure.ACCURACY or data is None:
             return
-        if (data.test or data.calibration).labels is None:
-            mend = "name them, as in test = x_test labels y_test, or bound the agreement"
+        if data.calibration.labels is None:  # the frames that choices are made on
+            mend = "name them, as in calibration = x_train labels y_train, or bound the agreement"
             raise self.source.error(statement.key.place, "a bound on the accuracy needs labels", mend)
 
     def _once(self, statement: Statement, seen: dict[str, Statement]) -> None:

@@ -4,7 +4,11 @@
 // RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" min-bits=0}' --verify-diagnostics | filecheck %s --check-prefix=BITS
 // RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" min-bits=8}' --verify-diagnostics | filecheck %s --check-prefix=NONE
 // RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" scale=0}' --verify-diagnostics | filecheck %s --check-prefix=SCALE
+// RUN: qopt %s -p 'q-optimize-word-lengths{specification="%examples/float_digits/word_lengths.spec" samples=10}' --verify-diagnostics | filecheck %s --check-prefix=BESIDE
+// RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" reference="%examples/float_digits/digits.onnx"}' --verify-diagnostics | filecheck %s --check-prefix=REFERENCE
 
+// BESIDE: error: the pass 'q-optimize-word-lengths' has 'specification' and 'samples'
+// REFERENCE: error: the reference has outputs of the shape [1, 10], the network of [1, 64]
 // DATA: error: the pass 'q-optimize-word-lengths' is given no data
 // ALGORITHM: error: there is no algorithm 'best'
 // LABELS: error: the bound is on the accuracy, and the data have no labels

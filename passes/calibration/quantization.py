@@ -37,13 +37,12 @@ from .equalization import equalize
 from .folding import fold_batch_norms
 from .layers import Network, Site, find_layers
 from .quantizer import Quantizer
-from .report import LayerReport, QuantizationReport
+from .report import NOISE_FRAMES, LayerReport, QuantizationReport
 from .rounding_weights import WeightRounding
 from .scoring import Noise, noises, score
 from .statistics import Statistics, gather
 
 Progress: TypeAlias = Callable[[str], None]
-NOISE_FRAMES = 64  # frames on which the noise of each layer is measured
 
 
 @dataclass

@@ -9,6 +9,9 @@ from typing import Any
 from .scoring import Score
 
 
+NOISE_FRAMES = 64  # frames on which the noise of each layer is measured
+
+
 @dataclass(frozen=True)
 class LayerReport:
     """One layer: its formats as text (None: float32), and its signal to noise ratios in dB.
@@ -54,7 +57,7 @@ class QuantizationReport:
         score = self.score
         lines = [
             f"calibrated on {self.calibration_frames} frames, scored on {score.frames}",
-            f"output: {_decibels(score.sqnr)}",
+            f"output: {_decibels(score.sqnr)}; of each layer: on the first {min(NOISE_FRAMES, score.frames)} frames",
         ]
         if score.agreement is not None:
             lines.append(f"first choice as in float32: {score.agreement:.2f} %")

@@ -45,6 +45,10 @@ class Measurement:
     def judged(self, module: ModuleOp) -> Trial:
         """How good a network is in place of the reference."""
         outputs = self.evaluator.outputs(module)
+        if outputs.shape[1:] != self.wanted.shape[1:]:
+            shapes = [list(array.shape[1:]) for array in (self.wanted, outputs)]
+            what = f"the reference has outputs of the shape {shapes[0]}, the network of {shapes[1]}"
+            raise QoptError(what, module, "name the network that this one was made from")
         noise = relative_noise(self.wanted, outputs)
         return Trial(self.quality(outputs, noise) - self.least - self.reserve, noise)
 

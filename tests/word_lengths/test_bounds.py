@@ -33,7 +33,12 @@ func.func @main(%x: tensor<1x6xf32>) -> tensor<1x3xf32> {
   func.return %y : tensor<1x3xf32>
 }
 """
-RULES = 'data { file = "frames.npz"; calibration = x }\nlayers "*" { weight = fixed<2..WEIGHT> per channel; activation = fixed<2..8> }\n'
+RULES = """
+data { file = "frames.npz"
+       calibration = x }
+layers "*" { weight = fixed<2..WEIGHT> per channel
+             activation = fixed<2..8> }
+"""
 
 
 def float_network() -> ModuleOp:
