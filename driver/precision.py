@@ -21,6 +21,7 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
     from ..passes.bounded_precision import check_bound, shorten_and_share
     from ..passes.remarks import collected_remarks
     from ..passes.runner import make_pass, run_passes
+    from ..passes.share_weights import ShareAgainst
     from ..qdialect.errors import QoptError
 
     level = level_of(module)
@@ -29,8 +30,8 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
         raise QoptError(what, mend="build from the .onnx file or from ir/graph.mlir")
     specification = read_specification(path)
     network = module.clone()
-    names = ["q-fold-constants", "q-share-weights"] if any(rule.share for rule in specification.rules) else []
-    sharing = [make_pass(ArgSpec(name, {"specification": (path,)} if "share" in name else {})) for name in names]
+    sharing = [make_pass(ArgSpec("q-fold-constants", {})), ShareAgainst(specification, network)]
+    sharing = sharing if any(rule.share for rule in specification.rules) else []
     with collected_remarks() as remarks:
         run_passes(context, module, [make_pass(ArgSpec("q-quantize", {"specification": (path,), "hardware": (True,)}))])
         if _chooses_word_lengths(specification):

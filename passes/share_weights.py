@@ -91,50 +91,7 @@ class ShareWeightsPass(ModulePass):
     offset: str | int | float | None = None  # see scale
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        specification = self.stated()
-        plans = plans_of(specification, weighted_layers(op))
-        evaluator, test = _evaluators(op, specification.data)
-        if any(plan.counts.lo < plan.counts.hi for plan in plans.values()):
-            plans = self._searched(op, plans, evaluator, specification)
-        known = self._known(op, list(plans), evaluator, specification.rounding)
-        shared: dict[ConstantOp, DenseAttr] = {}
-        for plan in dict.fromkeys(plans.values()):
-            members = [layer for layer in plans if plans[layer] == plan]
-            groups = grouped_weights(members, plan.granularity, plan.codebook, **known)
-            (values,) = shared_weights(groups, plan.granularity, [plan.counts.hi])
-            for layer, weights in groups.items():
-                shared[layer.constant] = values[layer]
-                _tell(layer, weights, plan.counts.hi, values[layer])
-        judges = [judge for judge in (evaluator, test) if judge is not None]
-        before = [judge.outputs(op) for judge in judges]
-        set_weights(op, shared)
-        for judge, outputs in zip(judges, before, strict=True):
-            frames = f"on {len(judge.frames)}{'' if judge is evaluator else ' other'} frames"
-            remark(op, f"sharing weights, {frames}: {_scores(judge, outputs, judge.outputs(op))}")
-
-    def _searched(
-        self,
-        module: ModuleOp,
-        plans: Mapping[WeightedLayer, SharingPlan],
-        evaluator: Evaluator | None,
-        specification: Specification,
-    ) -> dict[WeightedLayer, SharingPlan]:
-        """The plans with the fewest bits that keep the bound; layers that stay as they are have none."""
-        bound = specification.bound
-        if bound is None or evaluator is None:
-            what = "a range of numbers of values is given, and no bound and data to choose by"
-            raise QoptError(what, None, 'give bound="accuracy drop 0.2 %" and data, or one number of values')
-        if self.weighting == "inputs":
-            raise QoptError("weighting=inputs does not go with a bound", None, "write rounding=reconstruct")
-        if bound.measure is Measure.ACCURACY and evaluator.labels is None:
-            raise QoptError("a bound on the accuracy needs labels", None, "name them, or bound the agreement")
-        reconstruct = specification.rounding is Rounding.RECONSTRUCT
-        search = SharingSearch(module, evaluator, plans, evaluator.frames if reconstruct else None)
-        with terminal_progress() as progress:
-            search.progress = lambda count: progress(f"{self.name}: {count} runs")
-            best = search.smallest([bound])
-        remark(module, f"{self.name}: {evaluator.runs} runs, {search.num_options} ways to share layers; {bound}")
-        return search.chosen(best)
+        share_weights(op, self.stated(), self.weighting)
 
     def stated(self) -> Specification:
         """What the options say."""
@@ -144,6 +101,8 @@ class ShareWeightsPass(ModulePass):
                 what = f"the pass '{self.name}' has 'specification' and '{given[1]}'"
                 raise QoptError(what, mend="say it in the specification")
             return read_specification(self.specification)
+        if self.bound is not None and self.weighting == "inputs":
+            raise QoptError("weighting=inputs does not go with a bound", None, "write rounding=reconstruct")
         pattern = Pattern("*" if self.layers is None else self.layers, self.layers in KINDS_OF_LAYERS)
         data = None
         if self.data is not None:
@@ -168,23 +127,92 @@ class ShareWeightsPass(ModulePass):
             known = ", ".join(SharingGranularity)
             raise QoptError(f"unknown granularity '{self.granularity}'", None, f"use one of {known}") from None
 
-    def _known(
-        self, module: ModuleOp, layers: list[WeightedLayer], evaluator: Evaluator | None, rounding: Rounding
-    ) -> dict[str, Any]:
-        """What the data say of errors, as arguments of `grouped_weights`."""
-        if self.weighting not in (None, "none", "inputs"):
-            raise QoptError(f"unknown weighting '{self.weighting}'", None, "use one of none, inputs")
-        wanted = {
-            "rounding=reconstruct": rounding is Rounding.RECONSTRUCT,
-            "weighting=inputs": self.weighting == "inputs",
-        }
-        for option, is_wanted in wanted.items():
-            if is_wanted and evaluator is None:
-                raise QoptError(f"{option} needs data", None, f'write q-share-weights{{{option} data="x.npz"}}')
-        if evaluator is None or rounding is not Rounding.RECONSTRUCT:
-            weigh = evaluator is not None and self.weighting == "inputs"
-            return {"sensitivities": sensitivities(module, layers, evaluator.frames)} if weigh and evaluator else {}
+
+@dataclass(frozen=True)
+class ShareAgainst(ModulePass):
+    """As q-share-weights; the bound of the specification is against another network, as a rule the float one."""
+
+    name = ShareWeightsPass.name
+    specification: Specification
+    reference: ModuleOp
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        share_weights(op, self.specification, reference=self.reference)
+
+
+def share_weights(
+    module: ModuleOp, specification: Specification, weighting: str | None = None, reference: ModuleOp | None = None
+) -> None:
+    """Share the weights of a network as a specification says, in place; remarks say what became of them.
+
+    Args:
+        weighting: what an error weighs, if weights take the nearest values: none, or inputs.
+        reference: what a bound is against; None: the network as it is.
+    """
+    plans = plans_of(specification, weighted_layers(module))
+    evaluator, test = _evaluators(module, specification.data)
+    if any(plan.counts.lo < plan.counts.hi for plan in plans.values()):
+        plans = _searched(module, plans, evaluator, specification, reference)
+    known = _known(module, list(plans), evaluator, specification.rounding, weighting)
+    shared: dict[ConstantOp, DenseAttr] = {}
+    for plan in dict.fromkeys(plans.values()):
+        members = [layer for layer in plans if plans[layer] == plan]
+        groups = grouped_weights(members, plan.granularity, plan.codebook, **known)
+        (values,) = shared_weights(groups, plan.granularity, [plan.counts.hi])
+        for layer, weights in groups.items():
+            shared[layer.constant] = values[layer]
+            _tell(layer, weights, plan.counts.hi, values[layer])
+    judges = [judge for judge in (evaluator, test) if judge is not None]
+    before = [judge.outputs(module) for judge in judges]
+    set_weights(module, shared)
+    for judge, outputs in zip(judges, before, strict=True):
+        frames = f"on {len(judge.frames)}{'' if judge is evaluator else ' other'} frames"
+        remark(module, f"sharing weights, {frames}: {_scores(judge, outputs, judge.outputs(module))}")
+
+
+def _searched(
+    module: ModuleOp,
+    plans: Mapping[WeightedLayer, SharingPlan],
+    evaluator: Evaluator | None,
+    specification: Specification,
+    reference: ModuleOp | None,
+) -> dict[WeightedLayer, SharingPlan]:
+    """The plans with the fewest bits that keep the bound; layers that stay as they are have none."""
+    bound = specification.bound
+    if bound is None or evaluator is None:
+        what = "a range of numbers of values is given, and no bound and data to choose by"
+        raise QoptError(what, None, 'give bound="accuracy drop 0.2 %" and data, or one number of values')
+    if bound.measure is Measure.ACCURACY and evaluator.labels is None:
+        raise QoptError("a bound on the accuracy needs labels", None, "name them, or bound the agreement")
+    calibration = evaluator.frames if specification.rounding is Rounding.RECONSTRUCT else None
+    search = SharingSearch(module, evaluator, plans, calibration, reference)
+    with terminal_progress() as progress:
+        search.progress = lambda count: progress(f"{ShareWeightsPass.name}: {count} runs")
+        best = search.smallest([bound])
+    text = f"{evaluator.runs} runs, {search.num_options} ways to share layers; {bound}"
+    remark(module, f"{ShareWeightsPass.name}: {text}")
+    return search.chosen(best)
+
+
+def _known(
+    module: ModuleOp,
+    layers: list[WeightedLayer],
+    evaluator: Evaluator | None,
+    rounding: Rounding,
+    weighting: str | None,
+) -> dict[str, Any]:
+    """What the data say of errors, as arguments of `grouped_weights`."""
+    if weighting not in (None, "none", "inputs"):
+        raise QoptError(f"unknown weighting '{weighting}'", None, "use one of none, inputs")
+    wanted = {"rounding=reconstruct": rounding is Rounding.RECONSTRUCT, "weighting=inputs": weighting == "inputs"}
+    for option, is_wanted in wanted.items():
+        if is_wanted and evaluator is None:
+            raise QoptError(f"{option} needs data", None, f'write q-share-weights{{{option} data="x.npz"}}')
+    if evaluator is None:
+        return {}
+    if rounding is Rounding.RECONSTRUCT:
         return {"products": products(module, layers, evaluator.frames)}
+    return {"sensitivities": sensitivities(module, layers, evaluator.frames)} if weighting == "inputs" else {}
 
 
 def _evaluators(module: ModuleOp, source: DataSource | None) -> tuple[Evaluator | None, Evaluator | None]:

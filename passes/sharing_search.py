@@ -82,6 +82,7 @@ class SharingSearch:
         module: is not changed.   evaluator: has the frames to score on, and labels if there are any.
         plans: layers and what they may share: all of COUNTS in the range, and its end. Others stay as they are.
         calibration: frames on which sums are kept near to what they were; None: weights take the nearest values.
+        reference: network that designs are compared with; None: the network as it is.
     """
 
     def __init__(
@@ -90,8 +91,9 @@ class SharingSearch:
         evaluator: Evaluator,
         plans: Mapping[WeightedLayer, SharingPlan],
         calibration: Array | None = None,
+        reference: ModuleOp | None = None,
     ):
-        self.module, self.evaluator = module, evaluator
+        self.module, self.evaluator, self.reference = module, evaluator, reference
         known = None if calibration is None else products(module, list(plans), calibration)
         self.units = [_options(layers, plan, known) for layers, plan in _units(plans)]
         self.num_options = sum(len(options) - 1 for options in self.units)
@@ -106,8 +108,8 @@ class SharingSearch:
 
     @cached_property
     def baseline(self) -> Array:
-        """Outputs of the network as it was."""
-        return self.evaluator.outputs(self.shared(self.nothing))
+        """Outputs of the network that designs are compared with."""
+        return self.evaluator.outputs(self.shared(self.nothing) if self.reference is None else self.reference)
 
     @cached_property
     def baseline_accuracy(self) -> float:
@@ -226,7 +228,8 @@ class SharingSearch:
         options = self.units[index]
         probe = min(options[1:], key=lambda option: abs(option.count - PROBE), default=options[0])
         alone = tuple(probe.count if i == index else 0 for i in range(len(self.units)))
-        ratio = self.score(alone).noise / probe.error if probe.error else 0.0
+        more = max(self.score(alone).noise - self.score(self.nothing).noise, 0.0)
+        ratio = more / probe.error if probe.error else 0.0
         return {option.count: ratio * option.error for option in options}
 
     def _bits(self, counts: Sequence[int]) -> int:
