@@ -23,6 +23,10 @@ MEMORY_ATTRIBUTES: dict[str, dict[str, str]] = {
     "block": {"ram_style": "block", "rom_style": "block", "syn_romstyle": "EBR"},
     "distributed": {"ram_style": "distributed", "rom_style": "distributed", "syn_romstyle": "distributed"},
 }
+# The same of a constant table. Yosys has no distributed memory without a write port and takes "registers" for logic.
+TABLE_ATTRIBUTES = MEMORY_ATTRIBUTES | {
+    "distributed": MEMORY_ATTRIBUTES["distributed"] | {"ram_style": "registers"},
+}
 
 
 def require(condition: bool, where: str, what: str, mend: str) -> None:
@@ -169,7 +173,7 @@ class Pipeline:
         """
         if len(set(rows)) == 1:
             return Const(rows[0], width)
-        table = Memory(shape=unsigned(width), depth=len(rows), init=rows, attrs=MEMORY_ATTRIBUTES[memory])
+        table = Memory(shape=unsigned(width), depth=len(rows), init=rows, attrs=TABLE_ATTRIBUTES[memory])
         self.m.submodules[name] = table
         port = table.read_port()
         self.m.d.comb += [port.addr.eq(address), port.en.eq(self.advance)]

@@ -8,7 +8,7 @@ from itertools import accumulate
 from ..dataflow.concat import ConcatOp
 from .latency import concat_latency
 from .stages import Schedule
-from .unit import UnitCost, ceil_div, counter_lut
+from .unit import UnitCost, ceil_log2, counter_lut
 
 
 def stages(op: ConcatOp) -> tuple[Schedule, ...]:
@@ -21,9 +21,10 @@ def stages(op: ConcatOp) -> tuple[Schedule, ...]:
 def cost(op: ConcatOp, lanes: int, _: int) -> UnitCost:
     """Cost with these lanes instead of the op's own."""
     width, groups = lanes * op.result_type.format.word_length, sum(op.channels) // lanes
+    streams = len(op.channels)  # a look-up table of six inputs adds two to a chain of multiplexers
     return UnitCost(
         cycles=op.result_type.elements // lanes,
         latency=concat_latency(),
-        lut=width * ceil_div(len(op.channels), 4) + counter_lut(groups) + 2 * len(op.channels) + 2,
-        ff=width + counter_lut(groups) // 2 + 1,
+        lut=width * (streams // 2) + counter_lut(groups) + 2 * streams + streams // 4 * 2,
+        ff=width + ceil_log2(groups) + 1,
     )

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from ..dataflow.depthwise import DepthwiseOp
-from .latency import depthwise_latency
-from .matrix_vector import datapath, weights_cost
+from .latency import ceil_log2, depthwise_latency
+from .matrix_vector import accumulator_lut, datapath, row_constants_cost, weights_cost
 from .stages import Schedule, evenly
-from .unit import UnitCost, counter_lut, table_cost
+from .unit import UnitCost, counter_lut
 
 
 def stages(op: DepthwiseOp) -> tuple[Schedule, ...]:
@@ -19,18 +19,17 @@ def cost(op: DepthwiseOp, pe: int, _: int) -> UnitCost:
     groups, taps = op.rows // pe, op.columns
     steps, accumulator = groups * taps, op.result_type.format.word_length
     weights = weights_cost(op, steps, pe, 1)
-    constants = table_cost(groups, pe * accumulator)
+    constants = row_constants_cost(op, pe, accumulator)
     lut, ff, dsp = datapath(op, pe, 1, steps)
+    steps_lut, steps_bits = (counter_lut(steps), ceil_log2(steps)) if groups > 1 else (0, 0)
+    lut += accumulator_lut(pe, accumulator, steps) + weights.lut + constants.lut
+    inputs = 0 if dsp else pe * op.input_type.format.word_length  # a DSP block has a register for its input
+    ff += pe * accumulator + inputs + weights.ff + constants.ff
     return UnitCost(
         cycles=op.input_type.elements // pe,
         latency=depthwise_latency(),
-        lut=lut + pe * accumulator + weights.lut + constants.lut + counter_lut(steps) + counter_lut(taps) + 6,
-        ff=ff
-        + pe * (accumulator + op.input_type.format.word_length)
-        + weights.ff
-        + constants.ff
-        + (counter_lut(steps) + counter_lut(taps)) // 2
-        + 6,
+        lut=lut + counter_lut(taps) + steps_lut + 5,
+        ff=ff + ceil_log2(taps) + steps_bits + 2 * depthwise_latency(),
         dsp=dsp,
         bram18=weights.bram18 + constants.bram18,
         memory_bits=weights.bits + constants.bits,

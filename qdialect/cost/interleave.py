@@ -8,7 +8,7 @@ import numpy as np
 from ..dataflow.interleave import InterleaveOp
 from .latency import concat_latency
 from .stages import Schedule
-from .unit import UnitCost, ceil_div, ceil_log2
+from .unit import UnitCost, ceil_div, ceil_log2, counter_lut
 
 
 def stages(op: InterleaveOp) -> tuple[Schedule, ...]:
@@ -25,10 +25,14 @@ def stages(op: InterleaveOp) -> tuple[Schedule, ...]:
 def cost(op: InterleaveOp, lanes: int, _: int) -> UnitCost:
     """Cost with these lanes instead of the op's own."""
     width, streams = lanes * op.result_type.format.word_length, len(op.inputs)
-    counters = sum(ceil_log2(bound) for bound in (op.image[2] // lanes, *op.image[:2], *op.factors))
+    rows, columns, channels = op.image
+    bounds = (channels // lanes, columns, rows if op.factors[0] > 1 else 1, *op.factors)
+    # Four streams are one look-up table a bit; more a chain, longer where no bits of counters select.
+    chain = 1 if streams <= 4 else ceil_div(streams, 2)
+    uneven = any(factor & (factor - 1) for factor in op.factors)
     return UnitCost(
         cycles=op.result_type.elements // lanes,
         latency=concat_latency(),
-        lut=width * ceil_div(streams, 4) + 3 * counters // 2 + 5 * max(0, streams - 4) + 2,  # fitted to Yosys
-        ff=width + counters + 1,
+        lut=width * (chain + uneven) + sum(counter_lut(bound) for bound in bounds) + 2 * streams,
+        ff=width + sum(ceil_log2(bound) for bound in bounds) + 1,
     )

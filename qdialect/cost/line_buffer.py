@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..q.window import Window as KernelWindow
 from .latency import line_buffer_latency
 from .stages import Window
-from .unit import UnitCost, buffer_cost, ceil_log2
+from .unit import UnitCost, buffer_cost, ceil_log2, counter_lut
 
 Numbers = NDArray[np.int64]
 Span = tuple[int, int] | None  # first and last index that is needed; None: none at all
@@ -181,11 +181,12 @@ def line_buffer_cost(
     memory = buffer_cost(depth, width, block)
     counters, places = (sum(ceil_log2(bound) for bound in numbers) for numbers in (bounds, padded))
     address = ceil_log2(depth)
-    adders = address if depth & (depth - 1) == 0 else 2 * address
+    wrapped = 0 if depth & (depth - 1) == 0 else address  # bits of what brings an address back by hand
+    lut = 14 * sum(counter_lut(bound) for bound in bounds) + 52 * address + 19 * (wrapped + places) + 10
     return UnitCost(
         cycles=schedule.interval,
         latency=line_buffer_latency(),
-        lut=memory.lut + (14 * counters + 37 * adders + 28 * places) // 10 + (width if padded else 0) + 6,
+        lut=memory.lut + lut // 10 + (width if padded else 0),
         ff=width * (1 if memory.bram18 else 2) + counters + 4 * depth.bit_length() + 14 * places // 10,
         bram18=memory.bram18,
         memory_bits=memory.bits,

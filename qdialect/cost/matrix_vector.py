@@ -3,22 +3,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..dataflow.matrix_vector import MatrixVectorOp
 from ..dataflow.weighted_sums import Memory, WeightedSumsOp
-from ..formats import BipolarFormat, FixedFormat, smallest_fixed
+from ..formats import BipolarFormat, smallest_fixed
 from ..q.inference import constant_of
 from . import regrouped
 from .latency import TABLE_INPUTS, ceil_log2, lanes_per_table, matrix_vector_latency
+from .products import DIGIT_WEIGHT_WIDTH, lanes_of, sum_cost
 from .sharing import indices_cost, kept_as_indices
 from .sign_sums import SignSums, sign_sums
 from .stages import Schedule, evenly
-from .unit import MemoryCost, UnitCost, adder_tree, buffer_cost, ceil_div, counter_lut, product_cost, table_cost
-
-DIGIT_WEIGHT_WIDTH = 4  # weights of up to this word length are multiplied digit by digit, two bits a digit
+from .steps import steps_cost
+from .unit import MemoryCost, UnitCost, bits_of, ceil_div, columns_cost, counter_lut, table_cost
 
 
 def stages(op: MatrixVectorOp) -> tuple[Schedule, ...]:
@@ -33,33 +35,69 @@ def cost(op: MatrixVectorOp, taken: int, made: int) -> UnitCost:
         return regrouped.regrouped_cost(op, simd, pe, _in_blocks(op))
     row_groups, column_groups = op.rows // pe, op.columns // simd
     steps = row_groups * column_groups
-    input_width, accumulator = op.input_type.format.word_length, op.result_type.format.word_length
+    latency, accumulator = _latency(op, pe, simd), op.result_type.format.word_length
     weights = weights_cost(op, steps, pe, simd)
-    places = prod(op.bias_shape[:-1])
-    constants = table_cost(row_groups * places, pe * accumulator)
-    counters = 0 if op.bias_runs is None else sum(counter_lut(sum(runs)) + len(runs) for runs in op.bias_runs)
-    kept = buffer_cost(column_groups, simd * input_width) if row_groups > 1 and column_groups > 1 else buffer_cost(0, 0)
+    constants = (row_constants_cost if op.bias_runs is None else _place_constants_cost)(op, pe, accumulator)
     lut, ff, dsp = datapath(op, pe, simd, steps)
+    fetch = steps_cost(op, pixels * simd, row_groups, column_groups)
     return UnitCost(
         cycles=op.vectors // pixels * steps,
-        latency=_latency(op, pe, simd),
-        lut=pixels * (lut + pe * accumulator)
-        + weights.lut
-        + constants.lut
-        + kept.lut
-        + counter_lut(steps)
-        + counters
-        + 10,
-        ff=pixels * (ff + pe * accumulator + simd * input_width)
-        + weights.ff
-        + constants.ff
-        + 2 * counter_lut(steps)
-        + counters // 2
-        + 10,
+        latency=latency,
+        lut=pixels * (lut + accumulator_lut(pe, accumulator, steps)) + weights.lut + constants.lut + fetch.lut,
+        ff=pixels * (ff + pe * accumulator) + weights.ff + constants.ff + fetch.ff + 2 * latency,
         dsp=pixels * dsp,
-        bram18=weights.bram18 + constants.bram18 + kept.bram18,
-        memory_bits=weights.bits + constants.bits + kept.bits,
+        bram18=weights.bram18 + constants.bram18 + fetch.bram18,
+        memory_bits=weights.bits + constants.bits + fetch.bits,
     )
+
+
+def accumulator_lut(pe: int, width: int, steps: int) -> int:
+    """Adding up from the constant of a row; of one step, half of the bits of the constant are 0."""
+    return pe * width if steps > 1 else pe * ceil_div(width, 2)
+
+
+def _place_constants_cost(op: MatrixVectorOp, pe: int, accumulator: int) -> MemoryCost:
+    """Of the table of what is added once a row, with a bias for each place of the image; and its counters."""
+    rows = op.rows // pe * prod(op.bias_shape[:-1])
+    counters = sum(counter_lut(sum(runs)) + len(runs) for runs in op.bias_runs or ())
+    return table_cost(rows, pe * accumulator) + MemoryCost(counters, counters)
+
+
+def row_constants_cost(op: WeightedSumsOp, pe: int, accumulator: int) -> MemoryCost:
+    """Of the table of what is added once a row, as far as rows differ; and its counter."""
+    groups, constant, bias = op.rows // pe, constant_of(op.weights), op.bias
+    if groups == 1 or constant is None:
+        return table_cost(groups, pe * accumulator)
+
+    def compute() -> MemoryCost:
+        codes = _row_constants(op)
+        rows = bits_of(codes, accumulator).reshape(groups, -1)
+        if (rows == rows[0]).all():
+            return MemoryCost()
+        table = columns_cost(rows[None])
+        return replace(table, lut=table.lut + counter_lut(groups), ff=table.ff + ceil_log2(groups))
+
+    added = None if bias is None else constant_of(bias)
+    key = None if added is None else added.digest
+    return constant.fact(("row constants", op.name, str(op.input_type.element_type), pe, accumulator, key), compute)
+
+
+def _row_constants(op: WeightedSumsOp) -> NDArray[np.int64]:
+    """What is added once a row, but for one number for all rows: bias, and what unsigned terms lack of products."""
+    weights, format_ = op.weight_codes.astype(np.int64), op.input_type.format
+    bias = np.zeros(op.rows, np.int64) if op.bias_codes is None else op.bias_codes.astype(np.int64)
+    bipolar, stored = isinstance(format_, BipolarFormat), stored_width(op)
+    if signs(op, 1, 1, op.columns) is not None:
+        middle = 1 << (format_.word_length - 1) if format_.signed else 0
+        positive, negative = (-1, -1) if bipolar else (-middle, middle + 1 - (1 << format_.word_length))
+        return bias + (weights > 0).sum(axis=1) * positive + (weights < 0).sum(axis=1) * negative
+    if format_.word_length + stored <= TABLE_INPUTS:
+        return bias
+    if bipolar:
+        return bias - weights.sum(axis=1)
+    if stored <= DIGIT_WEIGHT_WIDTH:  # a negative digit is inverted
+        return bias + ((weights >> 1 & 1) + (weights >> 3 & 1) * 4 * (stored > 2)).sum(axis=1)
+    return bias
 
 
 def signs(op: WeightedSumsOp, pe: int, simd: int, steps: int) -> SignSums | None:
@@ -127,28 +165,29 @@ def datapath(op: WeightedSumsOp, pe: int, simd: int, steps: int) -> tuple[int, i
     """(LUT, FF, DSP) of the products and their sums."""
     own = signs(op, pe, simd, steps)
     if own is None:
-        lut, ff, dsp = _products(op, simd, stored_width(op))
-        return pe * lut, pe * ff, pe * dsp
+        stored, width = stored_width(op), op.input_type.format.word_length
+        lanes = lanes_of(op.input_type.format, op.weight_format, stored, _codes(op))
+        cost = sum_cost(lanes, simd, width, stored if steps > 1 else 0)
+        lut = cost.lut
+        if steps == 1 and not cost.dsp:  # constant weights: an addition for each digit that is not zero
+            lut = lut * _digits_used(op) // 100
+        return pe * lut, pe * cost.ff + cost.shared_ff, pe * cost.dsp
     (lut, ff), (shared_lut, shared_ff) = own.row_cost, own.shared_cost
     return pe * lut + shared_lut, pe * ff + shared_ff, 0
 
 
-def _products(op: WeightedSumsOp, simd: int, stored: int) -> tuple[int, int, int]:
-    """(LUT, FF, DSP) of the products and the adder tree of one PE."""
-    input_format = op.input_type.format
-    width = input_format.word_length
-    if width + stored <= TABLE_INPUTS:
-        group = lanes_per_table(width, op.weight_format.word_length)
-        bits = group.bit_length() if width == stored == 1 else width + stored - 1 + (group - 1).bit_length()
-        terms = ceil_div(simd, group)
-        lut, ff = adder_tree(terms, bits)
-        return lut + terms * bits, ff, 0
-    if isinstance(input_format, BipolarFormat):
-        lut, ff = adder_tree(simd, stored)
-        return lut + simd * stored, ff, 0
-    lut, ff = adder_tree(simd, width + stored)
-    if stored <= DIGIT_WEIGHT_WIDTH and isinstance(input_format, FixedFormat):
-        digits = ceil_div(stored, 2)
-        return lut + simd * digits * (width + 1), ff, 0
-    product_lut, product_dsp = product_cost(width, stored)
-    return lut + simd * product_lut, ff, simd * product_dsp
+def _codes(op: WeightedSumsOp) -> tuple[int, ...]:
+    """The codes that weights have, rising; of weights that are no constant all."""
+    constant = constant_of(op.weights)
+    if constant is None:
+        range_ = op.weight_format.code_range
+        return tuple(range(range_.lo, range_.hi + 1))
+    return constant.fact("codes", lambda: tuple(int(code) for code in np.unique(constant.array)))
+
+
+def _digits_used(op: WeightedSumsOp) -> int:
+    """Percent of the additions of digits that constant weights leave: a sum of n digits takes n - 1."""
+    weights = op.weight_codes.astype(np.int64)
+    places = ceil_div(stored_width(op), 2)
+    used = sum(int(np.isin((weights << 1 >> 2 * place) & 7, (0, 7), invert=True).sum()) for place in range(places))
+    return 100 * max(used - len(weights), 0) // (places * weights.size)

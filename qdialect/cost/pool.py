@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..dataflow.pool import PoolOp, SumPoolOp
 from .latency import pool_latency
 from .stages import Schedule
-from .unit import UnitCost, ceil_log2, delay_cost
+from .unit import UnitCost, ceil_log2, comparison_lut, delay_cost
 
 
 def stages(op: PoolOp) -> tuple[Schedule, ...]:
@@ -20,7 +20,10 @@ def cost(op: PoolOp, lanes: int, _: int) -> UnitCost:
     groups = 1 if op.follows_input else op.channels // lanes
     width = lanes * op.result_type.format.word_length
     kept, counters = delay_cost(groups - 1, width), ceil_log2(groups) + ceil_log2(op.taps)
-    work = width if groups == 1 or isinstance(op, SumPoolOp) else width + width // 2
+    work = width
+    if not isinstance(op, SumPoolOp):  # a comparison, and what is kept: by the enable of the register if it is alone
+        compared = comparison_lut(op.result_type.format.word_length)
+        work = lanes * compared + (width if groups > 1 else lanes)
     return UnitCost(
         cycles=op.input_type.elements // lanes,
         latency=pool_latency(),

@@ -23,6 +23,7 @@ from functools import cached_property, lru_cache
 
 from ..formats import IntRange
 from .latency import TABLE_INPUTS
+from .products import SHIFTED_STEPS
 from .unit import BRAM18_AREA, table_cost
 
 GROUP = 3  # lanes whose products of one bit a table takes
@@ -53,19 +54,35 @@ def after_counters(heights: Sequence[int]) -> Heights:
 
 @lru_cache(maxsize=4096)
 def addition(heights: Heights) -> tuple[int, int, int]:
-    """(LUT, FF, levels) of adding up columns of bits; registers before each level, and of the sum."""
+    """(LUT, FF, levels) of adding up columns of bits; registers before each level, and of the sum.
+
+    A bit that waits for so many levels that it goes through `SHIFTED_STEPS` registers is kept in a shift register.
+    """
     lut, ff, levels = 0, sum(heights), 1
+    waited = [0] * len(heights)  # levels for which a column, shorter than a counter, has waited
     while max(heights) >= TABLE_INPUTS:
-        lut += 3 * sum(counters(heights))
-        heights = after_counters(heights)
+        made = counters(heights)
+        lut += 3 * sum(made)
+        waited = [0 if number else steps + 1 for number, steps in zip(made, waited, strict=True)]
+        after = after_counters(heights)
+        for column, (height, steps) in enumerate(zip(heights, waited, strict=True)):
+            if after[column] != height and steps >= SHIFTED_STEPS:
+                lut, ff, waited[column] = lut + height, ff - steps * height, 0
+        waited += [0] * (len(after) - len(waited))
+        heights = after
         ff, levels = ff + sum(heights), levels + 1
     rows = [[column for column, height in enumerate(heights) if height > row] for row in range(max(heights))]
-    numbers = [(row[0], row[-1] + 1) for row in rows]  # first column, and the one behind the last
+    numbers = [(row[0], row[-1] + 1, 1) for row in rows]  # first column, the one behind the last, registers so far
     while len(numbers) > 1:
-        sums = [(min(a, c), max(b, d) + 1) for (a, b), (c, d) in zip(numbers[0::2], numbers[1::2], strict=False)]
-        lut += sum(max(b, d) - max(a, c) for (a, b), (c, d) in zip(numbers[0::2], numbers[1::2], strict=False))
-        numbers = [*sums, *numbers[len(sums) * 2 :]]
-        ff, levels = ff + sum(end - start for start, end in numbers), levels + 1
+        pairs = list(zip(numbers[0::2], numbers[1::2], strict=False))
+        lut += sum(max(b, d) - max(a, c) for (a, b, _), (c, d, _) in pairs)
+        for a, b, steps in (number for pair in pairs for number in pair):
+            if steps >= SHIFTED_STEPS:
+                lut, ff = lut + b - a, ff - steps * (b - a)
+        sums = [(min(a, c), max(b, d) + 1, 1) for (a, b, _), (c, d, _) in pairs]
+        rest = [(a, b, steps + 1) for a, b, steps in numbers[len(sums) * 2 :]]
+        numbers = [*sums, *rest]
+        ff, levels = ff + sum(end - start for start, end, _ in numbers), levels + 1
     return lut, ff, levels
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..dataflow.slice import SliceOp
 from .latency import slice_latency
 from .stages import Schedule
-from .unit import UnitCost, ceil_log2
+from .unit import UnitCost, ceil_log2, counter_lut
 
 
 def stages(op: SliceOp) -> tuple[Schedule, ...]:
@@ -26,11 +26,11 @@ def stages(op: SliceOp) -> tuple[Schedule, ...]:
 def cost(op: SliceOp, taken: int, made: int) -> UnitCost:
     """Cost with these lanes instead of the op's own."""
     axes = op.axes(taken, made)
-    counters = sum(ceil_log2(axis.length) + ceil_log2(axis.step) for axis in axes)
+    bounds = [bound for axis in axes for bound in (axis.length, axis.step)]
     width = made * op.result_type.format.word_length
     return UnitCost(
         cycles=prod(op.image) // taken,
         latency=slice_latency(),
-        lut=11 * counters // 10 + 2,  # fitted to Yosys
-        ff=width + counters + 1,
+        lut=sum(counter_lut(bound) for bound in bounds) + 2 * len(axes) + 2,  # and two bounds of each axis
+        ff=width + sum(ceil_log2(bound) for bound in bounds) + 1,
     )

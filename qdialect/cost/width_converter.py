@@ -8,7 +8,7 @@ from math import lcm
 from ..dataflow.width_converter import WidthConverterOp
 from .latency import width_converter_latency
 from .stages import Schedule, evenly
-from .unit import UnitCost, counter_lut
+from .unit import UnitCost, ceil_log2, counter_lut
 
 
 def cost(op: WidthConverterOp, input_lanes: int, output_lanes: int) -> UnitCost:
@@ -33,10 +33,16 @@ def converter_cost(elements: int, width: int, input_lanes: int, output_lanes: in
         return UnitCost()
     common = lcm(input_lanes, output_lanes)
     widening, narrowing = common // input_lanes, common // output_lanes
-    registers = (common if widening > 1 else 0) + (common if narrowing > 1 else 0)
+    lut = ff = 0
+    if widening > 1:  # beats are shifted in: no logic in front of the registers
+        lut += counter_lut(widening) + 3
+        ff += common * width + ceil_log2(widening) + 1
+    if narrowing > 1:  # loaded or shifted, but for the last beat, which is loaded or cleared
+        lut += (common - output_lanes) * width + counter_lut(narrowing) + 5
+        ff += common * width + ceil_log2(narrowing) + 2
     return UnitCost(
         cycles=elements // min(input_lanes, output_lanes),
         latency=width_converter_latency(input_lanes=input_lanes, output_lanes=output_lanes),
-        lut=(common * width if narrowing > 1 else 0) + counter_lut(widening) + counter_lut(narrowing) + 4,
-        ff=registers * width + counter_lut(widening) + counter_lut(narrowing) + 2,
+        lut=lut,
+        ff=ff,
     )
