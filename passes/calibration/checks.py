@@ -125,4 +125,4 @@ def _check_fixed(
         what = f"the {role} of '{name}' is {choice}, and hardware has no floats"
         bits = max(2, min(choice.bits.hi, MOST_FREE_BITS))
         mend = f"write fixed<{bits}>; floats run in the reference (q-quantize without 'hardware')"
-        raise error_in(specification, choice.place, what, mend)
+        raise error_in(specification, choice.place, what, mend, linear.op)
