@@ -101,10 +101,11 @@ def integer_join(join: Join, held: IntRange, all_pairs: int = 0) -> IntegerJoin 
     Its shift is the least one if there are few pairs; `all_pairs`: those of all channels.
     """
     largest = max(abs(end) for codes in (*join.codes, join.clip) for end in (codes.lo, codes.hi))
-    few = join.num_pairs <= MAX_PAIRS and all_pairs <= MAX_CHANNEL_PAIRS
-    if few and largest < _MAX_CODE and max(map(abs, join.slopes)) <= 64:
+    fits = largest < _MAX_CODE and max(map(abs, join.slopes)) <= 64 and join.num_pairs <= MAX_PAIRS
+    if fits and all_pairs <= MAX_CHANNEL_PAIRS:
         return _tried(join, held)
-    return _proven(join) if join.is_held(held) else None
+    proven = _proven(join) if join.is_held(held) else None
+    return _tried(join, held) if proven is None and fits else proven
 
 
 def _tried(join: Join, held: IntRange) -> IntegerJoin | None:

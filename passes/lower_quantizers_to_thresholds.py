@@ -27,9 +27,10 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from ..qdialect.q import QuantizeOp
+from ..qdialect.types import BipolarType, element_type
 from .lower_tails import lower_tails
 from .tail import NoTail, QuantizerTail
-from .threshold_math import Thresholds, tail_thresholds
+from .threshold_math import Thresholds, pull_back, tail_thresholds, trimmed
 from .threshold_tails import lower_threshold_tails, one_row, threshold_ops
 
 MAX_LEVELS = 4095  # more of them are no hardware worth having
@@ -51,6 +52,21 @@ def found_thresholds(tail: QuantizerTail) -> Thresholds | None:
     """The thresholds of a tail; None if there are too many to find."""
     few = tail.num_thresholds <= MAX_LEVELS or tail.num_thresholds * len(tail.amin) <= MAX_FOUND
     return thresholds_of(tail) if few else None
+
+
+def merged_thresholds(tail: QuantizerTail) -> tuple[QuantizerTail, Thresholds] | None:
+    """The thresholds of a quantiser on the value in front of the quantiser before it: both as one; None if too many.
+
+    A code of the outer one is reached where the inner one reaches the code of its threshold.
+    """
+    inner, outer = tail.inner, found_thresholds(tail)
+    if inner is None or outer is None or isinstance(element_type(tail.source), BipolarType):
+        return None
+    if len(outer.table) > 1 or bool(outer.descending.any()) or outer.table.shape[1] > MAX_LEVELS:
+        return None
+    function = inner.function
+    table = pull_back(function, outer.table[0] - function.start, inner.amin, inner.amax)
+    return inner, one_row(trimmed(table, function.falls, outer.base, inner.amin, inner.amax))
 
 
 @dataclass(frozen=True)

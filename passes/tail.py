@@ -52,9 +52,13 @@ class TailSource:
 
 @dataclass(frozen=True)
 class QuantizerTail(TailSource):
-    """A quantiser as a function of the codes of `source`, for each of its channels, or one for all."""
+    """A quantiser as a function of the codes of `source`, for each of its channels, or one for all.
+
+    `inner`: where a quantiser alone for this one gives `source`, its tail.
+    """
 
     function: Tail
+    inner: QuantizerTail | None = None
 
     @property
     def least_code(self) -> int:
@@ -126,12 +130,13 @@ def recognise(op: QuantizeOp, ranges: Ranges) -> QuantizerTail:
     tail = QuantizerTail(**vars(source), function=quantized(op, function))
     start = _whole_offset(tail)
     before = tail.source.owner
-    if start is not None and isinstance(before, QuantizeOp) and tail.source.has_one_use():
-        try:
-            return _joined(recognise(before, ranges), tail.function, start)
-        except NoTail:
-            return tail
-    return tail
+    if not isinstance(before, QuantizeOp) or not tail.source.has_one_use():
+        return tail
+    try:
+        inner = recognise(before, ranges)
+    except NoTail:
+        return tail
+    return replace(tail, inner=inner) if start is None else _joined(inner, tail.function, start)
 
 
 def compose(
