@@ -24,7 +24,7 @@ from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import IntRange
 from qopt_mlir.qdialect.q import AddOp, ConstantOp, ConvOp, MatMulOp, MulOp, QuantizeOp, ReluOp, ReshapeOp
 from qopt_mlir.qdialect.reference import compile_function
-from qopt_mlir.qdialect.text import module_text, new_context
+from qopt_mlir.qdialect.text import module_text, new_context, parse_module
 from qopt_mlir.qdialect.types import FixedType, RealType, SharedType, UFixedType, element_type, unshared
 from xdsl.builder import ImplicitBuilder
 from xdsl.dialects.builtin import ModuleOp, TensorType
@@ -139,6 +139,32 @@ def test_a_specification_says_what_is_shared(tmp_path: Path) -> None:
     types = [layer.weights.type.element_type for layer in layers]
     assert types == [FixedType(8), SharedType(2, FixedType(8)), SharedType(3, FixedType(8))]
     assert not (layers[2].weights.array % 4).any(), "six bits over the range of eight"
+
+
+def test_remarks_count_the_bits_of_the_weights_as_they_were() -> None:
+    with collected_remarks() as remarks:
+        shared('k=4 format="fixed<6>" layers=conv')
+    (text,) = remarks
+    count = CHANNELS * 2 * 9
+    assert f"{count * 8} bits become {count * 2 + 4 * 8}" in text
+
+
+@pytest.mark.parametrize(("pattern", "found"), [("Conv_1", True), ("Act*", True), ("Act", False), ("matmul", True)])
+def test_layers_are_known_by_all_their_nodes(pattern: str, found: bool) -> None:
+    text = """func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x1x!q.fixed<4, 0>> {
+      %w = q.constant #q.dense<[[7], [-3]] : tensor<2x1x!q.fixed<4, 0>>>
+      %y = q.matmul %x, %w : tensor<1x2x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<4, 0>> -> tensor<1x1x!q.fixed<8, 0>>
+          loc("Conv_1")
+      %z = q.relu %y : tensor<1x1x!q.fixed<8, 0>> -> tensor<1x1x!q.ufixed<7, 0>> loc("Act_1")
+      %q = q.quantize %z half_even saturate : tensor<1x1x!q.ufixed<7, 0>> -> tensor<1x1x!q.fixed<4, 0>>
+      func.return %q : tensor<1x1x!q.fixed<4, 0>>
+    }"""
+    if not found:
+        with pytest.raises(QoptError, match=f"no layer with weights is called '{pattern}'"):
+            shared(f'k=1 layers="{pattern}"', parse_module(text, "text"))
+        return
+    module = shared(f'k=1 layers="{pattern}"', parse_module(text, "text"))
+    assert isinstance(weighted_layers(module)[0].weights.type.element_type, SharedType)
 
 
 def test_a_range_and_a_bound_choose_the_numbers_of_values(tmp_path: Path) -> None:
