@@ -25,12 +25,13 @@ from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import IntRange
 from qopt_mlir.qdialect.q.window import Window
 from qopt_mlir.qdialect.reference import compile_function
-from qopt_mlir.qdialect.types import BipolarType, FixedType, UFixedType, element_type, fixed_type
+from qopt_mlir.qdialect.types import BipolarType, FixedType, UFixedType, fixed_type, shape_of
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, SSAValue
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hardware_check import check_hardware
+from hardware_check import check_hardware, check_verilog
 from networks import random_codes
 from test_sliding_window import Case, random_case, windows
 from units import check_ladder, constant, module_of, run_passes
@@ -118,6 +119,12 @@ def network(seed: int) -> ModuleOp:
     return module_of(FixedType(2), image, body)
 
 
+def module_image(module: ModuleOp) -> tuple[int, ...]:
+    """Rows, columns, channels of the input."""
+    (main,) = (op for op in module.ops if isinstance(op, FuncOp) and op.sym_name.data == "main")
+    return shape_of(main.args[0])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_target_beyond_a_pixel_a_cycle_is_reached(seed: int) -> None:
     module = network(seed)
@@ -131,11 +138,20 @@ def test_a_target_beyond_a_pixel_a_cycle_is_reached(seed: int) -> None:
     assert (max(together) > 1) == (target < pixels)
     assert predict_timing(units).timing.initiation_interval == total_cost(units).cycles <= target
     assert [component(op).latency for op in units] == [unit_cost(op).latency for op in units]
-    shape = next(iter(module.body.block.ops)).function_type.inputs.data[0]  # pyright: ignore[reportAttributeAccessIssue]
-    x = random_codes(rng, element_type(shape), (3, *shape.get_shape()))
+    x = random_codes(rng, FixedType(2), (3, *module_image(module)))
     expected = np.asarray(compile_function(module).run_codes({0: x})[0])
     assert np.array_equal(np.asarray(compile_function(folded).run_codes({0: x})[0]), expected)
     check_hardware(folded, x, expected)
+
+
+@pytest.mark.slow
+def test_verilog_computes_the_same(tmp_path: Path) -> None:
+    module = run_passes(network(0), "q-set-folding{cycles=14},q-insert-width-converters,q-insert-fifos")
+    units = unit_graph(hardware_function(module))
+    assert any(isinstance(unit, MatrixVectorOp) and unit.pixels > 1 for unit in units)
+    x = random_codes(np.random.default_rng(0), FixedType(2), (3, units[0].input_type.elements))
+    expected = np.asarray(compile_function(module).run_codes({0: x.reshape(3, *module_image(module))})[0])
+    check_verilog(module, x, expected, tmp_path)
 
 
 def test_a_pixel_at_once_needs_no_more_cycles_than_pixels() -> None:
