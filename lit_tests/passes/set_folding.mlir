@@ -62,7 +62,7 @@ func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beat
 
 // -----
 // Without block memories the weights are in look-up tables.
-// RUN: qopt %s -p 'q-set-folding{cycles=512 max-bram18=0}' --split-input-file | filecheck %s --check-prefix=NOBLOCKS
+// RUN: qopt %s -p 'q-set-folding{cycles=4096 max-bram18=0}' --split-input-file | filecheck %s --check-prefix=NOBLOCKS
 func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 64>) -> !dataflow.stream<!q.fixed<8, 0>, lanes = 1, beats = 256> {
   %w = q.constant #q.dense<1 : tensor<256x64x!q.fixed<2, 0>>>
   %a = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<8, 0>
