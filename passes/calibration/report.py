@@ -8,7 +8,6 @@ from typing import Any
 
 from .scoring import Score
 
-
 NOISE_FRAMES = 64  # frames on which the noise of each layer is measured
 
 
