@@ -138,3 +138,16 @@ func.func @main(%a: tensor<1x2x!q.fixed<4, 0>>, %b: tensor<1x2x!q.fixed<4, 0>>) 
 // CHECK:      error: 2 ops cannot be hardware:
 // CHECK-NEXT: the sum of two branches in front of q.quantize is not made of integers: no integers give the same codes from -7 to 6 for all pairs of codes, node 'Quant_3', {{.*}}; quantise both branches to 8 bits in front of the sum; or change a scale a little, against ties
 // CHECK-NEXT: the sum of two branches in front of q.quantize is not made of integers: a branch is clipped in front of the sum, node 'Quant_6', {{.*}}; put a quantiser behind the ReLU or clip of each branch, in front of the sum
+
+// -----
+// Between layers a stream has one direction.
+func.func @main(%x: tensor<1x2x!q.fixed<2, 0>>) -> tensor<1x2x!q.fixed<8, 0>> {
+  %w = q.constant #q.dense<1 : tensor<2x2x!q.fixed<2, 0>>>
+  %0 = q.matmul %x, %w : tensor<1x2x!q.fixed<2, 0>>, tensor<2x2x!q.fixed<2, 0>> -> tensor<1x2x!q.fixed<4, 0>>
+  %1 = q.slice %0 starts [0, 1] sizes [1, 2] steps [1, -1] : tensor<1x2x!q.fixed<4, 0>> -> tensor<1x2x!q.fixed<4, 0>> loc("Slice_1")
+  %2 = q.matmul %1, %w : tensor<1x2x!q.fixed<4, 0>>, tensor<2x2x!q.fixed<2, 0>> -> tensor<1x2x!q.fixed<8, 0>>
+  func.return %2 : tensor<1x2x!q.fixed<8, 0>>
+}
+// CHECK:      error: q.slice takes elements backwards
+// CHECK-NEXT: at: node 'Slice_1'
+// CHECK-NEXT: mend: take a part of at most three axes, forwards, or few channels in any order

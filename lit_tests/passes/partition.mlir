@@ -112,3 +112,25 @@ func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> (tensor<1x2x!q.fixed<7, 0>>, 
 // CHECK-NEXT: q.slice %outputs starts [0, 0] sizes [1, 2]
 // CHECK:      %[[B:.*]] = q.slice %outputs starts [0, 2] sizes [1, 2]
 // CHECK:      q.quantize {{.*}} -> tensor<1x2x!q.bipolar>
+
+// -----
+
+// A part of the input is hardware, parts of the result are for the host.
+// CHECK-LABEL: func.func private @host_before
+// CHECK-NEXT: func.return
+// CHECK-LABEL: func.func private @hardware
+// CHECK: q.slice
+// CHECK: q.matmul
+// CHECK-NEXT: func.return
+// CHECK-LABEL: func.func private @host_after
+// CHECK-NEXT: q.slice
+// CHECK-NEXT: q.slice
+// CHECK-NEXT: func.return
+func.func @main(%x: tensor<1x3x!q.fixed<2, 0>>) -> (tensor<1x1x!q.fixed<4, 0>>, tensor<1x1x!q.fixed<4, 0>>) {
+  %w = q.constant #q.dense<1 : tensor<2x2x!q.fixed<2, 0>>>
+  %0 = q.slice %x starts [0, 1] sizes [1, 2] steps [1, 1] : tensor<1x3x!q.fixed<2, 0>> -> tensor<1x2x!q.fixed<2, 0>>
+  %1 = q.matmul %0, %w : tensor<1x2x!q.fixed<2, 0>>, tensor<2x2x!q.fixed<2, 0>> -> tensor<1x2x!q.fixed<4, 0>>
+  %2 = q.slice %1 starts [0, 0] sizes [1, 1] steps [1, 1] : tensor<1x2x!q.fixed<4, 0>> -> tensor<1x1x!q.fixed<4, 0>>
+  %3 = q.slice %1 starts [0, 1] sizes [1, 1] steps [1, 1] : tensor<1x2x!q.fixed<4, 0>> -> tensor<1x1x!q.fixed<4, 0>>
+  func.return %2, %3 : tensor<1x1x!q.fixed<4, 0>>, tensor<1x1x!q.fixed<4, 0>>
+}

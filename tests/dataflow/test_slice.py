@@ -6,11 +6,14 @@ from __future__ import annotations
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from qopt_mlir.backends.amaranth.slice import SliceUnit
 from qopt_mlir.qdialect.dataflow import SliceOp, StreamType
-from qopt_mlir.qdialect.dataflow.slice import pixel_beats
+from qopt_mlir.qdialect.dataflow.slice import Axis, pixel_beats
+from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.types import BipolarType, FixedType, UFixedType
 from xdsl.utils.test_value import create_ssa_value
 
@@ -66,3 +69,17 @@ def test_beats_of_a_pixel() -> None:
     assert pixel_beats(np.array([0, 2, 1, 3]), 2, 2) is None
     assert pixel_beats(np.array([0, 1, 5]), 1, 1) is None
     assert pixel_beats(np.array([0, 3]), 2, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"axes": [Axis(4, 1, 2, 2), Axis(4, 2, 2, 2)]}, "keeps places that are not there"),
+        ({"picks": [0, 2]}, "no lanes"),
+    ],
+)
+def test_refused_arguments(changed: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {"axes": [], "format": FixedType(4, 0).format, "lanes": 2, "picks": [1]}
+    SliceUnit(**arguments)
+    with pytest.raises(QoptError, match=message):
+        SliceUnit(**{**arguments, **changed})
