@@ -189,7 +189,7 @@ class SharingSearch:
         return best
 
     def _bisected(self, ascending: Sequence[tuple[int, ...]], bounds: Sequence[Bound]) -> Design | None:
-        """The first that keeps the bounds, if all do from there on."""
+        """The first that keeps the bounds, or nearly: a design may break them by chance, so one before it is tried."""
         low, high, best = 0, len(ascending) - 1, None
         while low <= high:
             middle = (low + high) // 2
@@ -198,6 +198,9 @@ class SharingSearch:
                 best, high = found, middle - 1
             else:
                 low = middle + 1
+        place = high - 1
+        while place >= 0 and (found := self.score(ascending[place])).holds(bounds):
+            best, place = found, place - 1
         return best
 
     def _descended(self, design: Design, bounds: Sequence[Bound]) -> Design:
