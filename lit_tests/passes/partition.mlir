@@ -116,13 +116,13 @@ func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> (tensor<1x2x!q.fixed<7, 0>>, 
 // -----
 
 // A part of the input is hardware, parts of the result are for the host.
-// CHECK-LABEL: func.func private @host_before
+// CHECK: func.func private @host_before(%x: tensor<1x3x!q.fixed<2, 0>>
 // CHECK-NEXT: func.return
-// CHECK-LABEL: func.func private @hardware
+// CHECK: func.func private @hardware
 // CHECK: q.slice
 // CHECK: q.matmul
 // CHECK-NEXT: func.return
-// CHECK-LABEL: func.func private @host_after
+// CHECK: func.func private @host_after
 // CHECK-NEXT: q.slice
 // CHECK-NEXT: q.slice
 // CHECK-NEXT: func.return
