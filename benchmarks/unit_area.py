@@ -27,7 +27,7 @@ Row = tuple[object, ...]
 
 def row(point: Point, folder: Path) -> Row:
     op, file = point.build(), folder / "unit.v"
-    file.write_text(verilog.convert(component(op), name="unit"))
+    file.write_text(verilog.convert(component(op), name="unit", emit_src=False))
     counted, cost = synthesised([file], "unit"), unit_cost(op)
     lut, ff, bram18, dsp = ((getattr(counted, kind), getattr(cost, kind)) for kind in KINDS)
     error = f"{100 * (lut[1] / max(lut[0], 1) - 1):+.0f} %"

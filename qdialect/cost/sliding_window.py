@@ -40,20 +40,23 @@ def cost(op: SlidingWindowOp, lanes: int, made: int) -> UnitCost:
 
 
 def _scan_cost(op: SlidingWindowOp, scan: WindowScan) -> UnitCost:
-    """A delay for each row under the kernel but the lowest, the beats of each row, and a register of windows."""
+    """A delay for each row under the kernel but the lowest, the beats of each row, and a register of windows.
+
+    Windows that overlap share registers and masks.
+    """
     pixel_width = op.image[2] * op.input_type.format.word_length
-    width, (rows, columns) = scan.input_pixels * pixel_width, op.window.kernel
-    delay = delay_cost(scan.row_delay, width)
-    window_bits = scan.pixels * op.window.num_taps * pixel_width
+    width, rows = scan.input_pixels * pixel_width, op.window.kernel[0]
+    delay, beats_width = delay_cost(scan.row_delay, width), (scan.newest - scan.oldest) * width
     rows_masked = [any(scan.row_flags(tap)) for tap in range(rows)]
-    columns_masked = [any(scan.column_flags(pixel, tap)) for pixel in range(scan.pixels) for tap in range(columns)]
+    taps = {place: (pixel, tap) for pixel, places in enumerate(scan.columns) for tap, place in enumerate(places)}
+    columns_masked = [any(scan.column_flags(*taken)) for taken in taps.values()]
     masked = sum(row or column for row in rows_masked for column in columns_masked) * pixel_width
     counters = ceil_log2(scan.steps)
     return UnitCost(
         cycles=scan.steps,
         latency=window_scan_latency(),
-        lut=(rows - 1) * delay.lut + masked + 4 * counters + 10,
-        ff=(rows - 1) * delay.ff + rows * (scan.newest - scan.oldest) * width + window_bits + counters + 2,
+        lut=(rows - 1) * delay.lut + masked + 2 * counters + 10,
+        ff=(rows - 1) * delay.ff + rows * (beats_width + len(taps) * pixel_width) + counters + 2,
         bram18=(rows - 1) * delay.bram18,
         memory_bits=(rows - 1) * delay.bits,
     )
