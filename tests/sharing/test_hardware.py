@@ -126,7 +126,7 @@ def test_indices_where_they_take_less() -> None:
         products = component(unit)._products  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(products, SharedProducts) == indices
         stored = unit_cost(unit).memory_bits
-        assert stored == (size * size * 2 + 4 * 8 + size * (8 + 32) if indices else 0)
+        assert stored == (size * size * 2 + 4 * 8 + size * 8 if indices else 0)  # rows without a bias add nothing
 
 
 def test_channels_with_codebooks_of_their_own_keep_their_weights(tmp_path: Path) -> None:
