@@ -29,6 +29,7 @@ BRAM18_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 
 TABLE_ROWS = 1 << TABLE_INPUTS
 SMALL_REST = 16
 PART = np.dtype(np.uint64)  # so many rows of a column
+LONGEST_INT64 = 62
 WHOLE = {0, (1 << TABLE_ROWS) - 1}  # constant parts
 # Of so many rows and fewer, some columns of a table are alike.
 DIFFERENT_ROWS = 12
@@ -172,9 +173,14 @@ def columns_cost(tables: Array, block: bool | None = None) -> MemoryCost:
     return MemoryCost(lut=lut, ff=ff, bits=number * depth * width)
 
 
+def exact(codes: Array, width: int) -> Array:
+    """The codes as integers on which sums of `width` bits do not overflow."""
+    return codes.astype(object if width > LONGEST_INT64 else np.int64)
+
+
 def bits_of(codes: Array, width: int) -> Array:
     """The `width` bits of each of many numbers, as a last axis, in two's complement."""
-    return codes[..., None] >> np.arange(width) & 1
+    return codes[..., None] >> np.arange(width, dtype=np.uint8) & 1  # unsigned: no type holds uint64 and int64
 
 
 def _column(bits: int, depth: int) -> tuple[int, ...]:

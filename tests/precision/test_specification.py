@@ -27,7 +27,7 @@ FULL = """\
 # a comment
 data {
     file = "frames.npz"
-    calibration = x_train
+    calibration = x_train labels y_train
     test = x_test labels "y-test"
     scale = 1/255; offset = -0.5
     samples = 500
