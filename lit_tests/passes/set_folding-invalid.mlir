@@ -38,6 +38,6 @@
 // ZERO-NEXT: mend: give a positive number
 func.func private @hardware(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 8>) -> !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 8> {
   %w = q.constant #q.dense<1 : tensor<4x4x!q.fixed<2, 0>>>
-  %a = dataflow.matrix_vector %x, %w pe 1 simd 1 -> !q.fixed<4, 0> loc("MatMul_0")
+  %a = dataflow.matrix_vector %x, %w pe 1 simd 1 regrouped -> !q.fixed<4, 0> loc("MatMul_0")
   func.return %a : !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 8>
 }
