@@ -29,8 +29,9 @@ from qopt_mlir.frontends.onnx import import_onnx
 from qopt_mlir.frontends.precision.specification import Bound, Measure, SharingGranularity
 from qopt_mlir.passes.accuracy_evaluation import Evaluator, choices, percent_equal
 from qopt_mlir.passes.runner import parse_passes, run_passes
+from qopt_mlir.passes.sharing_designs import Design, best_of
 from qopt_mlir.passes.sharing_plans import SharingPlan
-from qopt_mlir.passes.sharing_search import COUNTS, Design, SharingSearch, best_of
+from qopt_mlir.passes.sharing_search import COUNTS, SharingSearch
 from qopt_mlir.passes.weighted_layers import weighted_layers
 from qopt_mlir.qdialect.attrs import DenseAttr
 from qopt_mlir.qdialect.cost import unit_cost

@@ -16,24 +16,23 @@ from functools import cached_property
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from ..frontends.precision.specification import Bound, Measure, Objective, SharingGranularity
+from ..frontends.precision.specification import Bound, Objective, SharingGranularity
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.formats import IntRange
 from ..qdialect.text import new_context
 from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .remarks import record_search
 from .runner import parse_passes, run_passes
+from .sharing_designs import Design, pareto, thinned
 from .sharing_plans import SharingPlan
 from .weight_groups import grouped_weights, shared_weights, unit_bits
 from .weight_sensitivity import Products, products
 from .weighted_layers import WeightedLayer, set_weights, weighted_layers
 from .word_lengths.figures import figures_of
-from .word_lengths.measuring import SILENCE
 
 COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)  # numbers of values to choose from
 PROBE = 8  # number of values at which each unit alone is run
 LOWERING = "q-remove-idle-quantizers,q-lower-quantizers,q-lower-joins,q-infer-ranges"
-STATES = 2000  # combinations kept while units are joined
 
 
 @dataclass(frozen=True)
@@ -44,33 +43,6 @@ class Option:
     values: Mapping[WeightedLayer, DenseAttr]
     bits: int
     error: float
-
-
-@dataclass(frozen=True)
-class Design:
-    """Numbers of values of the units, and what they cost: bits of indices and codebooks, noise over signal.
-
-    `noise` is predicted until the network has run. `accuracy`: percent; of agreement with the network as it was if
-    there are no labels. `loss`: points of it lost. `agreement`: percent of the frames with the same first choice.
-    """
-
-    counts: tuple[int, ...]
-    bits: int
-    noise: float
-    accuracy: float | None = None
-    loss: float = 0.0
-    agreement: float = 100.0
-
-    def holds(self, bounds: Sequence[Bound]) -> bool:
-        """Whether a design that was run keeps the bounds."""
-        return all(self.margin(bound) >= 0 for bound in bounds)
-
-    def margin(self, bound: Bound) -> float:
-        """How far a design that was run is above the bound, in points or dB."""
-        value = float(bound.value)
-        if bound.measure is Measure.SQNR:
-            return -10 * float(np.log10(max(self.noise, SILENCE))) - value
-        return value - self.loss if bound.measure is Measure.ACCURACY else self.agreement - value
 
 
 class SharingSearch:
@@ -164,7 +136,7 @@ class SharingSearch:
             joined = [
                 Design((*s.counts, o.count), s.bits + o.bits, s.noise + noise[o.count]) for s in states for o in options
             ]
-            states = _thinned(pareto(joined))
+            states = thinned(pareto(joined))
         return states
 
     def front(self, points: int) -> list[Design]:
@@ -244,24 +216,6 @@ class SharingSearch:
         return choices(outputs) == (choices(self.baseline) if labels is None else labels.reshape(-1))
 
 
-def pareto(designs: Sequence[Design]) -> list[Design]:
-    """Designs that no other beats in bits and noise, the smallest first."""
-    kept: list[Design] = []
-    for design in sorted(designs, key=lambda d: (d.bits, d.noise)):
-        if not kept or design.noise < kept[-1].noise:
-            kept.append(design)
-    return kept
-
-
-def best_of(designs: Sequence[Design]) -> list[Design]:
-    """Run designs that no other beats in bits and accuracy, the smallest first."""
-    kept: list[Design] = []
-    for design in sorted(designs, key=lambda d: (d.bits, -(d.accuracy or 0))):
-        if not kept or (design.accuracy or 0) > (kept[-1].accuracy or 0):
-            kept.append(design)
-    return kept
-
-
 def _units(plans: Mapping[WeightedLayer, SharingPlan]) -> list[tuple[list[WeightedLayer], SharingPlan]]:
     """Layers whose number of values is chosen together."""
     units: dict[object, list[WeightedLayer]] = {}
@@ -292,10 +246,3 @@ def _option(options: Sequence[Option], count: int) -> Option:
 
 def _squares(values: Array) -> float:
     return float((values.astype(np.float64) ** 2).sum())
-
-
-def _thinned(states: list[Design]) -> list[Design]:
-    """At most `STATES` of them, evenly spaced."""
-    if len(states) <= STATES:
-        return states
-    return [states[int(index)] for index in np.linspace(0, len(states) - 1, STATES)]

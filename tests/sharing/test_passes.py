@@ -14,8 +14,9 @@ from qopt_mlir.passes.accuracy_evaluation import Evaluator
 from qopt_mlir.passes.pipelines import to_typed
 from qopt_mlir.passes.remarks import collected_remarks
 from qopt_mlir.passes.runner import parse_passes, run_passes
+from qopt_mlir.passes.sharing_designs import Design, best_of, pareto
 from qopt_mlir.passes.sharing_plans import SharingPlan
-from qopt_mlir.passes.sharing_search import Design, SharingSearch, best_of, pareto
+from qopt_mlir.passes.sharing_search import SharingSearch
 from qopt_mlir.passes.weight_groups import group_axes, grouped_weights, shared_weights
 from qopt_mlir.passes.weight_sensitivity import products, sensitivities
 from qopt_mlir.passes.weighted_layers import set_weights, weighted_layers
