@@ -67,14 +67,14 @@ def _named(op: Operation) -> str:
 
 
 def _makers(op: Operation) -> Iterator[Operation]:
-    """The layers and quantisers whose real numbers reach `op`."""
+    """The layers, and the quantisers to float32, whose numbers that are no integers reach `op`."""
     todo, seen = list(op.operands), set[SSAValue]()
     while todo:
         value = todo.pop()
         if value in seen or is_integer_type(element_type(value)) or not isinstance(value.owner, Operation):
             continue
         seen.add(value)
-        if value.owner.name in LINEAR:
+        if value.owner.name in LINEAR or isinstance(value.owner, QuantizeOp):
             yield value.owner
         else:
             todo += value.owner.operands

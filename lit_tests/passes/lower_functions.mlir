@@ -94,3 +94,18 @@ func.func @main(%x: tensor<1x2x!q.ufixed<2, 0>>) -> tensor<1x2x!q.ufixed<4, 0>> 
 }
 // MANY: %table = q.constant #q.dense<{{\[\[}}1, 3, 6, 9, 12, 15, 15, 15, 15, 15], [1, 1, 2, 3, 4, 5, 6, 7, 8, 9]] : tensor<2x10x!q.ufixed<4, 0>>>
 // CHECK: q.table %a, %table base 0
+
+// -----
+// Too many codes for a table: the thresholds of a PReLU have a closed form. Its slope is dequantised here.
+func.func @main(%x: tensor<1x2x3x!q.fixed<24, 0>>) -> tensor<1x2x3x!q.fixed<2, 0>> {
+  %codes = q.constant #q.dense<[[10], [30]] : tensor<2x1x!q.ufixed<5, 0>>>
+  %scale = q.constant #q.dense<"1/40" : tensor<!q.real>>
+  %slope = q.mul %codes, %scale : tensor<2x1x!q.ufixed<5, 0>>, tensor<!q.real> -> tensor<2x1x!q.real>
+  %s = q.constant #q.dense<"1/1000" : tensor<!q.real>>
+  %0 = q.mul %x, %s : tensor<1x2x3x!q.fixed<24, 0>>, tensor<!q.real> -> tensor<1x2x3x!q.real>
+  %1 = q.prelu %0, %slope : tensor<1x2x3x!q.real>, tensor<2x1x!q.real> -> tensor<1x2x3x!q.real>
+  %y = q.quantize %1 floor saturate : tensor<1x2x3x!q.real> -> tensor<1x2x3x!q.fixed<2, 0>>
+  func.return %y : tensor<1x2x3x!q.fixed<2, 0>>
+}
+// MANY:      %thresholds = q.constant #q.dense<{{\[\[}}-4000, 0, 1000], [-1333, 0, 1000]] : tensor<2x3x!q.fixed<24, 0>>>
+// MANY-NEXT: %y = q.threshold %x, %thresholds base -2 axis 1

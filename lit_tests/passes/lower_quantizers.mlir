@@ -48,3 +48,32 @@ func.func @main(%a: tensor<1x1x!q.fixed<4, 0>>, %x: tensor<1xf32>) -> (tensor<1x
 // CHECK:      %thresholds = q.constant #q.dense<[[0]] : tensor<1x1x!q.fixed<4, 0>>>
 // CHECK-NEXT: q.threshold %a, %thresholds base -1
 // CHECK-NEXT: q.quantize %x floor saturate
+
+// -----
+// A quantiser behind a quantiser becomes thresholds of what is in front of both.
+func.func @main(%a: tensor<1x2x!q.fixed<8, 0>>) -> tensor<1x2x!q.fixed<2, 0>> {
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %t = q.constant #q.dense<"2/7" : tensor<!q.real>>
+  %0 = q.mul %a, %s : tensor<1x2x!q.fixed<8, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %1 = q.quantize %0 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.fixed<5, 0>>
+  %2 = q.mul %1, %t : tensor<1x2x!q.fixed<5, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %y = q.quantize %2 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.fixed<2, 0>>
+  func.return %y : tensor<1x2x!q.fixed<2, 0>>
+}
+// SMALL:      %thresholds = q.constant
+// SMALL-NEXT: q.threshold %a, %thresholds base -2
+// SMALL-NEXT: func.return
+
+// -----
+// Not so where the inner result has another use.
+func.func @main(%a: tensor<1x2x!q.fixed<8, 0>>) -> (tensor<1x2x!q.fixed<2, 0>>, tensor<1x2x!q.fixed<5, 0>>) {
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %t = q.constant #q.dense<"2/7" : tensor<!q.real>>
+  %0 = q.mul %a, %s : tensor<1x2x!q.fixed<8, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %1 = q.quantize %0 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.fixed<5, 0>>
+  %2 = q.mul %1, %t : tensor<1x2x!q.fixed<5, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %y = q.quantize %2 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.fixed<2, 0>>
+  func.return %y, %1 : tensor<1x2x!q.fixed<2, 0>>, tensor<1x2x!q.fixed<5, 0>>
+}
+// SMALL:     %[[Q:.*]] = q.{{quantize|threshold}} {{.*}} -> tensor<1x2x!q.fixed<5, 0>>
+// SMALL:     %[[Y:.*]] = q.threshold %[[Q]], {{.*}} -> tensor<1x2x!q.fixed<2, 0>>
