@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..attrs import Array
 from ..dataflow.matrix_vector import MatrixVectorOp
 from ..dataflow.weighted_sums import Memory, WeightedSumsOp
 from ..formats import BipolarFormat, smallest_fixed
@@ -20,7 +20,7 @@ from .sharing import indices_cost, kept_as_indices
 from .sign_sums import SignSums, sign_sums
 from .stages import Schedule, evenly
 from .steps import steps_cost
-from .unit import MemoryCost, UnitCost, bits_of, ceil_div, columns_cost, counter_lut, table_cost
+from .unit import MemoryCost, UnitCost, bits_of, ceil_div, columns_cost, counter_lut, exact, table_cost
 
 
 def stages(op: MatrixVectorOp) -> tuple[Schedule, ...]:
@@ -82,10 +82,11 @@ def row_constants_cost(op: WeightedSumsOp, pe: int, accumulator: int) -> MemoryC
     return constant.fact(("row constants", op.name, str(op.input_type.element_type), pe, accumulator, key), compute)
 
 
-def _row_constants(op: WeightedSumsOp) -> NDArray[np.int64]:
+def _row_constants(op: WeightedSumsOp) -> Array:
     """What is added once a row, but for one number for all rows: bias, and what unsigned terms lack of products."""
-    weights, format_ = op.weight_codes.astype(np.int64), op.input_type.format
-    bias = np.zeros(op.rows, np.int64) if op.bias_codes is None else op.bias_codes.astype(np.int64)
+    width, format_ = op.result_type.format.word_length, op.input_type.format
+    weights = exact(op.weight_codes, width)
+    bias = exact(np.zeros(op.rows, np.int64) if op.bias_codes is None else op.bias_codes, width)
     bipolar, stored = isinstance(format_, BipolarFormat), stored_width(op)
     if signs(op, 1, 1, op.columns) is not None:
         middle = 1 << (format_.word_length - 1) if format_.signed else 0
@@ -187,7 +188,7 @@ def _codes(op: WeightedSumsOp) -> tuple[int, ...]:
 
 def _digits_used(op: WeightedSumsOp) -> int:
     """Percent of the additions of digits that constant weights leave: a sum of n digits takes n - 1."""
-    weights = op.weight_codes.astype(np.int64)
+    weights = exact(op.weight_codes, op.weight_format.word_length)
     places = ceil_div(stored_width(op), 2)
     used = sum(int(np.isin((weights << 1 >> 2 * place) & 7, (0, 7), invert=True).sum()) for place in range(places))
     return 100 * max(used - len(weights), 0) // (places * weights.size)

@@ -12,7 +12,7 @@ from ..dataflow.weighted_sums import Memory
 from ..q.inference import constant_of
 from .latency import table_latency
 from .stages import Schedule, evenly
-from .unit import MemoryCost, UnitCost, bits_of, ceil_log2, columns_cost, counter_lut, table_cost
+from .unit import MemoryCost, UnitCost, bits_of, ceil_log2, columns_cost, counter_lut, exact, table_cost
 
 
 def stages(op: TableOp) -> tuple[Schedule, ...]:
@@ -42,7 +42,7 @@ def _tables_cost(op: TableOp, lanes: int, groups: int) -> MemoryCost:
         return plain.times(lanes)
 
     def compute() -> MemoryCost:
-        entries = op.entries.astype(np.int64)
+        entries = exact(op.entries, width)
         if op.input_type.format.signed:  # in the order of the bits: 0 first
             entries = np.roll(entries, -(entries.shape[1] // 2), axis=1)
         different = min(lanes, op.channels)

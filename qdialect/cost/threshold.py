@@ -12,7 +12,7 @@ from ..formats import IntRange, smallest_fixed
 from ..q.inference import constant_of
 from .latency import ceil_log2, reachable_thresholds, threshold_latency, threshold_stages
 from .stages import Schedule, evenly
-from .unit import MemoryCost, UnitCost, bits_of, ceil_div, columns_cost, comparison_lut, counter_lut, table_cost
+from .unit import MemoryCost, UnitCost, bits_of, ceil_div, columns_cost, comparison_lut, counter_lut, exact, table_cost
 
 
 def stages(op: ThresholdOp) -> tuple[Schedule, ...]:
@@ -58,7 +58,7 @@ def _tables_cost(op: ThresholdOp, lanes: int, groups: int) -> MemoryCost:
 def _known_tables_cost(op: ThresholdOp, lanes: int, groups: int) -> MemoryCost:
     codes = op.input_type.format.code_range
     limits = op.threshold_codes[:, reachable_thresholds(op.threshold_codes, codes)]
-    limits = np.clip(limits, codes.lo, codes.hi + 1).astype(np.int64) - 1
+    limits = np.clip(exact(limits, op.input_type.format.word_length), codes.lo, codes.hi + 1) - 1
     if not limits.size:
         return MemoryCost()
     stages_ = threshold_stages(limits.shape[1])
