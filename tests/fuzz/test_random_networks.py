@@ -31,6 +31,9 @@ from .oracle import Oracle
 KNOWN_LIMITS = (
     "cannot be hardware",
     "works on real numbers",
+    "differs between the elements that it sums",
+    "is not made of integers",
+    "differ along the summed axis",
     "no unit of its own",
     "has no hardware unit",
     "no place on the host side",  # top-k of more than one
