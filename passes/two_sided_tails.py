@@ -8,8 +8,6 @@ the two reaches it, or where both do.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from xdsl.ir import SSAValue
 
@@ -34,8 +32,9 @@ def two_sided_thresholds(op: QuantizeOp, ranges: Ranges, max_levels: int) -> tup
     axis = len(shape_of(prelu.result)) + axes.pop() if axes else None
     source, function = compose(prelu.input, ranges, axis)
     right, left = (_tail(op, side, steps) for side in (function, function.then(Step(factor=slope.reshape(-1)))))
-    factors = [step.by_channel.factor for step in steps if step.factor is not None]
-    behind = np.array(math.prod(factors, start=function.slope * 0 + 1))
+    behind = function.slope * 0 + 1
+    for step in steps:
+        behind = behind if step.factor is None else behind * step.factor.reshape(-1)
     greater = (slope.reshape(-1) <= 1) == (behind > 0)
     low, high = (int(end) for end in (min(right.lo.min(), left.lo.min()), max(right.hi.max(), left.hi.max())))
     if high - low > max_levels:
