@@ -83,10 +83,10 @@ def test_a_changed_format_reaches_the_hardware(build: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("change", "what", "mend"),
     [
-        (("pe 1 ", "pe 5 "), "PE 5, which does not divide the 32 rows", "choose one of 1, 2, 4, 8, 16, 32"),
+        (("pe 8 ", "pe 5 "), "PE 5, which does not divide the 32 rows", "choose one of 1, 2, 4, 8, 16, 32"),
         (("-> !q.fixed<13, 0>", "-> !q.fixed<9, 0>"), "!q.fixed<9, 0> holds -256 to 255", "write !q.fixed<13, 0>"),
         (("-> !q.fixed<13, 0>", "-> !q.real"), "cannot carry !q.real", "quantise to !q.fixed"),
-        (("simd 64 ", "simd 64 range <-3, 3> "), "states codes from -3 to 3", "run q-infer-ranges"),
+        (("simd 8 ", "simd 8 range <-3, 3> "), "states codes from -3 to 3", "run q-infer-ranges"),
     ],
 )
 def test_a_wrong_edit_is_refused_with_its_place(
