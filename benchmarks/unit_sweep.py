@@ -36,6 +36,7 @@ from qopt_mlir.qdialect.dataflow import (
     UpsampleOp,
     WidthConverterOp,
 )
+from qopt_mlir.qdialect.formats import Rounding
 from qopt_mlir.qdialect.q import ConstantOp
 from qopt_mlir.qdialect.q.window import Window
 from qopt_mlir.qdialect.types import BipolarType, FixedType, UFixedType
@@ -258,20 +259,24 @@ def thresholds(channels: int, levels: int, bits: int, lanes: int, seed: int = 0)
     return Point(f"{levels} thresholds of {channels}, {bits} bit, {lanes} lanes", build)
 
 
-def requantize(channels: int, bits: int, factor_bits: int, made: int, lanes: int, seed: int = 0) -> Point:
-    """A multiplier and an addend for each channel."""
+def requantize(
+    channels: int, bits: int, factor_bits: int, made: int, lanes: int, *, floor: bool = False, seed: int = 0
+) -> Point:
+    """A multiplier and an addend for each channel; or rounded down, with addends of four low zeros."""
     rng = np.random.default_rng([channels, bits, seed])
     factors = rng.integers(1 << (factor_bits - 2), 1 << (factor_bits - 1), channels)
-    addends = random_codes((channels,), bits + factor_bits - 4, seed)
+    addends = random_codes((channels,), bits + factor_bits - 4, seed) & (-16 if floor else -1)
 
     def build() -> UnitOp:
         x = stream(codes(bits), lanes, 16 * max(channels, lanes))
         given = constant(factors, factor_bits), constant(addends, bits + factor_bits - 4)
         clip = RangeAttr(-(1 << (made - 1)), (1 << (made - 1)) - 1)
         shift = max(bits + factor_bits - made - 1, 0)
-        return RequantizeOp(x, *given, codes(made), shift=shift, clip=clip, lanes=lanes)
+        rounding = Rounding.FLOOR if floor else Rounding.HALF_EVEN
+        return RequantizeOp(x, *given, codes(made), shift=shift, clip=clip, rounding=rounding, lanes=lanes)
 
-    return Point(f"requantise {channels}, {bits} x {factor_bits} to {made} bit, {lanes} lanes", build)
+    down = " down" if floor else ""
+    return Point(f"requantise {channels}, {bits} x {factor_bits} to {made} bit{down}, {lanes} lanes", build)
 
 
 def fifo(depth: int, bits: int, lanes: int) -> Point:
@@ -381,6 +386,13 @@ SWEEP = (
     requantize(64, 18, 13, 8, 2),
     requantize(1, 16, 10, 8, 4),
     requantize(32, 24, 16, 4, 1),
+    requantize(16, 26, 12, 8, 1),
+    requantize(16, 20, 19, 8, 1),
+    requantize(16, 30, 20, 8, 1),
+    requantize(16, 48, 12, 8, 1),
+    requantize(1, 24, 20, 8, 1),
+    requantize(1, 20, 24, 8, 1),
+    requantize(64, 19, 24, 8, 1, floor=True),
     fifo(16, 8, 4),
     fifo(200, 4, 8),
     fifo(2000, 8, 2),
@@ -445,6 +457,11 @@ HELD_OUT = (
     thresholds(128, 15, 10, 1, seed=1),
     requantize(24, 16, 12, 6, 3, seed=1),
     requantize(1, 22, 14, 8, 2, seed=1),
+    requantize(24, 22, 24, 8, 2, seed=1),
+    requantize(40, 34, 22, 6, 1, seed=1),
+    requantize(1, 28, 18, 8, 2, seed=1),
+    requantize(48, 21, 23, 8, 2, floor=True, seed=1),
+    requantize(32, 18, 26, 7, 1, floor=True, seed=1),
     fifo(24, 6, 3),
     fifo(100, 8, 3),
     fifo(1024, 4, 4),

@@ -10,8 +10,8 @@ while a product does not grow with it.
 from __future__ import annotations
 
 from ..qdialect.cost.latency import threshold_stages
-from ..qdialect.cost.unit import BRAM18_AREA, DSP_AREA, product_cost, table_cost
-from ..qdialect.formats import IntRange, smallest_fixed
+from ..qdialect.cost.unit import BRAM18_AREA, DSP_AREA, Product, product_cost, table_cost
+from ..qdialect.formats import FixedFormat, IntRange, smallest_fixed
 from .multiply_shift_math import MultiplyShift
 from .threshold_math import Array, Thresholds
 
@@ -31,14 +31,21 @@ def thresholds_area(thresholds: Thresholds, input_width: int, result_width: int)
 
 
 def multiply_shift_area(form: MultiplyShift, input_width: int, result_width: int) -> int:
-    multiplier, addend = _width(form.multiplier), _width(form.addend)
+    multiplier, addend = _format(form.multiplier), _format(form.addend)
     rows = min(len(form.multiplier), CHANNELS_PER_LANE)
     only_shift = all(factor in (-1, 0, 1) for factor in form.multiplier)
-    lut, dsp = (0, 0) if only_shift else product_cost(input_width, multiplier)
-    constants = table_cost(rows, multiplier + addend)
-    total = max(input_width + multiplier, addend) + 1
-    return lut + DSP_AREA * dsp + 2 * total + 2 * result_width + constants.lut + BRAM18_AREA * constants.bram18
+    product = Product(0) if only_shift else product_cost(FixedFormat(input_width, 0), multiplier)
+    constants = table_cost(rows, multiplier.word_length + addend.word_length)
+    total = max(input_width + multiplier.word_length, addend.word_length) + 1
+    return (
+        product.lut
+        + DSP_AREA * product.dsp
+        + 2 * total
+        + 2 * result_width
+        + constants.lut
+        + BRAM18_AREA * constants.bram18
+    )
 
 
-def _width(codes: Array) -> int:
-    return smallest_fixed(IntRange(int(codes.min()), int(codes.max()))).word_length
+def _format(codes: Array) -> FixedFormat:
+    return smallest_fixed(IntRange(int(codes.min()), int(codes.max())))

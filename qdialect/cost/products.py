@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
 
-from ..formats import BipolarFormat, FixedFormat, IntegerFormat, IntRange
+from ..formats import BipolarFormat, FixedFormat, IntegerFormat, IntRange, smallest_fixed
 from .latency import TABLE_INPUTS, lanes_per_table
 from .unit import ceil_div, product_cost
 
@@ -87,8 +87,9 @@ def lanes_of(input_format: IntegerFormat, weight_format: IntegerFormat, stored: 
     if stored <= DIGIT_WEIGHT_WIDTH and isinstance(input_format, FixedFormat):
         return Lanes(tuple(_digits(x, stored, codes)), late=True)
     corners = [code * end for code in (codes[0], codes[-1]) for end in (x.lo, x.hi)]
-    lut, dsp = product_cost(width, stored)
-    return Lanes((Digit(0, _encoded(IntRange(min(corners), max(corners)))),), lut=lut + (dsp > 0), dsp=dsp)
+    own = product_cost(input_format, smallest_fixed(IntRange(codes[0], codes[-1])))
+    terms = (Digit(0, _encoded(IntRange(min(corners), max(corners)))),)
+    return Lanes(terms, lut=own.lut + (own.dsp > 0), dsp=own.dsp)
 
 
 def _largest_in_table(input_format: IntegerFormat, codes: Sequence[int]) -> int:

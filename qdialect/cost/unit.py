@@ -18,10 +18,14 @@ from functools import lru_cache
 import numpy as np
 
 from ..attrs import Array
+from ..formats import IntegerFormat
 from .latency import TABLE_INPUTS
 
 # A product whose factors have together at least so many bits goes to a DSP block (yosys synth_xilinx).
 DSP_PRODUCT_WIDTH = 9
+# Bits of the factors of a DSP block, signs included, the lesser first; and of a part of a factor that is wider.
+DSP_FACTOR_WIDTHS = (18, 25)
+DSP_PART_WIDTH = 17
 # Bits of an 18-kbit memory; where nothing else is asked for, a memory that fills half of those it needs goes there.
 BRAM18_BITS = 18 * 1024
 BRAM18_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
@@ -249,13 +253,42 @@ def comparison_lut(width: int, other: int | None = None) -> int:
     return 2 * ceil_div(width + (width if other is None else other), TABLE_INPUTS)
 
 
-def product_cost(a_width: int, b_width: int) -> tuple[int, int]:
-    """(LUT, DSP) of one product of two variables."""
-    if min(a_width, b_width) <= 1:
-        return max(a_width, b_width), 0
-    if a_width + b_width < DSP_PRODUCT_WIDTH:
-        return a_width * b_width, 0
-    return 0, ceil_div(min(a_width, b_width), 18) * ceil_div(max(a_width, b_width), 25)
+@dataclass(frozen=True)
+class Product:
+    """One product of two variables.
+
+    Attributes:
+        width: its bits. lut, dsp: what makes it. ff: of a register behind it, as far as DSP blocks do not hold it.
+    """
+
+    width: int
+    lut: int = 0
+    dsp: int = 0
+    ff: int = 0
+
+
+def product_cost(a: IntegerFormat, b: IntegerFormat) -> Product:
+    """One product of two variables: of gates, or of one DSP block for each pair of parts of the factors.
+
+    Blocks that cut one factor add up among themselves, and but for the last leave the low bits of their sums in
+    registers outside. Where both factors are cut, the sums of such chains are added outside.
+    """
+    widths = a.word_length, b.word_length
+    width = sum(widths)
+    if min(widths) <= 1:
+        return Product(width, max(widths), 0, width)
+    if width < DSP_PRODUCT_WIDTH:
+        return Product(width, a.word_length * b.word_length, 0, width)
+    factors = sorted(format_.word_length + (not format_.code_range.signed) for format_ in (a, b))
+    columns, rows = (_dsp_parts(*pair) for pair in zip(factors, DSP_FACTOR_WIDTHS, strict=True))
+    if rows > 1 and columns > 1:
+        return Product(width, (rows - 1) * (width - DSP_PART_WIDTH), rows * columns, width)
+    return Product(width, 0, rows * columns, (rows * columns - 1) * DSP_PART_WIDTH)
+
+
+def _dsp_parts(width: int, largest: int) -> int:
+    """Parts of a factor: the uppermost up to the width of the block, the others without a sign."""
+    return 1 + ceil_div(max(width - largest, 0), DSP_PART_WIDTH)
 
 
 def adder_tree(terms: int, width: int) -> tuple[int, int]:
