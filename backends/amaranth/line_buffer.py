@@ -78,7 +78,7 @@ class LineBuffer(StreamUnit):
         super().__init__(format, lanes, format, lanes)
         self._schedule, self._loops, self._pixel_loops, self._tables = schedule, tuple(loops), pixel_loops, tables
         self._start, self._axes, self._pad_code, self._memory = start, tuple(axes), pad_code, memory
-        self.depth = schedule.memory_depth(lanes * format.word_length)
+        self.depth = schedule.memory_depth(lanes * format.word_length, None if memory == "auto" else memory == "block")
         self.latency = line_buffer_latency()
 
     def elaborate(self, platform: object) -> Module:

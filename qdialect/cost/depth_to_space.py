@@ -8,9 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from ..dataflow.depth_to_space import DepthToSpaceOp
-from ..dataflow.weighted_sums import Memory
 from .latency import line_buffer_latency
-from .line_buffer import LineSchedule, line_buffer_cost
+from .line_buffer import LineSchedule, in_blocks, line_buffer_cost
 from .stages import Schedule, Window, evenly
 from .unit import UnitCost
 
@@ -37,11 +36,12 @@ def schedule(op: DepthToSpaceOp, lanes: int) -> LineSchedule:
 def stages(op: DepthToSpaceOp) -> tuple[Window | Schedule, ...]:
     """The memory, and the pipeline that reads it."""
     own = schedule(op, op.input_lanes)
-    return own.stage(own.memory_depth(op.result_type.width)), evenly(1, 1, line_buffer_latency())
+    return own.stage(own.memory_depth(op.result_type.width, in_blocks(op.memory))), evenly(1, 1, line_buffer_latency())
 
 
 def cost(op: DepthToSpaceOp, lanes: int, _: int) -> UnitCost:
     """Cost with these lanes instead of the op's own."""
-    block = None if op.memory is None else op.memory is Memory.BLOCK
     bounds = (op.image[2] // op.factors[0] // lanes, op.image[1], op.factors[0], op.image[0])
-    return line_buffer_cost(schedule(op, lanes), lanes * op.input_type.format.word_length, bounds, block=block)
+    return line_buffer_cost(
+        schedule(op, lanes), lanes * op.input_type.format.word_length, bounds, block=in_blocks(op.memory)
+    )

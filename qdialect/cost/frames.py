@@ -87,6 +87,15 @@ def _rising(cycles: Cycles, last: int) -> Cycles:
     return found
 
 
+def _made_by(ticks: Cycles, makes: Cycles, steps: int) -> Cycles:
+    """For each tick, of how many numbers `makes + steps * round` of rounds from 0 on it is not before, less those of
+    rounds before 0 that it is before: the sum of `(tick - make) // steps + 1`, without a table of all pairs.
+    """
+    rounds, rest = np.divmod(makes, steps)
+    whole, within = np.divmod(ticks, steps)
+    return whole * len(makes) - rounds.sum() + np.searchsorted(np.sort(rest), within, side="right")
+
+
 class _Solver(ABC):
     """A stage of one network, with what it remembers from frame to frame."""
 
@@ -190,7 +199,7 @@ class _Rigid(_Solver):
         before = np.append(taking, taking[-1] - stage.steps)  # the last entry is that of owner -1
         self.distances = self.makes - before[self.owners]
         # outputs that at the least are gone at each taking step, those of frames before included
-        self.gone = (np.subtract.outer(taking, self.makes) // stage.steps + 1).sum(axis=1)
+        self.gone = _made_by(taking, self.makes, stage.steps)
         self.last_step = int(taking[-1]) - stage.steps  # tick of the last taking step before the frame, and its cycle
         self.last_taken = self.last_step
         self.tail_offered, self.tail_taken, self.tail_ticks = _NONE, _NONE, _NONE  # outputs that may stall the frame

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataflow.weighted_sums import Memory
 from ..q.window import Window as KernelWindow
 from .latency import line_buffer_latency
 from .stages import Window
@@ -61,10 +62,13 @@ class LineSchedule:
         held = taken.before(starts + self.pixel_beats, self.interval, self.beats) - released
         return max(_LEAST_DEPTH, int(held.max()))
 
-    def memory_depth(self, width: int) -> int:
-        """Rows of a memory of this width: a power of two, whose addresses wrap by themselves, if that costs no more."""
+    def memory_depth(self, width: int, block: bool | None) -> int:
+        """Rows of a memory of this width: a power of two, whose addresses wrap by themselves, if that costs no more.
+
+        `block`: where the memory is kept; None leaves it to synthesis.
+        """
         rounded = 1 << (self.depth - 1).bit_length()
-        exact, whole = buffer_cost(self.depth, width), buffer_cost(rounded, width)
+        exact, whole = buffer_cost(self.depth, width, block), buffer_cost(rounded, width, block)
         return rounded if (whole.lut, whole.bram18) <= (exact.lut, exact.bram18) else self.depth
 
     @cached_property
@@ -168,6 +172,11 @@ def upsample_schedule(height: int, width: int, groups: int, row_factor: int, col
     return _schedule(width, groups, height * width * groups, column_factor * groups, rows, columns)
 
 
+def in_blocks(memory: Memory | None) -> bool | None:
+    """Whether a buffer is kept in block memory; None if synthesis decides."""
+    return None if memory is None else memory is Memory.BLOCK
+
+
 def line_buffer_cost(
     schedule: LineSchedule, width: int, bounds: Sequence[int], *, padded: Sequence[int] = (), block: bool | None = None
 ) -> UnitCost:
@@ -177,7 +186,7 @@ def line_buffer_cost(
         bounds: of the counters over which the output runs. padded: sizes of the axes with padding, padding included.
         block: where the memory is kept; None leaves it to synthesis.
     """
-    depth = schedule.memory_depth(width)
+    depth = schedule.memory_depth(width, block)
     memory = buffer_cost(depth, width, block)
     counters, places = (sum(ceil_log2(bound) for bound in numbers) for numbers in (bounds, padded))
     address = ceil_log2(depth)

@@ -85,7 +85,7 @@ def _path_cost(op: RequantizeOp, multipliers: Array, addends: Array) -> UnitCost
     total = max(width, _width(addends)) + 1 if adds else width
     idle = _zeros(addends) if adds else 0  # bits that are only passed on
     if adds:
-        lut += _ones(addends, total) if _is_one(addends) else total - max(zeros, idle)
+        lut += _ones(addends >> zeros, total - zeros) if _is_one(addends) else total - max(zeros, idle)
     lost = max(0, idle - zeros) if floor and adds else 0
     kept = max(0, total - max(zeros, op.shift if floor else 0))
     return UnitCost(lut=lut, ff=result + max(0, product.ff - lost) + kept, dsp=product.dsp)

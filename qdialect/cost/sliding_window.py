@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from ..dataflow.sliding_window import SlidingWindowOp
-from ..dataflow.weighted_sums import Memory
 from ..dataflow.window_scan import WindowScan
 from .latency import line_buffer_latency, window_scan_latency
-from .line_buffer import LineSchedule, line_buffer_cost, window_schedule
+from .line_buffer import LineSchedule, in_blocks, line_buffer_cost, window_schedule
 from .stages import Schedule, Window, evenly
 from .unit import UnitCost, ceil_log2, delay_cost
 
@@ -23,12 +22,11 @@ def stages(op: SlidingWindowOp) -> tuple[Window | Schedule, ...]:
         scan = op.scan(op.pixels)
         return (Schedule(scan.steps, (range(scan.beats),), scan.makes, window_scan_latency()),)
     own = schedule(op, op.input_lanes)
-    return own.stage(own.memory_depth(op.result_type.width)), evenly(1, 1, line_buffer_latency())
+    return own.stage(own.memory_depth(op.result_type.width, in_blocks(op.memory))), evenly(1, 1, line_buffer_latency())
 
 
 def cost(op: SlidingWindowOp, lanes: int, made: int) -> UnitCost:
     """Cost with these lanes instead of the op's own."""
-    block = None if op.memory is None else op.memory is Memory.BLOCK
     pixels = op.pixels_of(made)
     if pixels is not None:
         return _scan_cost(op, op.scan(pixels))
@@ -36,7 +34,7 @@ def cost(op: SlidingWindowOp, lanes: int, made: int) -> UnitCost:
     pads = [op.window.low[axis] + op.window.high[axis] for axis in (0, 1)]
     padded = [size + pad for size, pad in zip(op.image, pads, strict=False) if pad]
     width = lanes * op.input_type.format.word_length
-    return line_buffer_cost(schedule(op, lanes), width, bounds, padded=padded, block=block)
+    return line_buffer_cost(schedule(op, lanes), width, bounds, padded=padded, block=in_blocks(op.memory))
 
 
 def _scan_cost(op: SlidingWindowOp, scan: WindowScan) -> UnitCost:
