@@ -10,8 +10,8 @@ connections of residual networks; beyond, only the cheapest are followed.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import ClassVar, NamedTuple, TypeAlias
 
@@ -20,6 +20,7 @@ from ..qdialect.cost.fifo import fifo_cost
 from ..qdialect.cost.unit import BRAM18_AREA, DSP_AREA
 from ..qdialect.cost.width_converter import converter_cost
 from ..qdialect.dataflow import Memory
+from .fifo_sizing import LEAST_DEPTH
 
 BEAM = 512
 
@@ -48,6 +49,10 @@ class Budget:
     @property
     def limits(self) -> dict[str, int]:
         return {name: limit for name in self.names if (limit := getattr(self, name)) is not None}
+
+    def less(self, numbers: Mapping[str, int]) -> Budget:
+        """With so many fewer of some limited resources."""
+        return replace(self, **{name: max(0, self.limits[name] - number) for name, number in numbers.items()})
 
     def exceeded(self, cost: UnitCost) -> list[str]:
         """The resources of which there are too few."""
@@ -79,14 +84,14 @@ class FoldableUnit:
         options: cost of every folding.
         feeds: the streams that it takes; makers stand before their takers.
         follows_input: no converter may stand before it.
-        buffered: a FIFO stands before it unless the host feeds it.
+        burst: elements that it takes at once before it works on them, from a FIFO unless the host feeds it; or 0.
     """
 
     name: str
     options: dict[Folding, UnitCost]
     feeds: tuple[Feed, ...]
     follows_input: bool = False
-    buffered: bool = False
+    burst: int = 0
 
     @property
     def least_cycles(self) -> int:
@@ -239,15 +244,15 @@ def _links(unit: FoldableUnit, made: tuple[int | None, ...], taken: int) -> Unit
     total = UnitCost()
     for feed, lanes in zip(unit.feeds, made, strict=True):
         if lanes is not None:
-            total += _link(feed.elements, feed.width, lanes, taken, unit.buffered)
+            total += _link(feed.elements, feed.width, lanes, taken, unit.burst)
     return total
 
 
 @lru_cache(maxsize=1 << 16)
-def _link(elements: int, width: int, made: int, taken: int, buffered: bool) -> UnitCost:
-    """What stands between two units: a converter if lanes differ, and at most a frame in a FIFO behind it."""
+def _link(elements: int, width: int, made: int, taken: int, burst: int) -> UnitCost:
+    """What stands between two units: a converter if lanes differ, and a FIFO behind it that holds a burst."""
     converter = converter_cost(elements, width, made, taken)
-    if not buffered:
+    if not burst:
         return converter
-    beats = elements // taken
-    return converter + fifo_cost(beats, taken * width, beats)
+    depth = max(LEAST_DEPTH, burst // taken)
+    return converter + fifo_cost(elements // taken, taken * width, depth)

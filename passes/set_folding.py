@@ -13,8 +13,8 @@ it; a budget (`max-lut`, `max-dsp`, `max-bram18`) the fastest one that fits; bot
 budget, or an error. Without either, the largest matrix-vector unit gets 64 multipliers (PE * SIMD) and sets the pace.
 Windows and matrices take several pixels at once (`pixels`) only where all of a pixel at once is not enough.
 Area is look-up tables, plus 100 for each DSP block and 18-kbit memory; converters and FIFOs between units count with
-what they will need at most. Where a unit keeps its weights, lines or entries is chosen as well where that saves area or
-the budget asks for it, and the unit does not say.
+about what they will need, and a budget holds with those that q-insert-fifos really puts there. Where a unit keeps its
+weights, lines or entries is chosen as well where that saves area or the budget asks for it, and the unit does not say.
 
 Exact: folding changes when a number is computed, not which.   Needs: q-convert-to-dataflow.   Keeps: locations.
 Leaves: nothing; what was folded before is folded anew, and converters and FIFOs for the old folding go.
@@ -33,7 +33,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from ..qdialect.cost import UnitCost, unit_cost
+from ..qdialect.cost import UnitCost, total_cost, unit_cost
 from ..qdialect.dataflow import (
     FoldableOp,
     MatrixVectorOp,
@@ -49,9 +49,12 @@ from ..qdialect.dataflow import (
 from ..qdialect.errors import QoptError, node_name
 from .folding_search import Budget, Choice, Feed, FoldableUnit, Folding, cheapest, fastest, within
 from .hardware_calls import update_signature
+from .insert_fifos import InsertFifosPass
+from .insert_width_converters import InsertWidthConvertersPass
 from .rewriting import at
 
 DEFAULT_MULTIPLIERS = 64  # PE * SIMD of the largest matrix-vector unit where nothing is asked for
+TRIALS = 4  # foldings whose FIFOs are put in to see whether the budget holds
 
 
 def search_units(units: list[UnitOp], target: int | None = None) -> list[FoldableUnit]:
@@ -76,7 +79,7 @@ def search_units(units: list[UnitOp], target: int | None = None) -> list[Foldabl
                     for source, type_ in zip(taken, types, strict=True)
                 ),
                 follows_input=unit.follows_input,
-                buffered=isinstance(unit, MatrixVectorOp),
+                burst=unit.columns if isinstance(unit, MatrixVectorOp) else 0,
             )
         )
     return found
@@ -161,13 +164,36 @@ class SetFoldingPass(ModulePass):
         function = hardware_function(op)
         units = [unit for unit in unit_graph(function) if isinstance(unit, FoldableOp)]
         if units:
-            choice = self._choose(function, units)
+            choice = self._affordable(ctx, op, units)
             fold_graph(op, function, dict(zip(units, choice.foldings, strict=True)))
 
-    def _choose(self, function: FuncOp, units: list[FoldableOp]) -> Choice:
+    def _affordable(self, ctx: Context, module: ModuleOp, units: list[FoldableOp]) -> Choice:
+        """A choice that stays within the budget with the converters and FIFOs that it really gets."""
+        function = hardware_function(module)
+        asked = budget = Budget(self.max_lut, self.max_dsp, self.max_bram18)
+        choice, placed = self._choose(function, units, asked), UnitCost()
+        for _ in range(TRIALS if asked.limits else 0):
+            placed = _placed_cost(ctx, module, choice)
+            over = {name: getattr(placed, name) - asked.limits[name] for name in asked.exceeded(placed)}
+            if not over:
+                return choice
+            budget = budget.less(over)
+            try:
+                choice = self._choose(function, units, budget)
+            except QoptError:
+                break
+        if not asked.limits:
+            return choice
+        name, needed, limit = _most_exceeded(placed, asked)
+        raise QoptError(
+            f"with the FIFOs between its units the network needs {needed} {Budget.names[name]}, the budget is {limit}",
+            function,
+            f"allow {_option('max_' + name)}={needed}, or ask for fewer frames a second",
+        )
+
+    def _choose(self, function: FuncOp, units: list[FoldableOp], budget: Budget) -> Choice:
         target = self._target()
         search = search_units(unit_graph(function), target)
-        budget = Budget(self.max_lut, self.max_dsp, self.max_bram18)
         if target is None and budget.limits:
             return self._fastest(function, search, budget)
         if target is None:
@@ -213,7 +239,7 @@ class SetFoldingPass(ModulePass):
         slowest = max(cost.cycles for unit in search for cost in unit.options.values())
         least = cheapest(search, slowest, budget.scarcity)
         assert least is not None
-        name, needed, limit = _most_exceeded(least, budget)
+        name, needed, limit = _most_exceeded(least.cost, budget)
         raise QoptError(
             f"the smallest folding needs about {needed} {Budget.names[name]}, the budget is {limit}",
             function,
@@ -230,7 +256,7 @@ class SetFoldingPass(ModulePass):
     def _refuse_budget(self, function: FuncOp, search: list[FoldableUnit], target: int, budget: Budget) -> NoReturn:
         choice = cheapest(search, target, budget.scarcity)
         assert choice is not None, "every unit alone reaches the target"
-        name, needed, limit = _most_exceeded(choice, budget)
+        name, needed, limit = _most_exceeded(choice.cost, budget)
         costs = [unit.options[folding] for unit, folding in zip(search, choice.foldings, strict=True)]
         largest, unit = max((getattr(cost, name), unit.name) for cost, unit in zip(costs, search, strict=True))
         slower = fastest(search, budget)
@@ -247,9 +273,20 @@ class SetFoldingPass(ModulePass):
         return f"cycles={cycles}" if self.fps is None else f"fps={int(self.clock // cycles)}"
 
 
-def _most_exceeded(choice: Choice, budget: Budget) -> tuple[str, int, int]:
+def _placed_cost(ctx: Context, module: ModuleOp, choice: Choice) -> UnitCost:
+    """What the choice costs with its converters and FIFOs put in."""
+    trial = module.clone()
+    function = hardware_function(trial)
+    units = [unit for unit in unit_graph(function) if isinstance(unit, FoldableOp)]
+    fold_graph(trial, function, dict(zip(units, choice.foldings, strict=True)))
+    InsertWidthConvertersPass().apply(ctx, trial)
+    InsertFifosPass().apply(ctx, trial)
+    return total_cost(unit_graph(hardware_function(trial)))
+
+
+def _most_exceeded(cost: UnitCost, budget: Budget) -> tuple[str, int, int]:
     """The resource that is exceeded by most of its limit, how many are needed, and the limit."""
-    used = {name: getattr(choice.cost, name) for name in budget.limits}
+    used = {name: getattr(cost, name) for name in budget.limits}
     name = max(used, key=lambda name: Fraction(used[name], budget.limits[name] + 1))
     return name, used[name], budget.limits[name]
 

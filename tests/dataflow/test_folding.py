@@ -20,7 +20,7 @@ def random_unit(rnd: random.Random, number: int, makers: tuple[int, ...]) -> Fol
         Folding(a, b): UnitCost(cycles=-(-144 // (a * b)), lut=rnd.randint(1, 300)) for a in lanes for b in lanes
     }
     feeds = tuple(Feed(maker, 12, rnd.randint(1, 8)) for maker in makers)
-    return FoldableUnit(f"unit {number}", options, feeds, rnd.random() < 0.2, rnd.random() < 0.5)
+    return FoldableUnit(f"unit {number}", options, feeds, rnd.random() < 0.2, rnd.choice((0, 0, 4, 12)))
 
 
 def random_units(rnd: random.Random) -> list[FoldableUnit]:
@@ -50,7 +50,7 @@ def link(feed: Feed, unit: FoldableUnit, made: int, taken: int) -> UnitCost | No
     """What stands between two units; None if nothing may and lanes differ."""
     if unit.follows_input and made != taken:
         return None
-    fifo = fifo_cost(12 // taken, taken * feed.width, 12 // taken) if unit.buffered else UnitCost()
+    fifo = fifo_cost(12 // taken, taken * feed.width, max(2, unit.burst // taken)) if unit.burst else UnitCost()
     return converter_cost(12, feed.width, made, taken) + fifo
 
 
