@@ -35,7 +35,7 @@ from .amaranth.emit import sanitised
 from .execute import run_hardware
 from .files import new_folder
 from .hardware import longest_silence
-from .interface import describe, function
+from .interface import check_host, describe, function
 from .report import report_data, report_text
 from .testbench import write_testbench
 from .verilog import verilog_files
@@ -142,6 +142,7 @@ def _write_levels(
     if level != "dataflow":
         typed = module.clone()
         _write_level(folder, "typed", module)
+        check_host(module)
         progress("folding")
         run_passes(context, module, parse_passes(to_dataflow(options.clock, *limits)))
     else:

@@ -41,6 +41,11 @@ operand but the first the steps to it, from where the list of steps begins.
     {"op": "clip", "lo": constant, "hi": constant, "dtype": ...}      {"op": "prelu", "slope": constant, "dtype": ...}
     {"op": "quantize", "rounding": see ROUNDINGS, "overflow": "saturate" | "wrap", "lo": int, "hi": int,
      "fraction_bits": int, "bipolar": bool}    value -> code in [lo, hi]; bipolar: x >= 0 -> +1, else -1
+    {"op": "threshold", "thresholds": [rows], "descending": [0 | 1], "base": int, "bipolar": bool, "axis": int}
+        value -> code base + number of the thresholds it reaches, or does not reach where descending; a row in rising
+        order for each index along axis, or one for all; bipolar: -1 or +1
+    {"op": "table", "entries": [rows], "base": int, "fraction_bits": int, "axis": int}
+        value -> code, entry (code of the value) - base, the first and the last for codes beyond; rows as above
     {"op": "dequantize", "fraction_bits": int}                        code -> float64 value, exact below 2**53
     {"op": "reshape", "shape": [...]}    {"op": "transpose", "perm": [...]}    {"op": "cast", "dtype": ...}
     {"op": "slice", "starts": [...], "sizes": [...], "steps": [...]}    (one number an axis)
@@ -296,6 +301,32 @@ def _quantize(x: Array, step: Mapping[str, Any]) -> Array:
     return lo + (np.fmod(rounded, span).astype(np.int64) - lo) % span
 
 
+def _by_channel(x: Array, step: Mapping[str, Any], name: str, of_row: Callable[[Array, Array], Array]) -> Array:
+    """`of_row(row, part of x)` for each row of `step[name]` and the part of `x` that it is for."""
+    rows = [np.asarray(row) for row in step[name]]
+    if len(rows) == 1:
+        return of_row(rows[0], x)
+    axis = _axis(step["axis"])
+    parts = [of_row(row, part) for row, part in zip(rows, np.moveaxis(x, axis, 0), strict=True)]
+    return np.stack(parts, axis=axis)
+
+
+def _threshold(x: Array, step: Mapping[str, Any]) -> Array:
+    if np.any(np.isnan(x)):
+        raise ValueError("not-a-number in the input reaches no threshold")
+    counts = _by_channel(x, step, "thresholds", lambda row, part: np.searchsorted(row, part, side="right"))
+    levels = len(step["thresholds"][0])
+    shape = (-1, *(1,) * (x.ndim - 1 - _axis(step["axis"]))) if len(step["descending"]) > 1 else ()
+    falls = np.asarray(step["descending"], bool).reshape(shape)
+    counts = np.where(falls, levels - counts, counts)
+    return int(step["base"]) + counts.astype(np.int64) * (2 if step["bipolar"] else 1)
+
+
+def _table(x: Array, step: Mapping[str, Any]) -> Array:
+    codes = np.rint(np.ldexp(x.astype(np.float64), int(step["fraction_bits"]))).astype(np.int64) - int(step["base"])
+    return _by_channel(codes, step, "entries", lambda row, part: row[np.clip(part, 0, len(row) - 1)])
+
+
 def _same_axes(x: Array, y: Array) -> tuple[Array, Array]:
     """Both with as many axes: axes of one element behind the frame axis."""
     rank = max(x.ndim, y.ndim)
@@ -360,6 +391,8 @@ STEPS: dict[str, Callable[..., Array]] = {
     "clip": _clip,
     "prelu": _prelu,
     "quantize": _quantize,
+    "threshold": _threshold,
+    "table": _table,
     "dequantize": lambda x, step: np.ldexp(x.astype(np.float64), -int(step["fraction_bits"])),
     "reshape": lambda x, step: x.reshape(len(x), *step["shape"]),
     "transpose": lambda x, step: np.transpose(x, (0, *(_axis(axis) for axis in step["perm"]))),

@@ -38,7 +38,9 @@ from ..qdialect.q import (
     SliceOp,
     SoftmaxOp,
     SubOp,
+    TableOp,
     TanhOp,
+    ThresholdOp,
     TransposeOp,
 )
 from ..qdialect.q.inference import constant_of, narrow_range
@@ -70,12 +72,7 @@ def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
     main = function(module, "main")
     sends = [op for op in main.walk() if isinstance(op, ToStreamOp)]
     receives = [op for op in main.walk() if isinstance(op, FromStreamOp)]
-    if len(sends) != 1 or len(receives) != 1 or len(main.args) != 1:
-        raise QoptError(
-            f"the hardware has {len(sends)} inputs and {len(receives)} outputs, the model has {len(main.args)} inputs; "
-            "one of each is supported",
-            mend="cut the model so that it has one input",
-        )
+    _check_ends(len(sends), len(receives), main)
     hardware = function(module, HARDWARE)
     port = _port(INPUT_PORT, argument_names(main)[0], sends[0].result, sends[0].input)
     port["model_shape"] = list(shape_of(main.args[0]))
@@ -91,11 +88,32 @@ def describe(module: ModuleOp, name: str, top: str) -> dict[str, Any]:
         "input": port,
         "output": _port(OUTPUT_PORT, result_names(hardware)[0], receives[0].input, receives[0].result),
         "host_before": host_steps(function(module, "host_before")) if has_function(module, "host_before") else [],
-        "host_after": _results(module, main, receives[0]),
+        "host_after": _results(module, main, receives[0].result),
     }
 
 
-def _results(module: ModuleOp, main: FuncOp, receive: FromStreamOp) -> list[dict[str, Any]]:
+def check_host(module: ModuleOp) -> None:
+    """QoptError if `describe` will refuse what the host does around @hardware of the typed level."""
+    main = function(module, "main")
+    calls = [op for op in main.walk() if isinstance(op, CallOp) and op.callee.string_value() == HARDWARE]
+    if len(calls) != 1:  # q-convert-to-dataflow says more
+        return
+    _check_ends(len(calls[0].arguments), len(calls[0].results), main)
+    if has_function(module, "host_before"):
+        host_steps(function(module, "host_before"))
+    _results(module, main, calls[0].results[0])
+
+
+def _check_ends(inputs: int, outputs: int, main: FuncOp) -> None:
+    if (inputs, outputs, len(main.args)) != (1, 1, 1):
+        raise QoptError(
+            f"the hardware has {inputs} inputs and {outputs} outputs, the model has {len(main.args)} inputs; "
+            "one of each is supported",
+            mend="cut the model so that it has one input",
+        )
+
+
+def _results(module: ModuleOp, main: FuncOp, received: SSAValue) -> list[dict[str, Any]]:
     """How each output of the model follows from the codes that are received."""
     names, returned = result_names(main), main.body.block.last_op
     assert isinstance(returned, ReturnOp)
@@ -106,7 +124,7 @@ def _results(module: ModuleOp, main: FuncOp, receive: FromStreamOp) -> list[dict
             after = function(module, "host_after")
             source = value.owner.arguments[_source(after, number).index]
             steps = host_steps(after, number)
-        if source is not receive.result:
+        if source is not received:
             mend = "leave the output away, or compute it behind the last layer"
             raise QoptError(f"output '{name}' does not come from the hardware", main, mend)
         results.append({"name": name, "model_shape": list(shape_of(value)), "steps": steps})
@@ -195,7 +213,7 @@ def _steps_to(value: SSAValue) -> tuple[list[Step], bool]:
     new = _STEPS[type(op)](op)
     if others:
         new[-1] = new[-1] | {"others": [_steps_to_number(other) for other in others]}
-    if isinstance(op, QuantizeOp | ArgMaxOp):
+    if isinstance(op, QuantizeOp | ThresholdOp | TableOp | ArgMaxOp):
         holds_codes = is_integer_type(element_type(value))
     return steps + new, holds_codes
 
@@ -268,6 +286,24 @@ def _quantize(op: Operation) -> list[Step]:
     return [{**step, "hi": codes.hi, "fraction_bits": format_.fraction_bits, "bipolar": bipolar}]
 
 
+def _threshold(op: Operation) -> list[Step]:
+    assert isinstance(op, ThresholdOp)
+    thresholds = constant_of(op.thresholds)
+    assert thresholds is not None, "the verifier asks for constant thresholds"
+    flags = None if op.descending is None else constant_of(op.descending)
+    step: Step = {"op": "threshold", "thresholds": _numbers(thresholds.array, op.thresholds), "base": op.base}
+    step["descending"] = [0] if flags is None else flags.array.astype(int).tolist()
+    bipolar = isinstance(integer_format(element_type(op.result)), BipolarFormat)
+    return [{**step, "bipolar": bipolar, "axis": op.axis}]
+
+
+def _table(op: Operation) -> list[Step]:
+    assert isinstance(op, TableOp)
+    bits = integer_format(element_type(op.input)).fraction_bits
+    entries = op.entries.astype(object).tolist()
+    return [{"op": "table", "entries": entries, "base": op.base, "fraction_bits": bits, "axis": op.axis}]
+
+
 def _reshape(op: Operation) -> list[Step]:
     return [{"op": "reshape", "shape": list(shape_of(op.results[0]))}]
 
@@ -319,6 +355,8 @@ _STEPS: dict[type[Operation], Callable[[Operation], list[Step]]] = {
     SubOp: _arithmetic("sub", _subtract_from),
     DivOp: _arithmetic("div"),
     QuantizeOp: _quantize,
+    ThresholdOp: _threshold,
+    TableOp: _table,
     ReluOp: lambda op: [{"op": "relu"}],
     SigmoidOp: lambda op: [{"op": "sigmoid"}],
     ReshapeOp: _reshape,

@@ -16,6 +16,7 @@ Needs, Keeps: as there.   Leaves: what neither of them can do (remark).
 The number of thresholds doubles with each bit of the result, so results of 2 to 4 bits usually become thresholds and 8
 bits multiply-shift; `quantizer_cost.py` has the estimate. A quantiser behind a quantiser that nobody else uses becomes
 thresholds of what is in front of both where that is smaller.
+Thresholds that give nothing but -1 and +1 (the sign of a sign) become those of `!q.bipolar` where layers alone take it.
 """
 
 from __future__ import annotations

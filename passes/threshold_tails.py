@@ -7,13 +7,14 @@ import math
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..qdialect.attrs import Array
 from ..qdialect.formats import IntRange
-from ..qdialect.q import QOp, ThresholdOp
+from ..qdialect.q import ConvOp, MatMulOp, QOp, ReshapeOp, ThresholdOp, TransposeOp
 from ..qdialect.types import (
     BipolarType,
+    FixedType,
     UFixedType,
     element_type,
     fixed_type,
@@ -25,7 +26,7 @@ from ..qdialect.types import (
 from .lower_tails import replace_tail
 from .range_analysis import Ranges, analyse
 from .remarks import remark
-from .rewriting import constant, exact_values
+from .rewriting import constant, exact_values, is_constant
 from .tail import Clipped, NoTail, TailSource, compose
 from .threshold_math import Thresholds, trimmed
 
@@ -39,8 +40,13 @@ def one_row(found: Thresholds) -> Thresholds:
 
 
 def threshold_ops(op: QOp, tail: TailSource, thresholds: Thresholds) -> list[Operation]:
-    """The ops that replace an op and its tail; the last gives its result."""
+    """The ops that replace an op and its tail; the last gives its result.
+
+    A result that is never but -1 or +1 becomes `!q.bipolar` where layers alone take it, which then compute on one bit.
+    """
     result = element_type(op.results[0])
+    if _is_sign(thresholds, result) and _feeds_layers(op.results[0]):
+        thresholds, result = Thresholds(thresholds.table[:, :1], thresholds.descending, -1), BipolarType()
     highest = 0 if isinstance(result, BipolarType) else integer_format(result).code_range.hi  # bipolar counts from -1
     if thresholds.base == highest:  # a constant; the one threshold must not count beyond the type
         thresholds = Thresholds(np.array([[tail.amin.min()]], dtype=object), np.array([False]), highest - 1)
@@ -56,6 +62,29 @@ def threshold_ops(op: QOp, tail: TailSource, thresholds: Thresholds) -> list[Ope
     axis = tail.axis if len(table) > 1 else None
     new = ThresholdOp(tail.source, rows.result, result, thresholds.base, descending, axis)
     return [rows, flags, new] if falls else [rows, new]
+
+
+def _is_sign(thresholds: Thresholds, result: Attribute) -> bool:
+    """Whether the codes are -1 and +1 alone: both thresholds of each row are reached at once, or neither is."""
+    table = thresholds.table
+    whole = isinstance(result, FixedType) and result.format.fraction_bits == 0
+    return whole and thresholds.base == -1 and table.shape[1] == 2 and bool((table[:, 0] == table[:, 1]).all())
+
+
+def _feeds_layers(value: SSAValue) -> bool:
+    """Whether all that use a value, perhaps moved about, are layers that take signs."""
+    uses = [(use.operation, use.index) for use in value.uses]
+    return bool(uses) and all(
+        index == 0 and (_feeds_layers(user.result) if isinstance(user, ReshapeOp | TransposeOp) else _takes_signs(user))
+        for user, index in uses
+    )
+
+
+def _takes_signs(op: Operation) -> bool:
+    """Whether `op` is a product with constant weights; zeros around an image are no signs, and depthwise left so."""
+    if isinstance(op, ConvOp) and op.groups == op.in_channels and any(op.window.pads):
+        return False
+    return isinstance(op, ConvOp | MatMulOp) and is_constant(op.operands[1])
 
 
 def lower_threshold_tails(module: ModuleOp) -> None:

@@ -77,3 +77,38 @@ func.func @main(%a: tensor<1x2x!q.fixed<8, 0>>) -> (tensor<1x2x!q.fixed<2, 0>>, 
 }
 // SMALL:     %[[Q:.*]] = q.{{quantize|threshold}} {{.*}} -> tensor<1x2x!q.fixed<5, 0>>
 // SMALL:     %[[Y:.*]] = q.threshold %[[Q]], {{.*}} -> tensor<1x2x!q.fixed<2, 0>>
+
+// -----
+// The sign of a sign, which is -1 or +1 alone, becomes bipolar for the layers behind it, also through a reshape.
+func.func @main(%a: tensor<1x2x2x!q.fixed<5, 0>>) -> tensor<1x1x!q.fixed<4, 0>> {
+  %w = q.constant #q.dense<[[1], [-1], [1], [1]] : tensor<4x1x!q.fixed<2, 0>>>
+  %c = q.constant #q.dense<"1/10" : tensor<!q.real>>
+  %0 = q.quantize %a up saturate narrow : tensor<1x2x2x!q.fixed<5, 0>> -> tensor<1x2x2x!q.fixed<2, 0>>
+  %1 = q.add %0, %c : tensor<1x2x2x!q.fixed<2, 0>>, tensor<!q.real> -> tensor<1x2x2x!q.real>
+  %2 = q.quantize %1 up saturate narrow : tensor<1x2x2x!q.real> -> tensor<1x2x2x!q.fixed<2, 0>>
+  %3 = q.reshape %2 : tensor<1x2x2x!q.fixed<2, 0>> -> tensor<1x4x!q.fixed<2, 0>>
+  %y = q.matmul %3, %w : tensor<1x4x!q.fixed<2, 0>>, tensor<4x1x!q.fixed<2, 0>> -> tensor<1x1x!q.fixed<4, 0>>
+  func.return %y : tensor<1x1x!q.fixed<4, 0>>
+}
+// SMALL:      q.constant #q.dense<[[0]] : tensor<1x1x!q.fixed<5, 0>>>
+// SMALL-NEXT: q.threshold %a, %thresholds base -1 : {{.*}} -> tensor<1x2x2x!q.bipolar>
+// SMALL-NEXT: q.reshape {{.*}} -> tensor<1x4x!q.bipolar>
+// SMALL-NEXT: q.matmul {{.*}} : tensor<1x4x!q.bipolar>,
+
+// -----
+// Not where the function's type says otherwise, nor in front of a depthwise convolution with a border of zeros.
+func.func @main(%a: tensor<1x2x3x!q.fixed<5, 0>>) -> (tensor<1x2x3x!q.fixed<2, 0>>, tensor<1x2x3x!q.fixed<4, 0>>) {
+  %w = q.constant #q.dense<[[[1, -1, 1]], [[-1, 1, 1]]] : tensor<2x1x3x!q.fixed<2, 0>>>
+  %c = q.constant #q.dense<"1/10" : tensor<!q.real>>
+  %0 = q.quantize %a up saturate narrow : tensor<1x2x3x!q.fixed<5, 0>> -> tensor<1x2x3x!q.fixed<2, 0>>
+  %1 = q.add %0, %c : tensor<1x2x3x!q.fixed<2, 0>>, tensor<!q.real> -> tensor<1x2x3x!q.real>
+  %y = q.quantize %1 up saturate narrow : tensor<1x2x3x!q.real> -> tensor<1x2x3x!q.fixed<2, 0>>
+  %2 = q.quantize %a up saturate narrow : tensor<1x2x3x!q.fixed<5, 0>> -> tensor<1x2x3x!q.fixed<2, 0>>
+  %3 = q.add %2, %c : tensor<1x2x3x!q.fixed<2, 0>>, tensor<!q.real> -> tensor<1x2x3x!q.real>
+  %4 = q.quantize %3 up saturate narrow : tensor<1x2x3x!q.real> -> tensor<1x2x3x!q.fixed<2, 0>>
+  %z = q.conv %4, %w strides [1] pads [1, 1] dilations [1] groups 2 : tensor<1x2x3x!q.fixed<2, 0>>, tensor<2x1x3x!q.fixed<2, 0>> -> tensor<1x2x3x!q.fixed<4, 0>>
+  func.return %y, %z : tensor<1x2x3x!q.fixed<2, 0>>, tensor<1x2x3x!q.fixed<4, 0>>
+}
+// CHECK:     @main(%a: tensor<1x2x3x!q.fixed<5, 0>>)
+// CHECK-NOT: bipolar
+// CHECK:     q.conv {{.*}} : tensor<1x2x3x!q.fixed<2, 0>>

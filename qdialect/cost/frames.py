@@ -88,9 +88,7 @@ def _rising(cycles: Cycles, last: int) -> Cycles:
 
 
 def _made_by(ticks: Cycles, makes: Cycles, steps: int) -> Cycles:
-    """For each tick, of how many numbers `makes + steps * round` of rounds from 0 on it is not before, less those of
-    rounds before 0 that it is before: the sum of `(tick - make) // steps + 1`, without a table of all pairs.
-    """
+    """For each tick the sum of `(tick - make) // steps + 1` over `makes`, without a table of all pairs."""
     rounds, rest = np.divmod(makes, steps)
     whole, within = np.divmod(ticks, steps)
     return whole * len(makes) - rounds.sum() + np.searchsorted(np.sort(rest), within, side="right")

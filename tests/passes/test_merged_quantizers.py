@@ -75,3 +75,35 @@ def test_an_inner_result_that_is_used_stays() -> None:
     module = lowered(text)
     assert sum(op.name in ("q.threshold", "q.quantize") for op in module.walk()) == 2
     check(text, module)
+
+
+def signs(rnd: random.Random) -> str:
+    """The sign of a sign and an offset that is never 0, in front of a convolution with a border."""
+    groups, pads = rnd.choice([1, 1, 3]), rnd.choice(["[0, 0]", "[1, 1]", "[2, 0]"])
+    offsets = ", ".join(f'["{Fraction(rnd.choice([-7, -3, -1, 1, 3, 5]), rnd.choice([4, 8, 16]))}"]' for _ in range(3))
+    weights = [[[rnd.randint(-2, 1) for _ in range(2)] for _ in range(3 // groups)] for _ in range(3)]
+    size, sign = 3 if pads == "[0, 0]" else 5, "tensor<1x3x4x!q.fixed<2, 0>>"
+    kernel = f"tensor<3x{3 // groups}x2x!q.fixed<2, 0>>"
+    result = f"tensor<1x3x{size}x!q.fixed<5, 0>>"
+    return f"""func.func @main(%x: {X}) -> {result} {{
+      %w = q.constant #q.dense<{weights} : {kernel}>
+      %b = q.constant #q.dense<[{offsets}] : tensor<3x1x!q.real>>
+      %0 = q.quantize %x up saturate narrow : {X} -> {sign}
+      %1 = q.add %0, %b : {sign}, tensor<3x1x!q.real> -> {R}
+      %2 = q.quantize %1 up saturate narrow : {R} -> {sign}
+      %y = q.conv %2, %w strides [1] pads {pads} dilations [1] groups {groups} : {sign}, {kernel} -> {result}
+      func.return %y : {result}
+    }}"""
+
+
+def test_signs_of_signs() -> None:
+    """-1 and +1 alone become one bit; every code, also at the dataflow level."""
+    rnd, bipolar = random.Random(5), 0
+    for _ in range(8):
+        text = signs(rnd)
+        module = lowered(text)
+        bipolar += sum(isinstance(op, ThresholdOp) and "bipolar" in str(op.result.type) for op in module.walk())
+        check(text, module)
+        run_passes(new_context(), module, parse_passes("q-infer-ranges,q-make-channels-last,q-partition,q-to-dataflow"))
+        check(text, module)
+    assert 2 < bipolar < 8
