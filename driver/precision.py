@@ -30,8 +30,7 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
         raise QoptError(what, mend="build from the .onnx file or from ir/graph.mlir")
     specification = read_specification(path)
     network = module.clone()
-    sharing = [make_pass(ArgSpec("q-fold-constants", {})), ShareAgainst(specification, network)]
-    sharing = sharing if any(rule.share for rule in specification.rules) else []
+    sharing = [ShareAgainst(specification, network)] if any(rule.share for rule in specification.rules) else []
     with collected_remarks() as remarks:
         run_passes(context, module, [make_pass(ArgSpec("q-quantize", {"specification": (path,), "hardware": (True,)}))])
         if _chooses_word_lengths(specification):
@@ -44,8 +43,6 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
 
 
 def _chooses_word_lengths(specification: Specification) -> bool:
-    """Not if the bound is there to choose numbers of shared values alone."""
+    """Not if no format leaves a choice: then the bound is for the sharing, or to be checked."""
     formats = [choice for rule in specification.rules for choice in rule.formats.values()]
-    counts = [rule.share.count for rule in specification.rules if rule.share is not None]
-    for_sharing = any(count.lo < count.hi for count in counts) and not any(f.bits.lo < f.bits.hi for f in formats)
-    return specification.objective is not None or (specification.bound is not None and not for_sharing)
+    return specification.objective is not None or any(choice.bits.lo < choice.bits.hi for choice in formats)

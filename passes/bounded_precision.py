@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ..frontends.precision.specification import Specification
+from ..frontends.precision.syntax import error_in
 from ..qdialect.errors import QoptError
 from .optimize_word_lengths import DEFAULT_BOUND, Search, measurement_for, optimize_word_lengths
 from .remarks import collected_remarks
@@ -60,8 +61,11 @@ def check_bound(module: ModuleOp, specification: Specification, network: ModuleO
 
 
 def _missed(module: ModuleOp, specification: Specification, missing: float) -> QoptError:
-    what = f"with shared weights the network misses the bound {specification.bound or DEFAULT_BOUND} by {missing:.2f}"
-    return QoptError(what, module, "share more values or in smaller groups, begin with wider formats, or ask for less")
+    shares = any(rule.share is not None for rule in specification.rules)
+    subject = "with shared weights the network" if shares else "the quantised network"
+    what = f"{subject} misses the bound {specification.bound or DEFAULT_BOUND} by {missing:.2f}"
+    mend = f"{'share more values or in smaller groups, ' if shares else ''}begin with wider formats, or ask for less"
+    return error_in(specification, specification.places.get("bound"), what, mend, module)
 
 
 def _replace(module: ModuleOp, by: ModuleOp) -> None:

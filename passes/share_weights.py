@@ -13,7 +13,8 @@ Weights that have no more than k values keep them. A remark (`-v`) says for each
 bits, and what it costs in accuracy. One codebook of a network has the narrowest type that holds all its weights. With a
 `bound` (in a specification: and a range of k) a search chooses k for each layer, as few bits as it finds within the
 bound; layers that cannot share within it stay as they are.
-Needs: weights of !q.fixed, !q.ufixed or f32, best in front of q-lower-quantizers, which rounds for the ranges it sees.
+Needs: weights of !q.fixed, !q.ufixed or f32, best in front of q-lower-quantizers, which rounds for the ranges it sees;
+constants are folded first, which makes the quantised weights of a network such.
 Keeps: every type that does not follow from the weights; f32 weights stay f32, with k values, for a quantiser behind.
 Leaves: bipolar weights.   After Dupuis et al., DATE 2020.
 """
@@ -30,19 +31,19 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ..frontends.precision.data import load_data
-from ..frontends.precision.parser import parse_format, parse_setting, read_specification
+from ..frontends.precision.parser import parse_codebook, parse_setting, read_specification
 from ..frontends.precision.specification import (
     KINDS_OF_LAYERS,
     DataSource,
     Measure,
     Pattern,
-    Role,
     Rounding,
     Rule,
     Sharing,
     SharingGranularity,
     Specification,
 )
+from ..frontends.precision.syntax import error_in
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.errors import QoptError
 from ..qdialect.formats import IntRange
@@ -51,6 +52,7 @@ from ..qdialect.types import MAX_ENTRIES, shape_of
 from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .calibration.progress import terminal_progress
 from .data_options import data_source
+from .fold_constants import FoldConstantsPass
 from .remarks import remark
 from .rewriting import function_named
 from .sharing_plans import SharingPlan, plans_of
@@ -91,7 +93,9 @@ class ShareWeightsPass(ModulePass):
     offset: str | int | float | None = None  # see scale
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        share_weights(op, self.stated(), self.weighting)
+        stated = self.stated()
+        FoldConstantsPass().apply(ctx, op)  # weights of a quantised network are codes only then
+        share_weights(op, stated, self.weighting)
 
     def stated(self) -> Specification:
         """What the options say."""
@@ -117,7 +121,7 @@ class ShareWeightsPass(ModulePass):
         k = default if self.k is None else self.k
         if not 1 <= k <= MAX_ENTRIES:
             raise QoptError(f"q-share-weights has k={k}", None, f"share 1 to {MAX_ENTRIES} values")
-        codebook = None if self.format is None else parse_format(self.format, Role.WEIGHT, "format")
+        codebook = None if self.format is None else parse_codebook(self.format, "format")
         return Sharing(IntRange(k if self.bound is None else 1, k), self._granularity(), codebook)
 
     def _granularity(self) -> SharingGranularity:
@@ -137,6 +141,7 @@ class ShareAgainst(ModulePass):
     reference: ModuleOp
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        FoldConstantsPass().apply(ctx, op)
         share_weights(op, self.specification, reference=self.reference)
 
 
@@ -150,6 +155,8 @@ def share_weights(
         reference: what a bound is against; None: the network as it is.
     """
     plans = plans_of(specification, weighted_layers(module))
+    if not plans:
+        remark(module, f"{ShareWeightsPass.name}: no layer has weights to share")
     evaluator, test = _evaluators(module, specification.data)
     if any(plan.counts.lo < plan.counts.hi for plan in plans.values()):
         plans = _searched(module, plans, evaluator, specification, reference)
@@ -180,8 +187,10 @@ def _searched(
     """The plans with the fewest bits that keep the bound; layers that stay as they are have none."""
     bound = specification.bound
     if bound is None or evaluator is None:
+        place = next((rule.share.place for rule in specification.rules if rule.share is not None), None)
         what = "a range of numbers of values is given, and no bound and data to choose by"
-        raise QoptError(what, None, 'give bound="accuracy drop 0.2 %" and data, or one number of values')
+        mend = 'give bound="accuracy drop 0.2 %" and data, or one number of values'
+        raise error_in(specification, place, what, mend)
     if bound.measure is Measure.ACCURACY and evaluator.labels is None:
         raise QoptError("a bound on the accuracy needs labels", None, "name them, or bound the agreement")
     calibration = evaluator.frames if specification.rounding is Rounding.RECONSTRUCT else None

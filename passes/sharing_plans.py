@@ -9,11 +9,11 @@ from difflib import get_close_matches
 
 from xdsl.ir import Operation
 
-from ..frontends.precision.specification import Kind, Sharing, SharingGranularity, Specification
-from ..qdialect.errors import QoptError
+from ..frontends.precision.specification import Sharing, SharingGranularity, Specification
+from ..frontends.precision.syntax import error_in
 from ..qdialect.formats import IntRange
 from ..qdialect.q import BinaryOp, QuantizeOp, ReluOp
-from ..qdialect.types import FixedType, UFixedType, integer_format
+from ..qdialect.types import FixedType, integer_format
 from .calibration.layers import layer_kind, node_names
 from .rewriting import is_constant
 from .weighted_layers import WeightedLayer
@@ -28,7 +28,7 @@ class SharingPlan:
 
     counts: IntRange
     granularity: SharingGranularity
-    codebook: FixedType | UFixedType | None = None
+    codebook: FixedType | None = None
 
 
 def plans_of(specification: Specification, layers: Sequence[WeightedLayer]) -> dict[WeightedLayer, SharingPlan]:
@@ -54,7 +54,8 @@ def _check_matches(specification: Specification, layers: Sequence[WeightedLayer]
             continue
         asked, names = ", ".join(f"'{pattern.text}'" for pattern in rule.patterns), [layer.name for layer in layers]
         near = ", ".join(get_close_matches(rule.patterns[0].text, names, 3, 0)) or ", ".join(names[:3])
-        raise QoptError(f"no layer with weights is called {asked}", None, f"the nearest are {near}")
+        what = f"no layer with weights is called {asked}"
+        raise error_in(specification, rule.share.place, what, f"the nearest are {near}")
 
 
 def names_of(layer: WeightedLayer) -> tuple[str, ...]:
@@ -76,13 +77,11 @@ def _word_length(layer: WeightedLayer) -> int:
     return 0 if layer.is_float else integer_format(layer.weights.type.element_type).word_length
 
 
-def _codebook(layer: WeightedLayer, share: Sharing) -> FixedType | UFixedType | None:
+def _codebook(layer: WeightedLayer, share: Sharing) -> FixedType | None:
     choice = share.codebook
     if choice is None or layer.is_float:
         return None
-    if choice.kind is Kind.FLOAT:
-        raise QoptError(f"the codebook of '{layer.name}' is {choice}", layer.op, "give it a fixed or ufixed format")
     own = integer_format(layer.weights.type.element_type)
     same_range = own.fraction_bits - max(0, own.word_length - choice.bits.hi)  # fewer bits are coarser ones
     fraction_bits = same_range if choice.fraction_bits is None else choice.fraction_bits
-    return (FixedType if choice.kind is Kind.FIXED else UFixedType)(choice.bits.hi, fraction_bits)
+    return FixedType(choice.bits.hi, fraction_bits)

@@ -35,6 +35,16 @@ def parse_choice(words: Words, role: Role) -> FormatChoice:
     return choice
 
 
+def codebook_choice(words: Words) -> FormatChoice:
+    """The format of values that weights share. QoptError if more than a format: their scale is that of the weights."""
+    place = words.peek("a format").place
+    choice = parse_choice(words, Role.WEIGHT)
+    if choice != FormatChoice(Kind.FIXED, IntRange(choice.bits.hi, choice.bits.hi), choice.fraction_bits):
+        what = f"a codebook has the scale of the weights, and no format {choice}"
+        raise words.source.error(place, what, "write fixed<W> or fixed<W, F> alone")
+    return choice
+
+
 def _format(item: Item, source: Source) -> FormatChoice:
     if item.kind == "WORD" and item.text in _FLOATS:
         return _float_choice(_FLOATS[item.text], item)
@@ -110,8 +120,8 @@ def _check(choice: FormatChoice, role: Role, item: Item, seen: dict[str, Item], 
     def refuse(name: str, what: str, mend: str) -> QoptError:
         return source.error((seen[name] if name in seen else item).place, what, mend)
 
-    integer_role = role in (Role.BIAS, Role.ACCUMULATOR)
-    if integer_role and (choice.kind is not Kind.FIXED or choice.fraction_bits is not None or seen):
+    integer_role, is_range = role in (Role.BIAS, Role.ACCUMULATOR), choice.bits.lo < choice.bits.hi
+    if integer_role and (choice.kind is not Kind.FIXED or choice.fraction_bits is not None or is_range or seen):
         what = f"the {role} counts quanta of the products"
         raise refuse(next(iter(seen), ""), what, "write fixed<W> alone: W is the word length it may have")
     if role is Role.ACTIVATION and choice.granularity is Granularity.CHANNEL:
@@ -129,6 +139,9 @@ def _check(choice: FormatChoice, role: Role, item: Item, seen: dict[str, Item], 
         what = f"weights of 1 bit are no {choice.kind}: fixed<1> has the codes -1 and 0 alone"
         more = "" if choice.bits.hi < 3 else f"..{choice.bits.hi}"
         raise refuse("", what, f"write fixed<2{more}>: 2 bits have the codes -1, 0 and 1")
+    if choice.fraction_bits is not None and is_range:
+        mend = f"write {choice.kind}<{choice.bits.lo}..{choice.bits.hi}> power_of_two, or one word length"
+        raise refuse("", "fraction bits fix the scale, and a range of word lengths chooses one", mend)
     if choice.fraction_bits is not None and seen:
         name = next(iter(seen))
         mend = f"leave out '{name}', or the fraction bits"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...qdialect.text import read_file
-from .format_parser import parse_choice
+from .format_parser import codebook_choice, parse_choice
 from .specification import (
     KINDS_OF_LAYERS,
     SETTINGS,
@@ -52,6 +52,12 @@ def parse_format(text: str, role: Role, name: str) -> FormatChoice:
     """One format, as in `fixed<8> per channel`, for a role; `name` is where it comes from, for messages."""
     source, statement = _one_setting(name, text)
     return parse_choice(Words(source, statement.values, statement.key), role)
+
+
+def parse_codebook(text: str, name: str) -> FormatChoice:
+    """As `parse_format`, for the values that weights share."""
+    source, statement = _one_setting(name, text)
+    return codebook_choice(Words(source, statement.values, statement.key))
 
 
 def parse_setting(specification: Specification, key: str, text: str) -> Specification:
@@ -211,7 +217,7 @@ class _Reader:
                 item = words.take("layer, channel, ...")
                 granularity = SharingGranularity(one_of(item, words.source, known, "granularity of sharing"))
             else:
-                codebook = parse_choice(words, Role.WEIGHT)
+                codebook = codebook_choice(words)
         return Sharing(count, granularity, codebook, place)
 
     # --- settings

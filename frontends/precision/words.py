@@ -9,6 +9,8 @@ from fractions import Fraction
 from ...qdialect.formats import IntRange
 from .syntax import Item, Place, Source
 
+MAX_DIGITS = 1000  # Python refuses to read some thousands
+
 
 class Words:
     """Takes words from left to right; `key` is what they are the value of."""
@@ -77,6 +79,8 @@ class Words:
 
 
 def number_of(item: Item, source: Source) -> Fraction:
+    if len(item.text) > MAX_DIGITS:
+        raise source.error(item.place, "a number has more than a thousand digits", "write 3, 0.5 or 1/255")
     try:
         numerator, _, denominator = item.text.partition("/")
         return Fraction(numerator) / Fraction(denominator or 1)

@@ -85,8 +85,14 @@ def check_hardware(network: Network, specification: Specification) -> None:
 
 
 def _check_ranges(specification: Specification) -> None:
-    """QoptError for a range of word lengths where nothing chooses from it."""
-    if specification.objective is not None or specification.bound is not None:
+    """QoptError for a range of word lengths or of numbers of shared values where nothing chooses from it."""
+    if specification.bound is not None:
+        return
+    for share in (rule.share for rule in specification.rules if rule.share is not None):
+        if share.count.lo != share.count.hi:
+            mend = f"write bound = accuracy drop 1 %, or one number, as share = {share.count.hi}"
+            raise error_in(specification, share.place, "nothing chooses from the range of numbers of values", mend)
+    if specification.objective is not None:
         return
     for choice in (choice for rule in specification.rules for choice in rule.formats.values()):
         if choice.bits.lo != choice.bits.hi:

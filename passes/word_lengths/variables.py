@@ -18,7 +18,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
-from ...frontends.precision.specification import Role, Specification
+from ...frontends.precision.specification import Clip, Role, Specification
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
 from ...qdialect.q import QOp, QuantizeOp
@@ -101,7 +101,8 @@ def find_variables(
             min_bits if choice is None else choice.bits.lo, 2 if isinstance(element_type(op.result), FixedType) else 1
         )
         if high > low:
-            candidates = [candidate_fits(op, numbers, high - bits) for bits in range(low, high)]
+            most = 1 if choice is not None and choice.clip is Clip.MAX else None  # the whole range is the first
+            candidates = [candidate_fits(op, numbers, high - bits)[:most] for bits in range(low, high)]
             variable = Variable(names, kind, role, index, low, high, (*(some[0] for some in candidates), Fit()))
             found.append(_fitted(module, variable, candidates, evaluator))
     if not found:

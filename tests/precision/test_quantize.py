@@ -224,6 +224,7 @@ REAL = {
     'layers "*" { weight = fixed<8>; activation = e5m2 }': (46, "the activation of 'x' is e5m2"),
     'layers "*" { weight = fixed<8>; activation = fixed<17> }': (46, "has 17 bits and a free scale"),
     'layers "*" { weight = fixed<2..8>; activation = fixed<8> }': (23, "nothing chooses from the range"),
+    'layers "*" { weight = fixed<8>; activation = fixed<8>; share = 2..8 }': (56, "nothing chooses from the range"),
     'layers "fc1" { weight = fixed<8> }': (None, "the weight of 'fc2' no format"),
     'layers "*" { activation = fixed<8> }': (None, "the weight of 'fc1' no format"),
 }

@@ -190,6 +190,16 @@ MISTAKES = {
     "text as a number": (DATA.format("offset = half"), 50, "expected a number, got 'half'", "1/255"),
     "unknown granularity of sharing": (RULE.format("share = 4 per filter"), 28, "granularity of sharing", "channel"),
     "codebook of one": (RULE.format("share = 0 per layer"), 22, "number of shared values is 0", "between 1"),
+    "codebook of floats": (RULE.format("share = 4 codebook e4m3"), 33, "a codebook has the scale", "fixed<W>"),
+    "codebook with a range": (RULE.format("share = 4 codebook fixed<2..6>"), 33, "no format fixed<2..6>", "fixed<W>"),
+    "codebook with more": (RULE.format("share = 4 codebook fixed<4> clip mse"), 33, "clip mse", "fixed<W, F> alone"),
+    "range of a bias": (RULE.format("bias = fixed<4..20>"), 21, "the bias counts quanta", "fixed<W> alone"),
+    "range with fraction bits": (
+        RULE.format("weight = fixed<2..8, 4>"),
+        23,
+        "a range of word lengths chooses one",
+        "fixed<2..8> power_of_two",
+    ),
     "unknown objective": ("objective = area", 13, "unknown objective 'area'", "luts"),
     "unknown measure": ("bound = loss 1 %", 9, "unknown bound 'loss'", "accuracy"),
     "drop forgotten": ("bound = accuracy 1 %", 18, "unknown word '1'", "drop"),
@@ -224,6 +234,12 @@ def test_mistakes_are_shown_where_they_stand(name: str) -> None:
     shown, caret = fault.what.split("\n")[1:]
     assert shown == f"    {lines[-1]}"
     assert caret.rstrip("~") == " " * (3 + column) + "^"
+
+
+def test_a_number_of_thousands_of_digits() -> None:
+    with pytest.raises(QoptError, match="more than a thousand digits") as caught:
+        parse_specification(DATA.format(f"offset = {'9' * 5000}"), "net.spec")
+    assert caught.value.where == "net.spec:1:50"
 
 
 def test_a_format_alone() -> None:

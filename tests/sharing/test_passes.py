@@ -168,6 +168,32 @@ def test_layers_are_known_by_all_their_nodes(pattern: str, found: bool) -> None:
     assert isinstance(weighted_layers(module)[0].weights.type.element_type, SharedType)
 
 
+def test_weights_behind_quantizers_are_shared() -> None:
+    """As q-quantize and the import of a quantised network leave them."""
+    text = """func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x1x!q.fixed<8, 2>> {
+      %f = q.constant #q.dense<[[0.5], [-0.25]] : tensor<2x1xf32>>
+      %w = q.quantize %f half_even saturate : tensor<2x1xf32> -> tensor<2x1x!q.fixed<4, 2>>
+      %y = q.matmul %x, %w : tensor<1x2x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<4, 2>> -> tensor<1x1x!q.fixed<8, 2>>
+      func.return %y : tensor<1x1x!q.fixed<8, 2>>
+    }"""
+    (layer,) = weighted_layers(shared("k=1", parse_module(text, "text")))
+    assert layer.weights.type.element_type == SharedType(1, FixedType(4, 2))
+    with collected_remarks() as remarks:
+        shared(
+            "k=1",
+            parse_module(
+                "func.func @main(%x: tensor<1xf32>) -> tensor<1xf32> {\n func.return %x : tensor<1xf32>\n}", "text"
+            ),
+        )
+    assert any("no layer has weights to share" in text for text in remarks)
+
+
+def test_a_format_of_a_codebook_leaves_nothing_to_choose() -> None:
+    for text in ("fixed<2..6>", "fixed<4> per channel", "e4m3"):
+        with pytest.raises(QoptError, match="a codebook has the scale of the weights"):
+            shared(f'k=4 format="{text}"')
+
+
 def test_a_range_and_a_bound_choose_the_numbers_of_values(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", x=frames(), y=outputs_of(network(), 40))
     path = tmp_path / "net.spec"

@@ -111,6 +111,22 @@ def test_the_bound_holds_behind_shared_weights_or_is_refused(count: int, holds: 
     assert "!q.shared<" in module_text(module)
 
 
+@pytest.mark.parametrize("share", ["", "layers matmul { share = 8 per channel }\n"])
+@pytest.mark.parametrize(("least", "holds"), [(80, True), (100, False)])
+def test_a_bound_on_fixed_formats_is_checked(share: str, least: int, holds: bool, tmp_path: Path) -> None:
+    fixed = f'layers "*" {{ weight = fixed<4>; activation = fixed<5> }}\n{share}bound = agreement {least} %'
+    file = specification_file(tmp_path, "8", "")
+    file.write_text(RULES[: RULES.index("layers")] + fixed)
+    module = float_network()
+    if holds:
+        apply_specification(new_context(), module, str(file))
+        assert 80 <= agreement(module, float_network()) < 100
+        return
+    with pytest.raises(QoptError, match="network misses the bound agreement 100 %") as caught:
+        apply_specification(new_context(), module, str(file))
+    assert caught.value.where == f"{file}:{6 if share else 5}:1"
+
+
 def test_a_choice_that_sharing_breaks_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from qopt_mlir.passes import bounded_precision
 
@@ -146,3 +162,16 @@ def test_refitted_scales_move_biases_along(tmp_path: Path) -> None:
         bits = tuple(min(count, variable.high) if variable.role == "weight" else 8 for variable in problem.variables)
         found = run_module(with_bits(module, problem.variables, bits), zeros).outputs[0]
         assert np.abs(found - wanted).max() < 0.3 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize(("clip", "whole"), [("clip max", True), ("clip mse", False)])
+def test_clip_max_keeps_the_whole_range(clip: str, whole: bool, tmp_path: Path) -> None:
+    text = specification_file(tmp_path, "8", "").read_text().replace("per channel", clip)
+    specification = parse_specification(text, "net.spec", tmp_path)
+    problem, _ = word_length_problem(quantised(specification), specification, Search())
+    shares = list[bool]()
+    for variable in (variable for variable in problem.variables if variable.role == "weight"):
+        scales = [np.ldexp(fit.scale, -fit.shift) for fit in variable.fits if fit.scale is not None]
+        shares += [np.array_equal(scales[-1], scale) for scale in scales]
+    assert len(shares) == 12
+    assert all(shares) is whole
