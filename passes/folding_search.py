@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import lru_cache
 from typing import ClassVar, NamedTuple, TypeAlias
 
@@ -57,6 +58,12 @@ class Budget:
     def exceeded(self, cost: UnitCost) -> list[str]:
         """The resources of which there are too few."""
         return [name for name, limit in self.limits.items() if getattr(cost, name) > limit]
+
+    def most_exceeded(self, cost: UnitCost) -> tuple[str, int, int]:
+        """The resource that is exceeded by most of its limit, how many are needed, and the limit."""
+        used = {name: getattr(cost, name) for name in self.limits}
+        name = max(used, key=lambda name: Fraction(used[name], self.limits[name] + 1))
+        return name, used[name], self.limits[name]
 
     @property
     def scarcity(self) -> Prices:

@@ -23,7 +23,6 @@ Leaves: nothing; what was folded before is folded anew, and converters and FIFOs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar, NoReturn
 
 from xdsl.context import Context
@@ -171,8 +170,10 @@ class SetFoldingPass(ModulePass):
         """A choice that stays within the budget with the converters and FIFOs that it really gets."""
         function = hardware_function(module)
         asked = budget = Budget(self.max_lut, self.max_dsp, self.max_bram18)
-        choice, placed = self._choose(function, units, asked), UnitCost()
-        for _ in range(TRIALS if asked.limits else 0):
+        choice = self._choose(function, units, asked)
+        if not asked.limits:
+            return choice
+        for _ in range(TRIALS):
             placed = _placed_cost(ctx, module, choice)
             over = {name: getattr(placed, name) - asked.limits[name] for name in asked.exceeded(placed)}
             if not over:
@@ -182,9 +183,12 @@ class SetFoldingPass(ModulePass):
                 choice = self._choose(function, units, budget)
             except QoptError:
                 break
-        if not asked.limits:
+        target = self._target()
+        choice = _smallest(search_units(unit_graph(function), target), target, asked)
+        placed = _placed_cost(ctx, module, choice)
+        if not asked.exceeded(placed):
             return choice
-        name, needed, limit = _most_exceeded(placed, asked)
+        name, needed, limit = asked.most_exceeded(placed)
         raise QoptError(
             f"with the FIFOs between its units the network needs {needed} {Budget.names[name]}, the budget is {limit}",
             function,
@@ -236,10 +240,7 @@ class SetFoldingPass(ModulePass):
         if choice is not None:
             whole = max(unit.least_cycles for unit in search)
             return choice if choice.cost.cycles > whole else self._faster(function, whole - 1, budget) or choice
-        slowest = max(cost.cycles for unit in search for cost in unit.options.values())
-        least = cheapest(search, slowest, budget.scarcity)
-        assert least is not None
-        name, needed, limit = _most_exceeded(least.cost, budget)
+        name, needed, limit = budget.most_exceeded(_smallest(search, None, budget).cost)
         raise QoptError(
             f"the smallest folding needs about {needed} {Budget.names[name]}, the budget is {limit}",
             function,
@@ -254,9 +255,8 @@ class SetFoldingPass(ModulePass):
         return fastest(search_units(unit_graph(function), 0), budget)
 
     def _refuse_budget(self, function: FuncOp, search: list[FoldableUnit], target: int, budget: Budget) -> NoReturn:
-        choice = cheapest(search, target, budget.scarcity)
-        assert choice is not None, "every unit alone reaches the target"
-        name, needed, limit = _most_exceeded(choice.cost, budget)
+        choice = _smallest(search, target, budget)
+        name, needed, limit = budget.most_exceeded(choice.cost)
         costs = [unit.options[folding] for unit, folding in zip(search, choice.foldings, strict=True)]
         largest, unit = max((getattr(cost, name), unit.name) for cost, unit in zip(costs, search, strict=True))
         slower = fastest(search, budget)
@@ -273,6 +273,14 @@ class SetFoldingPass(ModulePass):
         return f"cycles={cycles}" if self.fps is None else f"fps={int(self.clock // cycles)}"
 
 
+def _smallest(search: list[FoldableUnit], target: int | None, budget: Budget) -> Choice:
+    """The choice that takes the least of what is limited; each unit alone reaches the target."""
+    slowest = max(cost.cycles for unit in search for cost in unit.options.values())
+    choice = cheapest(search, slowest if target is None else target, budget.scarcity)
+    assert choice is not None
+    return choice
+
+
 def _placed_cost(ctx: Context, module: ModuleOp, choice: Choice) -> UnitCost:
     """What the choice costs with its converters and FIFOs put in."""
     trial = module.clone()
@@ -282,13 +290,6 @@ def _placed_cost(ctx: Context, module: ModuleOp, choice: Choice) -> UnitCost:
     InsertWidthConvertersPass().apply(ctx, trial)
     InsertFifosPass().apply(ctx, trial)
     return total_cost(unit_graph(hardware_function(trial)))
-
-
-def _most_exceeded(cost: UnitCost, budget: Budget) -> tuple[str, int, int]:
-    """The resource that is exceeded by most of its limit, how many are needed, and the limit."""
-    used = {name: getattr(cost, name) for name in budget.limits}
-    name = max(used, key=lambda name: Fraction(used[name], budget.limits[name] + 1))
-    return name, used[name], budget.limits[name]
 
 
 def _option(field: str) -> str:
