@@ -10,7 +10,7 @@ import numpy as np
 from xdsl.ir import Block, Operation, SSAValue
 
 from ..qdialect.attrs import Array
-from ..qdialect.formats import BipolarFormat, NoCodeError
+from ..qdialect.formats import BipolarFormat, IntRange, NoCodeError
 from ..qdialect.q import BatchNormOp, ClipOp, QOp, QuantizeOp
 from ..qdialect.q.base import tensor
 from ..qdialect.rounding import as_objects
@@ -39,7 +39,9 @@ def tabulate(op: QOp, ranges: Ranges) -> FunctionTable:
     """
     source, ops = _function(op)
     axis = _channel_axis(ops, shape_of(source))
-    hull, format_ = ranges[source].hull, integer_format(element_type(source))
+    format_ = integer_format(element_type(source))
+    found, held = ranges[source].hull, format_.code_range
+    hull = IntRange(max(found.lo, held.lo), min(found.hi, held.hi))  # of a proven range, the type may know more
     step = 2 if isinstance(format_, BipolarFormat) else 1
     shape = tuple(size if at == axis else 1 for at, size in enumerate(shape_of(source)))
     count = (hull.hi - hull.lo) // step + 1

@@ -162,10 +162,11 @@ def keeps_order(op: TransposeOp) -> bool:
 
 
 def repeats(op: GatherOp) -> int | None:
-    """How often each element along the axis comes, one after the other (nearest resizing); None if they differ."""
+    """How often, at least twice, each element along the axis comes (nearest resizing); None if they differ."""
     factor, rest = divmod(len(op.indices), shape_of(op.input)[op.axis])
-    whole = not rest and bool((op.indices == np.arange(len(op.indices)) // max(factor, 1)).all())
-    return factor if whole else None
+    if rest or factor < 2:
+        return None
+    return factor if bool((op.indices == np.arange(len(op.indices)) // factor).all()) else None
 
 
 def joins_branches(op: Operation) -> bool:

@@ -162,14 +162,15 @@ def _reduced(build: UnitBuilder, op: PoolOp | ReduceOp, window: Window, outside:
     whole = window.kernel == shape[1:-1] and not any(window.pads)
     source, around = _padded_source(op.input)
     if whole and around is None:
-        stream, channels = build.stream(source), shape[-1]
+        stream, channels, lanes = build.stream(source), shape[-1], 1
     else:
-        stream, channels = _windows(build, op, window, outside, depthwise=True), None
+        stream, channels, lanes = _windows(build, op, window, outside, depthwise=True), None, None
     unit: MaxPoolUnitOp | SumPoolUnitOp
     if sums:
-        unit = with_range(SumPoolUnitOp(stream, element_type(result), taps=window.num_taps, channels=channels), result)
+        unit = SumPoolUnitOp(stream, element_type(result), taps=window.num_taps, channels=channels, lanes=lanes)
+        unit = with_range(unit, result)
     else:
-        unit = MaxPoolUnitOp(stream, element_type(result), taps=window.num_taps, channels=channels)
+        unit = MaxPoolUnitOp(stream, element_type(result), taps=window.num_taps, channels=channels, lanes=lanes)
     build.emit(unit, op, result)
 
 

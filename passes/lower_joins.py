@@ -157,7 +157,9 @@ def join_ops(op: QuantizeOp, tail: JoinTail) -> list[Operation]:
 def _integer_forms(op: QuantizeOp, joins: Sequence[Join]) -> tuple[list[IntegerJoin], IntRange | None]:
     """Forms of one shift, and what to clip to where the type does not saturate as they need."""
     type_ = element_type(op.result)
-    assert isinstance(type_, FixedType | UFixedType)
+    if not isinstance(type_, FixedType | UFixedType):
+        mend = "give both branches one scale, or quantise the sum to 2 bits or more"
+        raise NoTail(f"branches with scales of their own give a sum, of which {type_} is the sign", mend)
     forms = None if op.narrow else integer_joins(joins, type_.format.code_range)
     if forms is not None:
         return forms, None

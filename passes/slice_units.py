@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ..qdialect.dataflow import SliceOp as SliceUnitOp
 from ..qdialect.q import GatherOp, SliceOp
+from ..qdialect.types import shape_of
 from .hardware_support import PARTS_MEND, repeats
 from .hardware_units import NotHardware, UnitBuilder
 from .image_units import upsample
@@ -22,4 +23,5 @@ def part(build: UnitBuilder, op: SliceOp | GatherOp) -> None:
 
 def gather(build: UnitBuilder, op: GatherOp) -> None:
     """Each row or column several times, or a choice of elements."""
-    (part if repeats(op) is None else upsample)(build, op)
+    grows = repeats(op) is not None and 0 < op.axis < len(shape_of(op.input)) - 1
+    (upsample if grows else part)(build, op)

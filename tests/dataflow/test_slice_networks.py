@@ -19,6 +19,7 @@ from qopt_mlir.qdialect.q import (
     ConvOp,
     ConvTransposeOp,
     GatherOp,
+    MaxPoolOp,
     QOp,
     QuantizeOp,
     ReshapeOp,
@@ -26,6 +27,7 @@ from qopt_mlir.qdialect.q import (
     TransposeOp,
 )
 from qopt_mlir.qdialect.q.base import tensor
+from qopt_mlir.qdialect.q.window import Window
 from qopt_mlir.qdialect.reference import compile_function
 from qopt_mlir.qdialect.types import FixedType, fixed_type, shape_of
 from xdsl.dialects.builtin import ModuleOp
@@ -61,6 +63,9 @@ class RandomNetwork:
         for channels in (self.rnd.choice([2, 4]), 1):
             step = self.rnd.choice([self.cut, self.halves, self.shuffle, self.pick, self.branches, self.enlarged])
             x = self.layer(step(x), channels)
+        return self.returning(x)
+
+    def returning(self, x: SSAValue) -> ModuleOp:
         self.block.add_op(ReturnOp(x))
         return ModuleOp([FuncOp("main", ([self.block.args[0].type], [x.type]), Region(self.block))])
 
@@ -127,7 +132,11 @@ class RandomNetwork:
 
 def hardware(seed: int) -> tuple[ModuleOp, np.ndarray, np.ndarray]:
     """(a network of units, folded at random; inputs; what the typed network makes of them)."""
-    module = RandomNetwork(seed).module()
+    return units_of(RandomNetwork(seed).module(), seed)
+
+
+def units_of(module: ModuleOp, seed: int) -> tuple[ModuleOp, np.ndarray, np.ndarray]:
+    """As `hardware`, of a typed network."""
     module.verify()
     (main,) = (op for op in module.ops if isinstance(op, FuncOp))
     x = np.random.default_rng(seed).integers(-8, 8, (3, *shape_of(main.args[0])))
@@ -160,6 +169,18 @@ def test_hardware_computes_and_keeps_time_as_predicted(
     seed: int, networks: dict[int, tuple[ModuleOp, np.ndarray, np.ndarray]]
 ) -> None:
     check_hardware(*networks[seed])
+
+
+@pytest.mark.parametrize(("axis", "indices"), [(1, [0]), (1, [0, 0, 0]), (2, [1, 0]), (3, [0, 1, 2])])
+def test_gathers_along_any_axis(axis: int, indices: list[int]) -> None:
+    """Nothing changes, channels are repeated, rows change places: a pool of the whole image takes any of them."""
+    network = RandomNetwork(0)
+    network.block = Block(arg_types=[tensor(FixedType(4), (1, 1, 2, 3))])
+    x = network.layer(network.block.args[0], 1)
+    x = network.add(GatherOp(x, indices, axis))
+    x = network.add(MaxPoolOp(x, Window((2, 3), (1, 1), (0,) * 4, (1, 1))))
+    module, codes, expected = units_of(network.returning(network.layer(x, 2)), 0)
+    check_hardware(module, codes, expected)
 
 
 @pytest.mark.slow

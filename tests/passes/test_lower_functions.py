@@ -94,3 +94,20 @@ def test_what_is_left() -> None:
     """Too many codes for a table, and no count of thresholds."""
     module = lowered(network("hard swish", "!q.fixed<17, 2>", "!q.fixed<6, 3>"), "q-lower-functions")
     assert any(isinstance(op, QuantizeOp) for op in module.walk())
+
+
+def test_a_type_that_holds_less_than_intervals_find() -> None:
+    """A stated range, which followed from more of the graph than is left, made the type narrow."""
+    text = """func.func @main(%x: tensor<1x2x!q.fixed<4, 0>>) -> tensor<1x2x!q.ufixed<3, 0>> {
+      %w = q.constant #q.dense<[[1, -1], [-1, 1]] : tensor<2x2x!q.fixed<2, 0>>>
+      %a = q.matmul %x, %w range <-3, 3>
+        : tensor<1x2x!q.fixed<4, 0>>, tensor<2x2x!q.fixed<2, 0>> -> tensor<1x2x!q.fixed<3, 0>>
+      %p = q.mul %a, %a : tensor<1x2x!q.fixed<3, 0>>, tensor<1x2x!q.fixed<3, 0>> -> tensor<1x2x!q.fixed<6, 0>>
+      %y = q.quantize %p half_even saturate : tensor<1x2x!q.fixed<6, 0>> -> tensor<1x2x!q.ufixed<3, 0>>
+      func.return %y : tensor<1x2x!q.ufixed<3, 0>>
+    }"""
+    before, after = parse_module(text, "net"), lowered(parse_module(text, "net"), "q-lower-functions")
+    assert any(isinstance(op, TableOp | ThresholdOp) for op in after.walk())
+    frames = np.array([[[2, 1]], [[1, 3]], [[-4, -2]]])
+    expected = compile_function(before).run_codes({0: frames})[0]
+    np.testing.assert_array_equal(compile_function(after).run_codes({0: frames})[0], expected)

@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 from qopt_mlir.passes import join_math
 from qopt_mlir.passes.join_math import Join, integer_join, integer_joins, least_remainder
+from qopt_mlir.passes.lower_joins import join_ops, recognise
+from qopt_mlir.passes.range_analysis import analyse
+from qopt_mlir.passes.tail import NoTail
 from qopt_mlir.qdialect.formats import IntRange, Rounding
+from qopt_mlir.qdialect.q import QuantizeOp
 from qopt_mlir.qdialect.rounding import round_fraction
 from qopt_mlir.qdialect.text import parse_module
 from xdsl.dialects.builtin import ModuleOp
@@ -142,6 +146,16 @@ def test_networks_keep_every_bit(
     module = exact_pass(parse_module(text, "test"), "q-lower-joins")
     assert "real" not in str(module)
     assert np.count_nonzero(["q.quantize" in line for line in str(module).split("\n")]) == 1
+
+
+def test_a_sign_of_scaled_branches_is_refused() -> None:
+    numbers = {"s": "31/97", "t": "-53/41", "o": "7/13", "lo": "-100", "hi": "100"}
+    module = parse_module(NETWORK.format(result="!q.bipolar", rounding="half_even", **numbers), "test")
+    (quantiser,) = (op for op in module.walk() if isinstance(op, QuantizeOp))
+    join = recognise(quantiser, analyse(module))
+    assert join is not None
+    with pytest.raises(NoTail, match="branches with scales of their own give a sum"):
+        join_ops(quantiser, join)
 
 
 def test_scales_of_channels(exact_pass: Callable[[ModuleOp, str], ModuleOp]) -> None:
