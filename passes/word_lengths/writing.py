@@ -15,11 +15,12 @@ from .variables import Bits, Variable
 
 
 def with_word_lengths(specification: Specification, variables: Sequence[Variable], bits: Bits) -> Specification:
-    """The specification with a rule for each variable in place of objective and bound.
+    """The specification with a rule for each variable in place of ranges, objective and bound.
 
-    What it says of scales and granularity stays; its data are found from any folder.
+    What it says of scales and granularity stays, and a bound that numbers of shared values are chosen by; its data are
+    found from any folder.
     """
-    rules = list(specification.rules)
+    rules = [_widest(rule) for rule in specification.rules]
     for variable, count in zip(variables, bits, strict=True):
         known = specification.choices(variable.names, variable.kind).formats.get(variable.role)
         choice = known or FormatChoice(Kind.FIXED, IntRange(count, count))
@@ -28,7 +29,15 @@ def with_word_lengths(specification: Specification, variables: Sequence[Variable
     data = specification.data
     if data is not None:
         data = replace(data, file=str(data.path.resolve()), folder=Path())
-    return replace(specification, rules=tuple(rules), data=data, objective=None, bound=None)
+    shares = [rule.share.count for rule in rules if rule.share is not None]
+    bound = specification.bound if any(count.lo < count.hi for count in shares) else None
+    return replace(specification, rules=tuple(rules), data=data, objective=None, bound=bound)
+
+
+def _widest(rule: Rule) -> Rule:
+    """The rule with the word length that a choice begins at in place of each range."""
+    formats = {role: replace(one, bits=IntRange(one.bits.hi, one.bits.hi)) for role, one in rule.formats.items()}
+    return replace(rule, formats=formats)
 
 
 def write_specification(path: str, specification: Specification) -> None:

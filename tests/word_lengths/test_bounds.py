@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,3 +176,21 @@ def test_clip_max_keeps_the_whole_range(clip: str, whole: bool, tmp_path: Path) 
         shares += [np.array_equal(scales[-1], scale) for scale in scales]
     assert len(shares) == 12
     assert all(shares) is whole
+
+
+def test_a_written_result_is_built_from(tmp_path: Path) -> None:
+    """As `qopt build --spec` does: no range is left that nothing chooses from."""
+    stated = specification_file(tmp_path, "6", "layers matmul { share = 2..8 per channel }\nbound = agreement 80 %")
+    chosen = quantised(read_specification(str(stated)))
+    optimize_word_lengths(chosen, read_specification(str(stated)), Search(), str(tmp_path / "found.spec"))
+    written = read_specification(str(tmp_path / "found.spec"))
+    again = quantised(written)
+
+    def word_lengths(module: ModuleOp) -> list[str]:
+        return re.findall(r"-> tensor<[x\d]*!q\.(u?fixed<\d+)", module_text(module))
+
+    assert word_lengths(again) == word_lengths(chosen)
+    assert word_lengths(quantised(read_specification(str(stated)))) != word_lengths(chosen)
+    module = float_network()
+    apply_specification(new_context(), module, str(tmp_path / "found.spec"))
+    assert agreement(module, float_network()) >= 80
