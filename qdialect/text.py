@@ -161,14 +161,14 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-def read_file(path: str | Path) -> str:
-    """The text of a file; QoptError if it cannot be read or is no text."""
+def read_file(path: str | Path, no_text: str = "give an .onnx model or textual IR (.mlir)") -> str:
+    """The text of a file; QoptError if it cannot be read, or is no text (with the mend `no_text`)."""
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except OSError as fault:
         raise QoptError(f"cannot read '{path}': {fault.strerror}", mend="check the path") from None
     except ValueError as fault:  # no UTF-8; a path with a null character
-        raise QoptError(f"'{path}' is no text: {fault}", mend="give an .onnx model or textual IR (.mlir)") from None
+        raise QoptError(f"'{path}' is no text: {fault}", mend=no_text) from None
 
 
 def parse_module(text: str, name: str, context: Context | None = None, first_line: int = 1) -> ModuleOp:

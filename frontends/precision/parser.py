@@ -40,7 +40,7 @@ _BLOCKS = ("data", "layers")
 
 def read_specification(path: str | Path) -> Specification:
     """The specification in a file; paths in it are relative to its folder."""
-    return parse_specification(read_file(str(path)), str(path), Path(path).parent)
+    return parse_specification(read_file(str(path), "give a specification in UTF-8"), str(path), Path(path).parent)
 
 
 def parse_specification(text: str, name: str = "<specification>", folder: Path = Path()) -> Specification:

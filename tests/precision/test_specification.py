@@ -251,3 +251,11 @@ def test_a_format_alone() -> None:
             parse_format(f"fixed<6>{more}", Role.WEIGHT, "weight")
     with pytest.raises(QoptError, match="unexpected the end of the text"):
         parse_format("", Role.WEIGHT, "weight")
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "net.spec"
+    path.write_bytes("# größer\n".encode("latin-1"))
+    with pytest.raises(QoptError, match=r"net.spec' is no text: .*utf-8") as caught:
+        read_specification(path)
+    assert caught.value.mend == "give a specification in UTF-8"
