@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -184,17 +184,21 @@ def host_steps(func: FuncOp, number: int = 0) -> list[Step]:
     returned = func.body.block.last_op
     assert isinstance(returned, ReturnOp)
     value = returned.operands[number]
-    steps, holds_codes = _steps_to(value)
-    if _num_steps(steps) > MAX_STEPS:
+    if _num_ops(func, value) > MAX_STEPS:
         what = f"result {number} of @{func.sym_name.data} takes more than {MAX_STEPS} steps on the host"
         raise QoptError(what, func, "end the model behind the last quantised layer")
+    steps, holds_codes = _steps_to(value)
     if holds_codes and func.sym_name.data == "host_after" and integer_format(element_type(value)).fraction_bits:
         steps += _dequantize(value)
     return steps
 
 
-def _num_steps(steps: Sequence[Step]) -> int:
-    return sum(1 + sum(map(_num_steps, step.get("others", []))) for step in steps)
+def _num_ops(func: FuncOp, value: SSAValue) -> int:
+    """How many ops the steps to a value have; what several others take counts as often as it is taken."""
+    counts: dict[SSAValue, int] = dict.fromkeys(func.body.block.args, 0)
+    for op in func.body.block.ops:
+        counts |= dict.fromkeys(op.results, 1 + sum(counts[operand] for operand in _computed(op)))
+    return counts[value]
 
 
 def _steps_to(value: SSAValue) -> tuple[list[Step], bool]:

@@ -293,6 +293,15 @@ def test_outputs_of_the_model_are_chains_from_the_results() -> None:
     np.testing.assert_array_equal(run_steps(host_steps(after, 2), codes), codes + codes[..., ::-1])
 
 
+def test_branches_behind_branches_are_refused_at_once() -> None:
+    """Each sum takes the one before twice: 2^40 steps, which nobody should begin to write down."""
+    type_ = "tensor<2xf32>"
+    sums = "".join(f"%x{i + 1} = q.add %x{i}, %x{i} : {type_}, {type_} -> {type_}\n" for i in range(40))
+    text = f"func.func @host_after(%x0: {type_}) -> {type_} {{\n{sums}func.return %x40 : {type_}\n}}"
+    with pytest.raises(QoptError, match="takes more than 400 steps on the host"):
+        host_steps(function(parse_module(text, "host.mlir"), "host_after"))
+
+
 def test_a_result_of_two_values_that_the_hardware_gives_is_refused() -> None:
     type_ = "tensor<2x!q.fixed<4, 0>>"
     sum_ = f"%s = q.add %x, %y : {type_}, {type_} -> tensor<2x!q.fixed<5, 0>>"
