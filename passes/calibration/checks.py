@@ -57,17 +57,18 @@ def _layers(network: Network) -> list[tuple[Collection[str], str]]:
 
 def check_labels(data: Data, function: FuncOp, specification: Specification) -> None:
     """QoptError for labels that are no class of a network whose first output has a score for each class."""
-    source = specification.data
-    arrays = None if source is None else source.test or source.calibration
-    labels, outputs = data.test.labels, function.function_type.outputs.data
-    if arrays is None or labels is None or not outputs or not is_f32(element_type(outputs[0])):
+    source, outputs = specification.data, function.function_type.outputs.data
+    if source is None or not outputs or not is_f32(element_type(outputs[0])):
         return
-    classes, least, most = prod(shape_of(outputs[0])), labels.min(), labels.max()
+    classes = prod(shape_of(outputs[0]))
     if classes != shape_of(outputs[0])[-1]:
         return
-    if least < 0 or most >= classes:
-        what = f"the labels '{arrays.labels}' go from {least} to {most}, the network has {classes} classes"
-        raise error_in(specification, arrays.labels_place, what, f"count the classes from 0 to {classes - 1}")
+    for arrays, frames in ((source.calibration, data.calibration), (source.test or source.calibration, data.test)):
+        labels = frames.labels
+        if labels is not None and (labels.min() < 0 or labels.max() >= classes):
+            what = f"the labels '{arrays.labels}' go from {labels.min()} to {labels.max()}"
+            mend = f"count the classes from 0 to {classes - 1}"
+            raise error_in(specification, arrays.labels_place, f"{what}, the network has {classes} classes", mend)
 
 
 def check_hardware(network: Network, specification: Specification) -> None:

@@ -280,6 +280,7 @@ DATA_MISTAKES = {
     "calibration = z labels rows": (49, "have the shape [4, 2] for 4 frames 'z'"),
     "calibration = z labels halves": (49, "no whole numbers"),
     "calibration = z labels large": (49, "go from 0 to 4, the network has 4 classes"),
+    "calibration = z labels large; test = z labels right": (49, "go from 0 to 4, the network has 4 classes"),
     "calibration = n": (40, "NaN or infinity"),
     "calibration = i": (40, "holds complex128"),
     "calibration = none": (40, "has no frames"),
@@ -298,6 +299,7 @@ def test_data_that_do_not_fit(arrays: str, tmp_path: Path) -> None:
         "rows": np.zeros((4, 2)),
         "halves": np.full(4, 0.5),
         "large": np.arange(4) * 4 // 3,
+        "right": np.zeros(4),
     }
     frames: dict[str, Any] = {"short": z[:, :5], "z": z, "n": z * np.nan, "i": z * 1j, "none": z[:0], "zero": z * 0}
     np.savez(tmp_path / "odd.npz", **labels, **frames)
