@@ -225,7 +225,7 @@ class SlidingWindowOp(FoldableOp):
             parser.raise_error(str(fault), position, parser.pos)
         pad_value = parse_optional_integer(parser, "pad_value") or 0
         depthwise = parser.parse_optional_keyword("depthwise") is not None
-        beat = _parse_beat(parser, input)
+        beat = _parse_beat(parser, input, image, window)
         memory = parser.parse_str_enum(Memory) if parser.parse_optional_keyword("memory") else None
         op = cls(input, image, window, pad_value=pad_value, depthwise=depthwise, memory=memory, **beat)
         op.attributes.update(parser.parse_optional_attr_dict())
@@ -293,10 +293,14 @@ class SlidingWindowOp(FoldableOp):
             )
 
 
-def _parse_beat(parser: Parser, input: SSAValue) -> dict[str, int]:
+def _parse_beat(parser: Parser, input: SSAValue, image: Sequence[int], window: Window) -> dict[str, int]:
     """`pixels 2`, or `lanes 4`, or nothing: the lanes of the input."""
-    pixels = parse_optional_count(parser, "pixels")
+    position, pixels = parser.pos, parse_optional_count(parser, "pixels")
     if pixels is not None:
+        height, width = window.positions(SlidingWindowOp.name, image[:2])
+        fault = WindowScan(image[0], image[1], window, (height, width), pixels).fault
+        if fault is not None:  # before units behind it find that a frame has too few elements
+            parser.raise_error(f"{SlidingWindowOp.name} {fault}", position, parser.pos)
         return {"pixels": pixels}
     return {"lanes": parse_optional_lanes(parser, SlidingWindowOp.name, input)}
 

@@ -86,3 +86,14 @@ func.func private @depthwise(%x: !dataflow.stream<!q.fixed<4, 0>, lanes = 1, bea
   %y = dataflow.sliding_window %x image [4, 4, 1] kernel [2, 2] depthwise pixels 1
   func.return
 }
+
+// -----
+// The fault is named where the number stands, not where a frame of the stream behind it has too few elements.
+// CHECK: error: dataflow.sliding_window makes 7 of the 4 windows of a row at once
+// CHECK: mend: choose pixels from 1, 2, 4
+// CHECK-NOT: error:
+func.func private @pixels_beyond_a_row(%x: !dataflow.stream<!q.fixed<4, 0>, lanes = 1, beats = 16>) {
+  %y = dataflow.sliding_window %x image [4, 4, 1] kernel [3, 3] pads [1, 1, 1, 1] pixels 7
+  %z = dataflow.width_converter %y lanes 1
+  func.return
+}
