@@ -59,7 +59,7 @@ class Case:
 
 CASES = (
     Case("mnist_conv_cntk", "mnist.npz", "test", 3000),
-    Case("mlperftiny_ic_resnet8_fp32", "cifar10_jpeg_subset.npz", "train", 600),
+    Case("mlperftiny_ic_resnet8_fp32", "cifar10_jpeg_subset.npz", "test", 1000),
 )
 DATA_TEXT = """
 data { file = "frames.npz"
@@ -69,11 +69,11 @@ data { file = "frames.npz"
 
 
 def divided(case: Case, folder: Path) -> None:
-    """frames.npz: frames for the search, spread over the array, and others for the test."""
+    """frames.npz: frames for the search, drawn by chance, and others for the test."""
     with np.load(SETS / case.file) as data:
         frames, labels = data[f"x_{case.array}"], data[f"y_{case.array}"]
         chosen = np.zeros(len(frames), bool)
-        chosen[np.arange(case.search) * len(frames) // case.search] = True
+        chosen[np.random.default_rng(0).permutation(len(frames))[: case.search]] = True  # classes may come in turn
         others = (frames[~chosen], labels[~chosen]) if case.array == "test" else (data["x_test"], data["y_test"])
     step = max(1, len(others[0]) // TEST_FRAMES)
     np.savez(

@@ -63,7 +63,7 @@ class OptimizeWordLengthsPass(ModulePass):
     data: str | None = None  # .npy or .npz file of frames
     frames: str | None = None  # name of the array of frames; none: the only one of the file
     labels: str | None = None  # name of the array of labels
-    samples: int | None = None  # frames to try choices on, spread over the array; none: all
+    samples: int | None = None  # frames to try choices on, drawn by chance; none: all
     scale: str | int | float | None = None  # a stored number x means x * scale + offset
     offset: str | int | float | None = None  # see scale
     reference: str | None = None  # file of the network that the bound is against; none: the network as it comes
@@ -143,6 +143,7 @@ def word_length_problem(module: ModuleOp, specification: Specification, search: 
     measurement = measurement_for(search.reference or module, specification, search.reserve)
     variables = find_variables(module, measurement.evaluator.frames, search.min_bits, specification)
     start = module.clone()
+    measurement.keep_errors(start)
     luts: Cost = lut_cost(start, variables)
     cost = cost_of(specification.objective or Objective.BIT_OPERATIONS, module, variables, luts)
     return Problem(variables, cost, lambda bits: measurement.judged(with_bits(start, variables, bits))), measurement
@@ -196,9 +197,11 @@ def _judged(before: ModuleOp, after: ModuleOp, specification: Specification) -> 
 def _report(problem: Problem, measurement: Measurement, bits: Bits) -> str:
     before, after = problem.cost(problem.highest), problem.cost(bits)
     trial = problem.trial(bits)
+    errors = measurement.confidence
+    reserve = f" and {errors:.1f} standard errors" if errors else ""
     lines = [
         f"cost {before} -> {after}, margin {trial.margin:.2f} over the bound "
-        f"{measurement.bound}, {problem.evaluations} choices tried",
+        f"{measurement.bound}{reserve}, {problem.evaluations} choices tried",
         *(
             f"  {variable.name} {variable.role}: {variable.high} -> {count} bits"
             for variable, count in zip(problem.variables, bits, strict=True)

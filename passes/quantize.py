@@ -55,7 +55,7 @@ class QuantizePass(ModulePass):
     data: str | None = None  # .npy or .npz file with frames to calibrate with, and to score on
     frames: str | None = None  # name of the array of frames; none: the only one of the file
     labels: str | None = None  # name of the array of labels
-    samples: int | None = None  # frames to calibrate with, spread over the array; none: all
+    samples: int | None = None  # frames to calibrate with, drawn by chance; none: all
     scale: str | int | float | None = None  # a stored number x means x * scale + offset
     offset: str | int | float | None = None  # see scale
     rounding: str | None = None  # of weights: nearest or reconstruct

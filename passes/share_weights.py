@@ -88,7 +88,7 @@ class ShareWeightsPass(ModulePass):
     data: str | None = None  # .npy or .npz file of frames, to weigh with and to score on
     frames: str | None = None  # name of the array of frames; none: the only one of the file
     labels: str | None = None  # name of the array of labels
-    samples: int | None = None  # frames to use, spread over the array; none: all
+    samples: int | None = None  # frames to use, drawn by chance; none: all
     scale: str | int | float | None = None  # a stored number x means x * scale + offset
     offset: str | int | float | None = None  # see scale
 

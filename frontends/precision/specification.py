@@ -210,7 +210,7 @@ class DataSource:
     """Where frames come from. A stored number x means `x * scale + offset`.
 
     Args:
-        calibration: what ranges are observed on, the first `samples` frames spread over the array (None: all).
+        calibration: what ranges are observed on, `samples` frames drawn by chance, the same each time (None: all).
         test: what accuracy is measured on; None: the same arrays.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -26,8 +27,9 @@ from qopt_mlir.passes.optimize_word_lengths import Search, word_length_problem
 from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
 from qopt_mlir.passes.word_lengths.costs import layer_products
 from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
+from qopt_mlir.passes.word_lengths.measuring import CONFIDENCE
 from qopt_mlir.passes.word_lengths.problem import Problem
-from qopt_mlir.passes.word_lengths.variables import set_bits
+from qopt_mlir.passes.word_lengths.variables import set_bits, with_bits
 from qopt_mlir.passes.word_lengths.writing import with_word_lengths
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import IntRange
@@ -128,3 +130,31 @@ def test_the_result_as_a_specification(tmp_path_factory: pytest.TempPathFactory)
     weight = found.choices(("w1",), "matmul").formats[Role.WEIGHT]
     assert (weight.bits, weight.power_of_two) == (IntRange(4, 4), True)
     assert found.choices(("mid",), "other").formats[Role.ACTIVATION].bits == IntRange(3, 3)
+
+
+def test_two_standard_errors_of_the_accuracy_stay_in_reserve(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Labels are the network's own answers: n wrong of 300 lose n / 3 points, with an error of sqrt(n) / 3."""
+    bound = Bound(Measure.ACCURACY, Fraction(4))
+    problem, measurement = word_length_problem(network(), stated(tmp_path_factory, bound), Search())
+    assert measurement.confidence == CONFIDENCE
+    wrongs = set[int]()
+    for bits in product((2, 3, 8), repeat=4):
+        outputs = measurement.evaluator.outputs(with_bits(network(), problem.variables, bits))
+        labels = measurement.evaluator.labels
+        assert labels is not None
+        wrong = int(np.sum(outputs.reshape(300, 2).argmax(axis=1) != labels))
+        wrongs.add(wrong)
+        assert problem.trial(bits).margin == pytest.approx(4 + 0.1 / 300 - (wrong + 2 * wrong**0.5) / 3)
+    assert len(wrongs) > 10
+
+
+def test_a_start_that_cannot_afford_the_reserve_is_no_fault(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One frame more than the start has wrong may be."""
+    rough, loose = network(), Bound(Measure.ACCURACY, Fraction(100))
+    problem, measurement = word_length_problem(network(), stated(tmp_path_factory, loose), Search())
+    set_bits(rough, problem.variables, (8, 3, 3, 3))
+    wrong = round(measurement.standard_error(measurement.evaluator.outputs(rough)) ** 2 * 9)
+    bound = Bound(Measure.ACCURACY, Fraction(wrong + 1, 3))
+    problem, measurement = word_length_problem(rough, stated(tmp_path_factory, bound), Search(reference=network()))
+    assert measurement.confidence == pytest.approx(1 / wrong**0.5, rel=0.2)
+    assert problem.feasible(problem.highest)
