@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 
+from ..qdialect.attrs import RangeAttr
 from ..qdialect.formats import IntRange
 from ..qdialect.q import ClipOp
 from ..qdialect.q.inference import constant_of
@@ -19,7 +20,9 @@ def clip_ops(value: SSAValue, clip: IntRange) -> list[Operation]:
     ends = [constant(np.array(code), fixed_type(IntRange(code, code), bits)) for code in (clip.lo, clip.hi)]
     for end, hint in zip(ends, ("minimum", "maximum"), strict=True):
         end.result.name_hint = hint
-    return [*ends, ClipOp(value, ends[0].result, ends[1].result, tensor_type(value))]
+    op = ClipOp(value, ends[0].result, ends[1].result, tensor_type(value))
+    op.range = RangeAttr(clip.lo, clip.hi)  # what follows may count on it, as on that of a narrow quantiser
+    return [*ends, op]
 
 
 def clip_bounds(op: ClipOp) -> IntRange | None:

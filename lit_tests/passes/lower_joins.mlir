@@ -71,4 +71,4 @@ func.func @main(%a: tensor<1x2x!q.ufixed<3, 0>>, %b: tensor<1x2x!q.fixed<3, 0>>)
 // CHECK:      %[[Q:.*]] = q.quantize {{.*}} floor saturate : {{.*}} -> tensor<1x2x!q.fixed<4, 0>>
 // CHECK-NEXT: %minimum = q.constant #q.dense<-2
 // CHECK-NEXT: %maximum = q.constant #q.dense<5
-// CHECK-NEXT: q.clip %[[Q]], %minimum, %maximum : {{.*}} -> tensor<1x2x!q.fixed<4, 0>>
+// CHECK-NEXT: q.clip %[[Q]], %minimum, %maximum range <-2, 5> : {{.*}} -> tensor<1x2x!q.fixed<4, 0>>

@@ -72,7 +72,7 @@ func.func @main(%a: tensor<1x2x!q.fixed<12, 0>>) -> tensor<1x2x!q.fixed<8, 0>> {
   func.return %q : tensor<1x2x!q.fixed<8, 0>>
 }
 // CHECK:      %[[Q:.*]] = q.quantize {{.*}} floor saturate : {{.*}} -> tensor<1x2x!q.fixed<8, 0>>
-// CHECK:      q.clip %[[Q]], %minimum, %maximum : {{.*}} -> tensor<1x2x!q.fixed<8, 0>>
+// CHECK:      q.clip %[[Q]], %minimum, %maximum range <0, 127> : {{.*}} -> tensor<1x2x!q.fixed<8, 0>>
 
 // -----
 // A sign has no multiply-shift form; neither have ties to even at a scale that is no power of two.

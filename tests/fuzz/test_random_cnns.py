@@ -48,6 +48,11 @@ def test_typed_level(start: int) -> None:
         check(seed)
 
 
+def test_a_narrow_quantiser_behind_a_sum_stays_narrow() -> None:
+    """The layer behind counts on the codes that its type has besides."""
+    check(1710)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(1000, 2000, 100))
 def test_typed_level_of_many(start: int) -> None:

@@ -178,3 +178,71 @@ def test_scales_of_channels(exact_pass: Callable[[ModuleOp, str], ModuleOp]) -> 
     }"""
     module = exact_pass(parse_module(text, "test"), "q-lower-joins")
     assert "real" not in str(module)
+builtin.module {
+  func.func @main(%a: tensor<1x4x!q.ufixed<2, 0>>, %b: tensor<1x4x!q.fixed<2, 0>>) -> tensor<1x4x!q.ufixed<2, 0>> {
+    %multiplier = q.constant #q.dense<1 : tensor<!q.ufixed<1, 2>>>
+    %0 = q.mul %a, %multiplier : tensor<1x4x!q.ufixed<2, 0>>, tensor<!q.ufixed<1, 2>> -> tensor<1x4x!q.ufixed<2, 2>>
+    %multiplier_1 = q.constant #q.dense<3 : tensor<!q.ufixed<2, 2>>>
+    %1 = q.mul %b, %multiplier_1 : tensor<1x4x!q.fixed<2, 0>>, tensor<!q.ufixed<2, 2>> -> tensor<1x4x!q.fixed<4, 2>>
+    %2 = q.add %0, %1 : tensor<1x4x!q.ufixed<2, 2>>, tensor<1x4x!q.fixed<4, 2>> -> tensor<1x4x!q.fixed<5, 2>>
+    %addend = q.constant #q.dense<2 : tensor<!q.ufixed<2, 2>>>
+    %3 = q.add %2, %addend : tensor<1x4x!q.fixed<5, 2>>, tensor<!q.ufixed<2, 2>> -> tensor<1x4x!q.fixed<6, 2>>
+    %y = q.quantize %3 floor saturate : tensor<1x4x!q.fixed<6, 2>> -> tensor<1x4x!q.ufixed<2, 0>>
+    func.return %y : tensor<1x4x!q.ufixed<2, 0>>
+  }
+}
+// -----
+builtin.module {
+  func.func @main(%a: tensor<1x2x!q.ufixed<2, 0>>, %b: tensor<1x2x!q.fixed<2, 0>>) -> tensor<1x2x!q.ufixed<2, 0>> {
+    %multiplier = q.constant #q.dense<[2, 1] : tensor<2x!q.ufixed<2, 2>>>
+    %0 = q.mul %a, %multiplier : tensor<1x2x!q.ufixed<2, 0>>, tensor<2x!q.ufixed<2, 2>> -> tensor<1x2x!q.ufixed<3, 2>>
+    %multiplier_1 = q.constant #q.dense<4 : tensor<!q.ufixed<3, 2>>>
+    %1 = q.mul %b, %multiplier_1 : tensor<1x2x!q.fixed<2, 0>>, tensor<!q.ufixed<3, 2>> -> tensor<1x2x!q.fixed<4, 2>>
+    %2 = q.add %0, %1 : tensor<1x2x!q.ufixed<3, 2>>, tensor<1x2x!q.fixed<4, 2>> -> tensor<1x2x!q.fixed<5, 2>>
+    %addend = q.constant #q.dense<[0, 1] : tensor<2x!q.ufixed<1, 2>>>
+    %3 = q.add %2, %addend : tensor<1x2x!q.fixed<5, 2>>, tensor<2x!q.ufixed<1, 2>> -> tensor<1x2x!q.fixed<6, 2>>
+    %y = q.quantize %3 floor saturate : tensor<1x2x!q.fixed<6, 2>> -> tensor<1x2x!q.ufixed<2, 0>>
+    func.return %y : tensor<1x2x!q.ufixed<2, 0>>
+  }
+}
+// -----
+builtin.module {
+  func.func @main(%a: tensor<1x2x!q.ufixed<3, 0>>, %b: tensor<1x2x!q.ufixed<3, 0>>) -> tensor<1x2x!q.ufixed<3, 0>> {
+    %multiplier = q.constant #q.dense<1 : tensor<!q.ufixed<1, 1>>>
+    %0 = q.mul %a, %multiplier : tensor<1x2x!q.ufixed<3, 0>>, tensor<!q.ufixed<1, 1>> -> tensor<1x2x!q.ufixed<3, 1>>
+    %multiplier_1 = q.constant #q.dense<1 : tensor<!q.ufixed<1, 1>>>
+    %1 = q.mul %b, %multiplier_1 : tensor<1x2x!q.ufixed<3, 0>>, tensor<!q.ufixed<1, 1>> -> tensor<1x2x!q.ufixed<3, 1>>
+    %2 = q.add %0, %1 : tensor<1x2x!q.ufixed<3, 1>>, tensor<1x2x!q.ufixed<3, 1>> -> tensor<1x2x!q.ufixed<4, 1>>
+    %y = q.quantize %2 half_even saturate : tensor<1x2x!q.ufixed<4, 1>> -> tensor<1x2x!q.ufixed<3, 0>>
+    func.return %y : tensor<1x2x!q.ufixed<3, 0>>
+  }
+}
+// -----
+builtin.module {
+  func.func @main(%a: tensor<1x2x!q.ufixed<3, 0>>, %b: tensor<1x2x!q.ufixed<3, 0>>) -> tensor<1x2x!q.ufixed<3, 0>> {
+    %s = q.constant #q.dense<"1/2" : tensor<!q.real>>
+    %t = q.constant #q.dense<"1/3" : tensor<!q.real>>
+    %0 = q.mul %a, %s : tensor<1x2x!q.ufixed<3, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+    %1 = q.mul %b, %t : tensor<1x2x!q.ufixed<3, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+    %2 = q.add %0, %1 : tensor<1x2x!q.real>, tensor<1x2x!q.real> -> tensor<1x2x!q.real>
+    %y = q.quantize %2 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.ufixed<3, 0>>
+    func.return %y : tensor<1x2x!q.ufixed<3, 0>>
+  }
+}
+// -----
+builtin.module {
+  func.func @main(%a: tensor<1x2x!q.ufixed<3, 0>>, %b: tensor<1x2x!q.fixed<3, 0>>) -> tensor<1x2x!q.fixed<4, 0>> {
+    %multiplier = q.constant #q.dense<3 : tensor<!q.ufixed<2, 2>>>
+    %0 = q.mul %a, %multiplier : tensor<1x2x!q.ufixed<3, 0>>, tensor<!q.ufixed<2, 2>> -> tensor<1x2x!q.ufixed<5, 2>>
+    %multiplier_1 = q.constant #q.dense<4 : tensor<!q.ufixed<3, 2>>>
+    %1 = q.mul %b, %multiplier_1 : tensor<1x2x!q.fixed<3, 0>>, tensor<!q.ufixed<3, 2>> -> tensor<1x2x!q.fixed<5, 2>>
+    %2 = q.add %0, %1 : tensor<1x2x!q.ufixed<5, 2>>, tensor<1x2x!q.fixed<5, 2>> -> tensor<1x2x!q.fixed<7, 2>>
+    %addend = q.constant #q.dense<1 : tensor<!q.ufixed<1, 2>>>
+    %3 = q.add %2, %addend : tensor<1x2x!q.fixed<7, 2>>, tensor<!q.ufixed<1, 2>> -> tensor<1x2x!q.fixed<8, 2>>
+    %4 = q.quantize %3 floor saturate : tensor<1x2x!q.fixed<8, 2>> -> tensor<1x2x!q.fixed<4, 0>>
+    %minimum = q.constant #q.dense<-2 : tensor<!q.fixed<2, 0>>>
+    %maximum = q.constant #q.dense<5 : tensor<!q.ufixed<3, 0>>>
+    %y = q.clip %4, %minimum, %maximum range <-2, 5> : tensor<1x2x!q.fixed<4, 0>>, tensor<!q.fixed<2, 0>>, tensor<!q.ufixed<3, 0>> -> tensor<1x2x!q.fixed<4, 0>>
+    func.return %y : tensor<1x2x!q.fixed<4, 0>>
+  }
+}
