@@ -197,9 +197,10 @@ def main() -> int:
     titles = ["word lengths", "10^6 bit operations", "% of 8 bits", "% of best uniform"]
     titles += ["points lost (test)", "choices tried", "seconds", "tried a minute", "bits of each quantiser"]
     note = (
-        f"At most {POINTS} point below the float network on the frames of the search; all results are 1-minimal, but "
+        f"At most {POINTS} point below the float network on the frames of the search, two standard errors in reserve; "
     )
     note += (
+        "all results are 1-minimal, but "
         f"that of an algorithm that was stopped after {options.minutes:g} minutes for all: the best that it had met."
     )
     for case in cases:
