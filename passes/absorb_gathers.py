@@ -33,7 +33,7 @@ from ..qdialect.q.inference import constant_of
 from ..qdialect.types import element_type, is_integer_type, shape_of
 from .absorb_transposes import makers_of, reorder
 from .rewriting import rewrite
-from .transposing import ELEMENTWISE, ROWS, images, permuted
+from .transposing import ELEMENTWISE, ROWS, images, permute_constants
 
 
 class AbsorbGatherIntoLayers(RewritePattern):
@@ -99,9 +99,7 @@ def _take(op: Operation, order: np.ndarray) -> None:
     """Give the constants of `op`, which is among takers, the order of its inputs' channels: old place of each."""
     summed = isinstance(op, MatMulOp) or (isinstance(op, ConvOp) and op.groups == 1)
     axis = 1 if summed and isinstance(op, ConvOp) else 0 if isinstance(op, (MatMulOp, ConvOp, *ROWS)) else -1
-    for index, value in enumerate(op.operands):
-        if constant_of(value) is not None:
-            op.operands[index] = permuted(value, axis, order, op)
+    permute_constants(op, axis, order)
 
 
 @dataclass(frozen=True)

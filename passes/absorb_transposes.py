@@ -35,7 +35,7 @@ from ..qdialect.q import ConvOp, MatMulOp, ReshapeOp, TransposeOp
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import shape_of
 from .rewriting import at, replace, rewrite
-from .transposing import ELEMENTWISE, ROWS, images, permuted
+from .transposing import ELEMENTWISE, ROWS, images, permute_constants
 
 
 class AbsorbTransposeIntoMatrix(RewritePattern):
@@ -90,10 +90,7 @@ def _has_weights(op: MatMulOp | ConvOp) -> bool:
 def reorder(makers: Sequence[Operation], order: Array) -> None:
     """Give the constants of `makers` the order in which the last axis of what they make shall be: old place of each."""
     for maker in makers:
-        axis = 0 if isinstance(maker, (ConvOp, *ROWS)) else -1
-        for index, value in enumerate(maker.operands):
-            if constant_of(value) is not None:
-                maker.operands[index] = permuted(value, axis, order, maker)
+        permute_constants(maker, 0 if isinstance(maker, (ConvOp, *ROWS)) else -1, order)
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,13 @@ def permuted(value: SSAValue, axis: int, order: Array, user: Operation) -> SSAVa
     return new.result
 
 
+def permute_constants(op: Operation, axis: int, order: Array) -> None:
+    """Give the constant operands of an op a new order along an axis: old place of each."""
+    for index, value in enumerate(op.operands):
+        if constant_of(value) is not None:
+            op.operands[index] = permuted(value, axis, order, op)
+
+
 def _constant(value: SSAValue, permutation: Permutation) -> ConstantOp:
     """A constant that broadcasts to the result of an op, as it does behind the transposition."""
     attribute = constant_of(value)
