@@ -19,6 +19,7 @@ from common import DATA, Model, arguments, present_models, publish, table
 from qopt_mlir.backends.build import BuildOptions, build
 from qopt_mlir.backends.execute import BuildFolder, Request, run_folder
 from qopt_mlir.frontends.onnx import import_onnx
+from qopt_mlir.frontends.precision.data import drawn
 from qopt_mlir.frontends.precision.parser import parse_specification
 from qopt_mlir.passes.calibration.quantization import quantize_network
 from qopt_mlir.passes.calibration.scoring import Score
@@ -39,7 +40,8 @@ class Network:
 
     Attributes:
         data: how stored numbers are scaled, and how many calibrate.
-        frames, labels: arrays to score on; `train`: those to calibrate with, else every fifth frame, not scored.
+        frames, labels: arrays to score on.
+        train: frames to calibrate with; None: a fifth of `frames`, drawn by chance, which are not scored.
         extra: rules on top of the format of all layers.
     """
 
@@ -57,7 +59,8 @@ class Network:
         frames, labels = stored[self.frames], stored[self.labels]
         if self.train is not None:
             return {"calibration": stored[self.train], "frames": frames, "labels": labels}
-        chosen = np.arange(len(frames)) % 5 == 0
+        chosen = np.zeros(len(frames), bool)
+        chosen[drawn(len(frames), len(frames) // 5)] = True
         return {"calibration": frames[chosen], "frames": frames[~chosen], "labels": labels[~chosen]}
 
     def text(self, rules: str) -> str:

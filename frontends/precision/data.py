@@ -63,11 +63,18 @@ def load_data(data: DataSource, shape: tuple[int, ...], source: Source | None = 
     calibration = arrays.frames(data.calibration, shape)
     test = calibration if data.test is None else arrays.frames(data.test, shape)
     if data.samples is not None and data.samples < len(calibration):
-        # by chance, the same ones each time: arrays may be sorted by class, or have the classes in turn
-        chosen = np.sort(np.random.default_rng(0).permutation(len(calibration))[: data.samples])
+        chosen = drawn(len(calibration), data.samples)
         labels = None if calibration.labels is None else calibration.labels[chosen]
         calibration = Frames(calibration.stored[chosen], calibration.scale, calibration.offset, labels)
     return Data(calibration, test)
+
+
+def drawn(count: int, samples: int) -> NDArray[np.int64]:
+    """Which `samples` of `count` frames to take: by chance, the same each time, in order.
+
+    Chance, since arrays may be sorted by class, or have the classes in turn.
+    """
+    return np.sort(np.random.default_rng(0).permutation(count)[:samples])
 
 
 class _Arrays:
