@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +34,7 @@ from .words import Words, one_of
 EnumT = TypeVar("EnumT", bound=StrEnum)
 
 MAX_SHARED = 1 << 16  # values of a codebook
+MAX_SQNR = 150  # dB: numbers of 24 bits have 146 dB, those of a network less
 _BLOCKS = ("data", "layers")
 
 
@@ -250,4 +250,9 @@ class _Reader:
         one_of(words.take(f"'{unit}'"), self.source, (unit,), "unit")
         if measure is not Measure.SQNR and not 0 <= value <= 100:
             raise self.source.error(item.place, f"{item.text} % is no share", "give a percentage from 0 to 100")
-        return Bound(measure, Fraction(value))
+        if measure is Measure.SQNR and not 0 < value <= MAX_SQNR:
+            why = "float32 numbers have less" if value > 0 else "noise may be as large as the signal"
+            raise self.source.error(
+                item.place, f"a bound of {item.text} dB: {why}", f"give more than 0, up to {MAX_SQNR} dB"
+            )
+        return Bound(measure, value)

@@ -206,6 +206,9 @@ MISTAKES = {
     "unit forgotten": ("bound = agreement 99", 21, "expected '%'", "complete 'bound'"),
     "wrong unit": ("bound = sqnr 20 %", 17, "unknown unit '%'", "dB"),
     "more than all": ("bound = agreement 101 %", 19, "101 % is no share", "from 0 to 100"),
+    "less than nothing": ("bound = accuracy drop -1 %", 23, "-1 % is no share", "from 0 to 100"),
+    "more than float32": ("bound = sqnr 1e99 dB", 14, "1e99 dB: float32 numbers have less", "up to 150 dB"),
+    "as much noise as signal": ("bound = sqnr 0 dB", 14, "noise may be as large as the signal", "up to 150 dB"),
     "accuracy without labels": (
         f"{DATA.format('')}\nbound = accuracy drop 1 %",
         1,
