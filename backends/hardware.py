@@ -18,13 +18,16 @@ from ..qdialect.dataflow import (
     FifoOp,
     ForkOp,
     InterleaveOp,
+    JoinOp,
     MatrixVectorOp,
     MaxPoolOp,
     Memory,
+    MulOp,
     PoolOp,
     RequantizeOp,
     SliceOp,
     SlidingWindowOp,
+    SubOp,
     SumPoolOp,
     TableOp,
     ThresholdOp,
@@ -39,7 +42,6 @@ from ..qdialect.dataflow import (
 )
 from ..qdialect.errors import QoptError, node_name
 from ..qdialect.formats import BipolarFormat
-from .amaranth.add import AddUnit
 from .amaranth.arg_max import ArgMaxUnit
 from .amaranth.concat import ConcatUnit
 from .amaranth.depth_to_space import DepthToSpaceUnit
@@ -48,6 +50,7 @@ from .amaranth.emit import unique_names
 from .amaranth.fifo import StreamFifo
 from .amaranth.fork import StreamFork
 from .amaranth.interleave import InterleaveUnit
+from .amaranth.join import JoinUnit, Kind
 from .amaranth.matrix_vector import MatrixVectorUnit
 from .amaranth.pool import PoolUnit
 from .amaranth.regrouped import RegroupedUnit
@@ -151,11 +154,19 @@ def _fork(op: ForkOp) -> Unit:
     return StreamFork(format=op.input_type.format, lanes=op.input_type.lanes, copies=len(op.results))
 
 
-def _add(op: AddOp) -> Unit:
+def _join(op: JoinOp) -> Unit:
     a, b = (stream_type(stream).format for stream in op.streams_in)
     output_format = op.result_type.format
-    assert not isinstance(output_format, BipolarFormat), "the verifier asks for a type that holds sums"
-    return AddUnit(input_formats=(a, b), output_format=output_format, lanes=op.input_lanes)
+    assert not isinstance(output_format, BipolarFormat), "the verifier asks for a fixed type"
+    kind: Kind = "mul" if isinstance(op, MulOp) else "add" if isinstance(op, AddOp) else "sub"
+    return JoinUnit(
+        kind=kind,
+        input_formats=(a, b),
+        output_format=output_format,
+        lanes=op.input_lanes,
+        repeats=op.repeats,
+        repeated=op.repeated or 0,
+    )
 
 
 def _concat(op: ConcatOp) -> Unit:
@@ -247,7 +258,9 @@ COMPONENTS: dict[type[UnitOp], Callable[[Any], Unit]] = {
     FifoOp: _fifo,
     ArgMaxOp: _arg_max,
     ForkOp: _fork,
-    AddOp: _add,
+    AddOp: _join,
+    SubOp: _join,
+    MulOp: _join,
     ConcatOp: _concat,
     MaxPoolOp: _pool,
     SumPoolOp: _pool,

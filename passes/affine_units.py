@@ -23,6 +23,8 @@ from ..qdialect.dataflow import (
     RequantizeOp,
     SliceOp,
     SlidingWindowOp,
+    SubOp,
+    SumOp,
     ThresholdOp,
     ToStreamOp,
     UpsampleOp,
@@ -49,9 +51,14 @@ def carried_by(stream: SSAValue) -> SSAValue | None:
     return None
 
 
-@rule(AddOp)
-def _sum(op: AddOp, ranges: Ranges) -> Linear:
-    return Linear([each(operand, known(1)) for operand in op.operands])
+@rule(AddOp, SubOp)
+def _sum(op: SumOp, ranges: Ranges) -> Linear:
+    shape = np.broadcast_shapes(op.runs(0), op.runs(1))
+    parts = list[Part]()
+    for number, (operand, sign) in enumerate(zip(op.operands, (1, op.SIGN), strict=True)):
+        ids = np.arange(stream_type(operand).elements).reshape(op.runs(number))
+        parts.append(Part(operand, np.broadcast_to(ids, shape).reshape(-1, 1), known(sign)))
+    return Linear(parts)
 
 
 @rule(ConcatOp, SliceOp, UpsampleOp, InterleaveOp, DepthToSpaceOp)

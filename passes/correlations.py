@@ -21,6 +21,7 @@ from ..qdialect.dataflow import DepthToSpaceOp as DepthToSpaceUnitOp
 from ..qdialect.dataflow import DepthwiseOp, MatrixVectorOp, RequantizeOp, SlidingWindowOp, StreamType, UpsampleOp
 from ..qdialect.dataflow import InterleaveOp as InterleaveUnitOp
 from ..qdialect.dataflow import SliceOp as SliceUnitOp
+from ..qdialect.dataflow import SubOp as SubUnitOp
 from ..qdialect.q import AddOp, ConvOp, DivOp, MatMulOp, MoveOp, MulOp, QuantizeOp, SubOp
 from ..qdialect.rounding import as_integers
 from ..qdialect.types import element_type, is_integer_type
@@ -29,7 +30,7 @@ from .affine_rules import Linear, num_weights, rule_of, saturates, size_of
 from .affine_units import carried_by, clips
 from .interval import Array, Interval
 
-SUMS = (AddOp, SubOp, AddUnitOp)
+SUMS = (AddOp, SubOp, AddUnitOp, SubUnitOp)
 LAYERS = (MatMulOp, ConvOp, MatrixVectorOp, DepthwiseOp)
 MOVES = (MoveOp, ConcatUnitOp, InterleaveUnitOp, DepthToSpaceUnitOp, SliceUnitOp, UpsampleOp)
 LINEAR = (*SUMS, *LAYERS, SlidingWindowOp, MulOp, DivOp)

@@ -32,12 +32,13 @@ from .rewriting import at
 def _convert_inputs(unit: UnitOp, argument: SSAValue) -> None:
     """Give `unit` the lanes that it takes; those of @hardware's argument change."""
     for number, operand in enumerate(unit.operands):
-        if not isinstance(operand.type, StreamType) or operand.type.lanes == unit.input_lanes:
+        if not isinstance(operand.type, StreamType) or operand.type.lanes == unit.lanes_taken(number):
             continue
+        lanes = unit.lanes_taken(number)
         if operand is argument:
-            Rewriter.replace_value_with_new_type(argument, operand.type.with_lanes(unit.input_lanes))
+            Rewriter.replace_value_with_new_type(argument, operand.type.with_lanes(lanes))
             continue
-        converter, block = at(WidthConverterOp(operand, unit.input_lanes), unit), unit.parent_block()
+        converter, block = at(WidthConverterOp(operand, lanes), unit), unit.parent_block()
         assert isinstance(block, Block)
         block.insert_op_before(converter, unit)
         unit.operands[number] = converter.result

@@ -9,10 +9,9 @@ from fractions import Fraction
 from math import prod
 
 import numpy as np
-from xdsl.ir import Operation
+from xdsl.ir import Operation, OpResult, SSAValue
 
 from ..qdialect.dataflow import (
-    AddOp,
     ArgMaxOp,
     ConcatOp,
     DepthToSpaceOp,
@@ -21,11 +20,14 @@ from ..qdialect.dataflow import (
     ForkOp,
     FromStreamOp,
     InterleaveOp,
+    JoinOp,
     MatrixVectorOp,
+    MulOp,
     PoolOp,
     RequantizeOp,
     SliceOp,
     SlidingWindowOp,
+    SubOp,
     SumPoolOp,
     TableOp,
     ThresholdOp,
@@ -72,8 +74,8 @@ def stream_interval(op: Operation, operands: Sequence[Interval]) -> Interval | N
             return _matrix_vector(op, operands[0])
         case DepthwiseOp():
             return _depthwise(op, operands[0])
-        case AddOp():
-            return interval.add(*operands)
+        case JoinOp():
+            return _join(op, operands)
         case ConcatOp():
             return _concat(op, operands)
         case ThresholdOp():
@@ -196,6 +198,22 @@ def _depthwise(op: DepthwiseOp, x: Interval) -> Interval:
     if op.bias_codes is not None:
         sums = interval.add(sums, interval.points(op.bias_codes.reshape(-1, lanes), sums.scale))
     return _spread(sums, (windows[0], windows[1], lanes), (-1,))
+
+
+def _join(op: JoinOp, operands: Sequence[Interval]) -> Interval:
+    a, b = (_spread(x, (prod(op.runs(number)),), op.runs(number)) for number, x in enumerate(operands))
+    if isinstance(op, MulOp):
+        joined = interval.square(a) if origin(op.lhs) is origin(op.rhs) else interval.multiply(a, b)
+    else:
+        joined = interval.add(a, interval.negative(b) if isinstance(op, SubOp) else b)
+    return _spread(joined, np.broadcast_shapes(op.runs(0), op.runs(1)), (-1,))
+
+
+def origin(stream: SSAValue) -> SSAValue:
+    """The stream in front of FIFOs, forks and width converters, which has the same elements."""
+    while isinstance(stream, OpResult) and isinstance(stream.op, FifoOp | ForkOp | WidthConverterOp):
+        stream = stream.op.operands[0]
+    return stream
 
 
 def _concat(op: ConcatOp, operands: Sequence[Interval]) -> Interval:

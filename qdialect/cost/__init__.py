@@ -22,9 +22,11 @@ from ..dataflow import (
     InterleaveOp,
     MatrixVectorOp,
     MaxPoolOp,
+    MulOp,
     RequantizeOp,
     SliceOp,
     SlidingWindowOp,
+    SubOp,
     SumPoolOp,
     TableOp,
     ThresholdOp,
@@ -36,7 +38,6 @@ from ..dataflow import (
 )
 from ..errors import QoptError, node_name
 from . import (
-    add,
     arg_max,
     concat,
     depth_to_space,
@@ -44,6 +45,7 @@ from . import (
     fifo,
     fork,
     interleave,
+    join,
     matrix_vector,
     pool,
     requantize,
@@ -67,7 +69,9 @@ UNITS: dict[type[UnitOp], tuple[Callable[[Any, int, int], UnitCost], Callable[[A
     TableOp: (table.cost, table.stages),
     ArgMaxOp: (arg_max.cost, arg_max.stages),
     ForkOp: (fork.cost, fork.stages),
-    AddOp: (add.cost, add.stages),
+    AddOp: (join.cost, join.stages),
+    SubOp: (join.cost, join.stages),
+    MulOp: (join.cost, join.stages),
     ConcatOp: (concat.cost, concat.stages),
     MaxPoolOp: (pool.cost, pool.stages),
     SumPoolOp: (pool.cost, pool.stages),

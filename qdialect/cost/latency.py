@@ -98,9 +98,14 @@ def arg_max_latency(*, lanes: int) -> int:
     return ceil_log2(lanes) + 1
 
 
-def add_latency() -> int:
+def sum_latency() -> int:
     """The sum is the output register."""
     return 1
+
+
+def product_latency() -> int:
+    """A register for the factors; the product is the output register."""
+    return 2
 
 
 def concat_latency() -> int:

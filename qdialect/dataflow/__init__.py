@@ -3,7 +3,6 @@
 
 from xdsl.ir import Dialect
 
-from .add import AddOp
 from .arg_max import ArgMaxOp
 from .concat import ConcatOp
 from .depth_to_space import DepthToSpaceOp
@@ -12,6 +11,7 @@ from .fifo import FifoOp
 from .fork import ForkOp
 from .graph import HARDWARE, Source, check_lanes, hardware_function, sources, unit_graph
 from .interleave import InterleaveOp
+from .join import AddOp, JoinOp, MulOp, SubOp, SumOp
 from .matrix_vector import MatrixVectorOp
 from .pool import MaxPoolOp, PoolOp, SumPoolOp
 from .requantize import RequantizeOp
@@ -37,6 +37,8 @@ Dataflow = Dialect(
         ArgMaxOp,
         ForkOp,
         AddOp,
+        SubOp,
+        MulOp,
         ConcatOp,
         SlidingWindowOp,
         SliceOp,
@@ -66,16 +68,20 @@ __all__ = [
     "ForkOp",
     "FromStreamOp",
     "InterleaveOp",
+    "JoinOp",
     "MatrixVectorOp",
     "MaxPoolOp",
     "Memory",
     "MemoryAttr",
+    "MulOp",
     "PoolOp",
     "RequantizeOp",
     "SliceOp",
     "SlidingWindowOp",
     "Source",
     "StreamType",
+    "SubOp",
+    "SumOp",
     "SumPoolOp",
     "TableOp",
     "ThresholdOp",

@@ -71,6 +71,17 @@ def parse_counts(parser: Parser, keyword: str) -> list[int]:
     return parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: _parse_positive(parser, keyword))
 
 
+def parse_optional_counts(parser: Parser, keyword: str, number: int) -> list[int] | None:
+    """`keyword [16, 32]`: so many positive numbers, or nothing."""
+    position = parser.pos
+    if not parser.parse_optional_keyword(keyword):
+        return None
+    counts = parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: _parse_positive(parser, keyword))
+    if len(counts) != number:
+        parser.raise_error(f"{keyword} takes {number} numbers, got {len(counts)}", position, parser.pos)
+    return counts
+
+
 def parse_optional_count(parser: Parser, keyword: str) -> int | None:
     """`keyword 28`, or nothing."""
     return _parse_positive(parser, keyword) if parser.parse_optional_keyword(keyword) else None

@@ -13,7 +13,7 @@ from xdsl.rewriter import Rewriter
 
 from ..errors import QoptError
 from ..q.constant import ConstantOp
-from .types import StreamType, stream_type
+from .types import StreamType
 from .unit import UnitOp
 
 HARDWARE = "hardware"  # name of the function that becomes hardware
@@ -116,10 +116,10 @@ def sources(units: Sequence[UnitOp]) -> list[tuple[Source, ...]]:
 def check_lanes(units: Sequence[UnitOp]) -> None:
     """QoptError if a unit takes other lanes than its stream has."""
     for unit in units:
-        for stream in unit.streams_in:
-            if unit.input_lanes != stream_type(stream).lanes:
+        for number, stream in enumerate(unit.operands):
+            if isinstance(stream.type, StreamType) and unit.lanes_taken(number) != stream.type.lanes:
                 raise QoptError(
-                    f"{unit.name} takes {unit.input_lanes} lanes, its stream has {stream_type(stream).lanes}",
+                    f"{unit.name} takes {unit.lanes_taken(number)} lanes, its stream has {stream.type.lanes}",
                     unit,
                     "run q-insert-width-converters",
                 )

@@ -31,6 +31,10 @@ class UnitOp(QOp, ABC):
     def input_lanes(self) -> int:
         """Elements that the unit takes in a beat of each of its inputs."""
 
+    def lanes_taken(self, operand: int) -> int:
+        """Those of one of its operands, a stream: `input_lanes` unless the unit says otherwise."""
+        return self.input_lanes
+
     @property
     def streams_in(self) -> tuple[SSAValue, ...]:
         """The streams that it takes, in the order of its operands."""

@@ -5,11 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from qopt_mlir.backends.amaranth.add import AddUnit
 from qopt_mlir.backends.amaranth.concat import ConcatUnit
 from qopt_mlir.backends.amaranth.emit import emit_verilog
 from qopt_mlir.backends.amaranth.fifo import StreamFifo
 from qopt_mlir.backends.amaranth.fork import StreamFork
+from qopt_mlir.backends.amaranth.join import JoinUnit
 from qopt_mlir.backends.amaranth.stream_unit import Unit
 from qopt_mlir.backends.amaranth.threshold import ThresholdUnit
 from qopt_mlir.backends.amaranth.top import AxiStreamTop, Source
@@ -44,7 +44,7 @@ def network(lanes: int) -> tuple[list[tuple[str, Unit]], list[list[Source]]]:
         ("split", StreamFork(format=INPUT, lanes=lanes, copies=3)),
         ("sign", signs(lanes)),
         ("signs", StreamFork(format=bipolar, lanes=lanes, copies=2)),
-        ("sum", AddUnit(input_formats=(INPUT, bipolar), output_format=total, lanes=lanes)),
+        ("sum", JoinUnit(kind="add", input_formats=(INPUT, bipolar), output_format=total, lanes=lanes)),
         ("late", StreamFifo(format=bipolar, lanes=lanes, depth=16)),
         ("later", StreamFifo(format=INPUT, lanes=lanes, depth=32)),
         ("joined", concat),
@@ -93,8 +93,8 @@ def test_refused_arguments() -> None:
     bipolar = BipolarFormat()
     with pytest.raises(QoptError, match="1 copies"):
         StreamFork(format=bipolar, lanes=1, copies=1)
-    with pytest.raises(QoptError, match="sums have 1 fraction bits, the output format 0"):
-        AddUnit(input_formats=(INPUT, bipolar), output_format=FixedFormat(7), lanes=1)
+    with pytest.raises(QoptError, match="results have 1 fraction bits, the output format 0"):
+        JoinUnit(kind="add", input_formats=(INPUT, bipolar), output_format=FixedFormat(7), lanes=1)
     with pytest.raises(QoptError, match="1 streams"):
         ConcatUnit(input_formats=[bipolar], channels=[1], output_format=bipolar, lanes=1)
     with pytest.raises(QoptError, match="2 lanes do not divide 3 channels"):

@@ -12,7 +12,7 @@ func.func private @f(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>,
 // -----
 
 // Frames are of equal size.
-// CHECK: error: dataflow.add adds frames of equal size, not of 4 and 6 elements
+// CHECK: error: dataflow.add joins frames of equal size, not of 4 and 6 elements
 // CHECK-NEXT: at: {{.*}}graph-invalid.mlir:19:3
 // CHECK-NEXT: mend: make both equal
 func.func private @f(%x: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>, %y: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 4>, %z: !dataflow.stream<!q.fixed<2, 0>, lanes = 1, beats = 6>, %u: !dataflow.stream<!q.fixed<4, 1>, lanes = 1, beats = 4>) {

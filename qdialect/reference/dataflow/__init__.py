@@ -2,13 +2,13 @@
 """Meanings of the dataflow dialect's units; importing this package registers them."""
 
 from . import (
-    add,
     arg_max,
     concat,
     depth_to_space,
     depthwise,
     fork,
     interleave,
+    join,
     matrix_vector,
     pass_through,
     pool,
@@ -21,13 +21,13 @@ from . import (
 )
 
 __all__ = [
-    "add",
     "arg_max",
     "concat",
     "depth_to_space",
     "depthwise",
     "fork",
     "interleave",
+    "join",
     "matrix_vector",
     "pass_through",
     "pool",
