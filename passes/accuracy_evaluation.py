@@ -171,9 +171,3 @@ def _narrowed(array: Array) -> Array:
     if array.dtype.kind not in "iu" or not array.size:
         return array
     return array.astype(np.promote_types(np.min_scalar_type(array.min()), np.min_scalar_type(array.max())))
-
-
-def relative_noise(exact: Array, outputs: Array) -> float:
-    """Power of the difference, relative to that of `exact`."""
-    power = float(np.square(exact).mean())
-    return float(np.square(outputs.astype(np.float64) - exact).mean()) / (power or 1.0)

@@ -53,6 +53,7 @@ from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .calibration.progress import terminal_progress
 from .data_options import data_source
 from .fold_constants import FoldConstantsPass
+from .noise import noise_of
 from .remarks import remark
 from .rewriting import function_named
 from .sharing_plans import SharingPlan, plans_of
@@ -62,13 +63,6 @@ from .weight_sensitivity import products, sensitivities
 from .weighted_layers import WeightedLayer, set_weights, weighted_layers
 
 DEFAULT_COUNT = 16
-
-
-def signal_to_noise(before: Array, after: Array) -> float:
-    """Decibels; infinite if nothing changed."""
-    noise = float(((before.astype(np.float64) - after) ** 2).sum())
-    signal = float((before.astype(np.float64) ** 2).sum())
-    return 10 * float(np.log10(signal / noise)) if noise and signal else float("inf")
 
 
 @dataclass(frozen=True)
@@ -241,14 +235,14 @@ def _evaluators(module: ModuleOp, source: DataSource | None) -> tuple[Evaluator 
 
 
 def _tell(layer: WeightedLayer, weights: Weights, count: int, after: DenseAttr) -> None:
-    ratio = signal_to_noise(weights.weights.array, after.array)
+    ratio = noise_of(weights.weights.array, after.array).sqnr
     bits = f"{weights.plain_bits} bits become {weights.bits(after)}"
     remark(layer.op, f"weights of '{layer.name}' share {count} values: {ratio:.1f} dB, {bits}")
 
 
 def _scores(evaluator: Evaluator, before: Array, after: Array) -> str:
     """What sharing costs on the frames, for people."""
-    ratio = f"{signal_to_noise(before, after):.1f} dB at the output"
+    ratio = f"{noise_of(before, after).sqnr:.1f} dB at the output"
     text = f"{ratio}, {percent_equal(choices(after), choices(before)):.2f} % of the choices are the same"
     if evaluator.labels is None:
         return text

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..frontends.precision.specification import Bound, Measure
-from .word_lengths.measuring import SILENCE
+from .noise import MOST_DECIBELS, decibels
 
 STATES = 2000  # designs kept while units are joined
 
@@ -37,7 +37,7 @@ class Design:
         """How far a design that was run is above the bound, in points or dB."""
         value = float(bound.value)
         if bound.measure is Measure.SQNR:
-            return -10 * float(np.log10(max(self.noise, SILENCE))) - value
+            return min(decibels(self.noise), MOST_DECIBELS) - value
         return value - self.loss if bound.measure is Measure.ACCURACY else self.agreement - value
 
 

@@ -21,6 +21,7 @@ from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.formats import IntRange
 from ..qdialect.text import new_context
 from .accuracy_evaluation import Evaluator, choices, percent_equal
+from .noise import noise_of
 from .remarks import record_search
 from .runner import parse_passes, run_passes
 from .sharing_designs import Design, pareto, thinned
@@ -112,7 +113,7 @@ class SharingSearch:
         if key not in self._scored:
             self.progress(len(self._scored))
             outputs = self.evaluator.outputs(self.shared(key))
-            noise = _squares(outputs - self.baseline) / (_squares(self.baseline - self.baseline.mean()) or 1.0)
+            noise = noise_of(self.baseline, outputs).relative
             right, was_right = self._right(outputs), self._right(self.baseline)
             loss = 100 * (int(was_right.sum()) - int(right.sum())) / len(right)
             same = percent_equal(choices(outputs), choices(self.baseline))
@@ -242,7 +243,3 @@ def _options(
 def _option(options: Sequence[Option], count: int) -> Option:
     """The one with so many values, or the next fewer that differs from it."""
     return next((option for option in reversed(options) if option.count <= count), options[0])
-
-
-def _squares(values: Array) -> float:
-    return float((values.astype(np.float64) ** 2).sum())

@@ -14,7 +14,8 @@ from xdsl.ir import Operation, SSAValue
 
 from ...frontends.precision.data import Data, load_data
 from ...frontends.precision.specification import Specification
-from ...passes.calibration.layers import Linear
+from ...passes.calibration.layers import Linear, has_quantizers
+from ...passes.calibration.report import FLOAT32, GIVEN
 from ...passes.fold_constants import FoldConstantsPass
 from ...passes.word_lengths.costs import multiplications
 from ...qdialect.q import Convolution
@@ -57,13 +58,18 @@ class FloatOrigin:
     """What a network was before it was quantised, and by which specification.
 
     Attributes:
-        module: the float network of the graph level.
+        module: the network of the graph level, as a rule float32.
         searches: what passes recorded of their searches (see `passes/remarks.py`); of each algorithm the last counts.
     """
 
     module: ModuleOp
     specification: Specification
     searches: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def reference(self) -> str:
+        """What the network is compared with."""
+        return GIVEN if has_quantizers(self.module) else FLOAT32
 
 
 @dataclass
@@ -117,7 +123,7 @@ def precision_data(
     return {
         "version": VERSION,
         "name": name,
-        "compared": origin is not None,
+        "compared": None if origin is None else origin.reference,
         "network": _network(report, rows),
         "searches": [] if origin is None else list({one["algorithm"]: dict(one) for one in origin.searches}.values()),
         "layers": rows,

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from xdsl.ir import Attribute
 
-from ...passes.calibration.scoring import Noise
+from ...passes.noise import Noise, noise_of
 from ...qdialect.attrs import Array
 from ...qdialect.float_formats import decode
 from ...qdialect.q import QuantizeOp
@@ -49,7 +49,7 @@ def weight_figures(weight: Coded, original: Array | None) -> Figures:
         "range_held": [short(low.min()), short(high.max())],
         "range": _bounds(weight.numbers),
         "range_float": None if original is None else _bounds(original),
-        "sqnr_db": None if original is None else decibels(_noise(original, weight.numbers)),
+        "sqnr_db": None if original is None else decibels(noise_of(original, weight.numbers)),
         "saturated": None if original is None else _saturated(weight, original),
         "codes": code_figures(weight.type, weight.codes),
         "float_histogram": None if original is None else _histogram((original - weight.offset) / weight.factor),
@@ -72,7 +72,7 @@ def bias_figures(bias: Coded, original: Array | None) -> Figures:
     low, high = (bias.factor * bound + bias.offset for bound in held(bias.type))
     return figures | {
         "range_held": [short(low.min()), short(high.max())],
-        "sqnr_db": decibels(_noise(cast(Array, original).reshape(-1), numbers.reshape(-1))) if fits else None,
+        "sqnr_db": decibels(noise_of(cast(Array, original).reshape(-1), numbers.reshape(-1))) if fits else None,
         "bits_used": _bits_used(bias),
     }
 
@@ -194,12 +194,6 @@ def short(number: float) -> float:
     """Six digits, enough for people; whole numbers whole."""
     rounded = float(f"{float(number):.6g}")
     return int(rounded) if rounded.is_integer() and abs(rounded) < 1 << 53 else rounded
-
-
-def _noise(original: Array, numbers: Array) -> Noise:
-    noise = Noise()
-    noise.add(original, np.broadcast_to(numbers, original.shape))
-    return noise
 
 
 def _saturated(weight: Coded, original: Array) -> float:

@@ -15,7 +15,8 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from ...frontends.precision.data import Frames
-from ...passes.calibration.scoring import Noise, first_choice, numbers_of, percent
+from ...passes.calibration.scoring import first_choice, numbers_of, percent
+from ...passes.noise import Noise
 from ...passes.rewriting import function_named
 from ...qdialect.attrs import Array
 from ...qdialect.q import QuantizeOp

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
@@ -26,6 +27,7 @@ from ...qdialect.q import (
     MatMulOp,
     MaxPoolOp,
     MoveOp,
+    QuantizeOp,
     ReduceExtremeOp,
     ReduceSumOp,
     SumPoolOp,
@@ -177,6 +179,11 @@ class Network:
             value = dynamic[0]
         assert isinstance(value, BlockArgument)
         return (argument_name(value), *node_names(reversed(ops))), "input"
+
+
+def has_quantizers(module: ModuleOp) -> bool:
+    """Whether the network is quantised, as a whole or in part."""
+    return any(isinstance(op, QuantizeOp) for op in module.walk())
 
 
 def find_layers(function: FuncOp) -> Network:

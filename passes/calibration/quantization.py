@@ -17,10 +17,10 @@ from ...frontends.precision.specification import Role, Rounding, Specification
 from ...frontends.precision.syntax import Source, error_in
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
-from ...qdialect.q import QuantizeOp
 from ...qdialect.reference import Plan, compile_function
 from ...qdialect.types import FixedType, FloatType, UFixedType, element_type, is_f32, shape_of
 from ..fold_constants import FoldConstantsPass
+from ..noise import Noise, noise_of
 from ..rewriting import function_named
 from .accumulators import check_accumulators
 from .applying import (
@@ -35,11 +35,11 @@ from .applying import (
 from .checks import check_hardware, check_kept, check_labels, check_patterns
 from .equalization import equalize
 from .folding import fold_batch_norms
-from .layers import Network, Site, find_layers
+from .layers import Network, Site, find_layers, has_quantizers
 from .quantizer import Quantizer
-from .report import NOISE_FRAMES, LayerReport, QuantizationReport
+from .report import FLOAT32, GIVEN, NOISE_FRAMES, LayerReport, QuantizationReport
 from .rounding_weights import WeightRounding
-from .scoring import Noise, noises, score
+from .scoring import noises, score
 from .statistics import Statistics, gather
 
 Progress: TypeAlias = Callable[[str], None]
@@ -79,7 +79,8 @@ def quantize_network(
     """
     data = _data(module, specification)
     original = compile_function(module.clone())
-    if not any(isinstance(op, QuantizeOp) for op in module.walk()):  # quantisers of weights stay as they are
+    reference = GIVEN if has_quantizers(module) else FLOAT32
+    if reference == FLOAT32:  # quantisers of weights stay as they are
         FoldConstantsPass().apply(context, module)
     job = _Job(module, specification, data, progress)
     fold_batch_norms(job.function)
@@ -98,13 +99,13 @@ def quantize_network(
     weight_noise = _noise_of_weights(network, quantizers, weights)
     insert_weights(network, specification, quantizers)
     if data is None:
-        return QuantizationReport(_report(network, quantizers, weight_noise, {}))
+        return QuantizationReport(_report(network, quantizers, weight_noise, {}), reference=reference)
     after = compile_function(module)
     frames = next(iter(data.test.batches(job.shape, NOISE_FRAMES)))
     noise = noises((plan, job.function), (after, job.function), quantizers.quantised, [frames])
     result = score(original, after, data.test, job.shape, progress)
     progress("")
-    return QuantizationReport(_report(network, quantizers, weight_noise, noise), result, statistics.frames)
+    return QuantizationReport(_report(network, quantizers, weight_noise, noise), result, statistics.frames, reference)
 
 
 def _data(module: ModuleOp, specification: Specification) -> Data | None:
@@ -196,12 +197,11 @@ def _noise_of_weights(
     network: Network, quantizers: Quantizers, weights: Mapping[Operation, Array]
 ) -> dict[Operation, Noise]:
     """The noise of the weights against the float ones that they come from."""
-    result: dict[Operation, Noise] = {}
-    for linear in network.linears:
-        if linear.op in quantizers.weights:
-            result[linear.op] = Noise()
-            result[linear.op].add(weights[linear.op], quantizers.weights[linear.op].apply(linear.weights.array))
-    return result
+    return {
+        linear.op: noise_of(weights[linear.op], quantizers.weights[linear.op].apply(linear.weights.array))
+        for linear in network.linears
+        if linear.op in quantizers.weights
+    }
 
 
 def format_text(quantizer: Quantizer) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from .scoring import Score
 
 NOISE_FRAMES = 64  # frames on which the noise of each layer is measured
+FLOAT32, GIVEN = "float32", "the quantised network that was given"
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,15 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class QuantizationReport:
-    """All layers, and the score of the network (None: there were no data)."""
+    """All layers, and the score of the network (None: there were no data).
+
+    `reference`: what the network was before, and is compared with: FLOAT32, or GIVEN if it came with quantisers.
+    """
 
     layers: tuple[LayerReport, ...]
     score: Score | None = None
     calibration_frames: int = 0
+    reference: str = FLOAT32
 
     def as_data(self) -> dict[str, Any]:
         """For JSON; a ratio without noise is null."""
@@ -59,9 +64,9 @@ class QuantizationReport:
             f"output: {_decibels(score.sqnr)}; of each layer: on the first {min(NOISE_FRAMES, score.frames)} frames",
         ]
         if score.agreement is not None:
-            lines.append(f"first choice as in float32: {score.agreement:.2f} %")
+            lines.append(f"first choice as in {self.reference}: {score.agreement:.2f} %")
         if score.accuracy is not None:
-            lines.append(f"accuracy: {score.accuracy:.2f} %, in float32 {score.float_accuracy:.2f} %")
+            lines.append(f"accuracy: {score.accuracy:.2f} %, in {self.reference} {score.float_accuracy:.2f} %")
         return lines
 
 

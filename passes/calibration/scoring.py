@@ -16,6 +16,7 @@ from ...frontends.precision.data import Frames
 from ...qdialect.attrs import Array
 from ...qdialect.reference import ExactReal, Plan
 from ...qdialect.types import element_type, integer_format, is_integer_type, shape_of
+from ..noise import Noise
 
 Progress: TypeAlias = Callable[[str], None]
 
@@ -32,26 +33,6 @@ class Score:
     agreement: float | None = None
     float_accuracy: float | None = None
     accuracy: float | None = None
-
-
-@dataclass
-class Noise:
-    """Energies of a signal and of what quantisation adds to it."""
-
-    signal: float = 0.0
-    noise: float = 0.0
-
-    def add(self, exact: Array, quantised: Array) -> None:
-        exact = exact.astype(np.float64)
-        self.signal += float((exact**2).sum())
-        self.noise += float(((quantised.astype(np.float64) - exact) ** 2).sum())
-
-    @property
-    def sqnr(self) -> float:
-        """In dB."""
-        if self.noise == 0:
-            return float("inf")
-        return 10 * float(np.log10(self.signal / self.noise)) if self.signal else float("-inf")
 
 
 def score(before: Plan, after: Plan, frames: Frames, shape: tuple[int, ...], progress: Progress) -> Score:

@@ -13,11 +13,11 @@ from xdsl.dialects.builtin import ModuleOp
 from ...frontends.precision.specification import Bound, Measure
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
-from ..accuracy_evaluation import Evaluator, choices, percent_equal, relative_noise
+from ..accuracy_evaluation import Evaluator, choices, percent_equal
+from ..noise import MOST_DECIBELS, decibels, noise_of
 from .problem import Trial
 from .variables import Bits, Variable, with_bits
 
-SILENCE = 1e-300  # power that stands for none in a logarithm
 CONFIDENCE = 2.0  # standard errors: on other frames the bound then holds in 97.7 of 100 cases, for a choice by itself
 BELOW = 0.999  # of what the start affords, for the rounding of its margin
 
@@ -53,7 +53,7 @@ class Measurement:
             shapes = [list(array.shape[1:]) for array in (self.wanted, outputs)]
             what = f"the reference has outputs of the shape {shapes[0]}, the network of {shapes[1]}"
             raise QoptError(what, module, "name the network that this one was made from")
-        noise = relative_noise(self.wanted, outputs)
+        noise = noise_of(self.wanted, outputs).relative
         reserve = self.reserve + self.confidence * self.standard_error(outputs)
         return Trial(self.quality(outputs, noise) - self.least - reserve, noise)
 
@@ -91,7 +91,7 @@ class Measurement:
     def quality(self, outputs: Array, noise: float) -> float:
         """In points (accuracy, agreement) or dB."""
         if self.bound.measure is Measure.SQNR:
-            return -10 * float(np.log10(max(noise, SILENCE)))
+            return min(decibels(noise), MOST_DECIBELS)
         if self.bound.measure is Measure.AGREEMENT:
             return percent_equal(choices(outputs), choices(self.wanted))
         assert self.evaluator.labels is not None

@@ -25,10 +25,11 @@ from ...qdialect.q import QOp, QuantizeOp
 from ...qdialect.q.base import tensor
 from ...qdialect.reference import ExactReal, compile_function
 from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, shape_of
-from ..accuracy_evaluation import Evaluator, decoded, relative_noise
+from ..accuracy_evaluation import Evaluator, decoded
 from ..calibration.layers import layer_kind, node_names
 from ..evaluation import run_block
 from ..hardware_support import argument_name
+from ..noise import noise_of
 from ..rewriting import function_named
 from .fitting import PRODUCTS, Fit, bias_scales, candidate_fits, own_scale, resized, set_scale
 
@@ -119,7 +120,7 @@ def _fitted(
 
     def noise(fit: Fit, bits: int) -> float:
         one = replace(variable, fits=tuple([fit] * len(variable.fits)))
-        return relative_noise(exact, evaluator.outputs(with_bits(module, [one], (bits,))))
+        return noise_of(exact, evaluator.outputs(with_bits(module, [one], (bits,)))).relative
 
     best = [
         some[0] if len(some) == 1 else min(some, key=partial(noise, bits=bits))

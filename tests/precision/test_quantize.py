@@ -167,6 +167,7 @@ def test_report(tmp_path: Path) -> None:
     data = json.loads(json.dumps(report.as_data(), allow_nan=False))
     assert data["layers"][0]["name"] == "fc1"
     assert "fc1" in str(report)
+    assert "first choice as in float32" in str(report)
 
 
 def test_biases_lie_on_the_grid_of_the_products(tmp_path: Path) -> None:
@@ -359,8 +360,10 @@ def test_quantised_twice_is_quantised_once(rules: str, tmp_path: Path) -> None:
     module = dense_network()
     quantised(module, tmp_path, rules)
     once = module_text(module)
-    quantised(module, tmp_path, rules)
+    report = quantised(module, tmp_path, rules)
     assert module_text(module) == once
+    assert "in the quantised network that was given" in str(report)
+    assert "float32" not in str(report)
 
 
 @pytest.mark.parametrize("rules", [EIGHT_BITS, pytest.param(POWERS, marks=pytest.mark.slow)], ids=["free", "powers"])

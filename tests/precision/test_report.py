@@ -10,6 +10,7 @@ import pytest
 from qopt_mlir.backends.precision_report import observing
 from qopt_mlir.backends.precision_report.concerns import concerns
 from qopt_mlir.backends.precision_report.figures import FloatOrigin, precision_data
+from qopt_mlir.backends.precision_report.page import html
 from qopt_mlir.driver.build import main as build
 from qopt_mlir.frontends.onnx import import_onnx
 from qopt_mlir.frontends.precision.parser import parse_specification
@@ -235,12 +236,21 @@ def test_weights_alone_need_no_frames() -> None:
     origin = FloatOrigin(module.clone(), stated)
     quantize_network(new_context(), module, stated)
     data = precision_data(new_context(), "weights", module, None, origin)
-    assert data["compared"]
+    assert data["compared"] == "float32"
     assert data["network"]["test_frames"] is None
     for layer in data["layers"]:
         assert layer["weight"]["bits"] == 4
         assert 10 < layer["weight"]["sqnr_db"] < 30
         assert (layer["activation"], layer["costs"]["input_bits"]) == (None, 32)
+
+
+def test_what_came_quantised_is_not_called_float(dense: Reported, tmp_path: Path) -> None:
+    again = Reported(dense.after.clone(), tmp_path, FIVE_BITS)
+    assert again.data["compared"] == "the quantised network that was given"
+    assert again.data["network"]["sqnr_db"] == "exact"
+    page = html(again.data)
+    assert "against the quantised network that was given" in page
+    assert "the float network" not in page
 
 
 def test_images_too_large_for_a_batch(residual: Reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +299,7 @@ def test_build_of_a_quantised_network(tmp_path: Path) -> None:
     model = EXAMPLES / "digits" / "digits.onnx"
     assert build([str(model), "-o", str(tmp_path / "out")]) == 0
     data = json.loads((tmp_path / "out" / "precision.json").read_text())
-    assert not data["compared"]
+    assert data["compared"] is None
     assert data["searches"] == []
     assert data["network"]["sqnr_db"] is None
     weights = [layer["weight"] for layer in data["layers"] if layer["weight"]]

@@ -114,7 +114,7 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_page_without_frames_and_search(data: Figures) -> None:
-    bare = json.loads(json.dumps(data)) | {"searches": [], "compared": False}
+    bare = json.loads(json.dumps(data)) | {"searches": [], "compared": None}
     for key in ("agreement", "accuracy_before", "accuracy_after", "sqnr_db", "test_frames", "calibration_frames"):
         bare["network"][key] = None
     for layer in bare["layers"]:
