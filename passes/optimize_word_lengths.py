@@ -31,6 +31,7 @@ from ..frontends import front_end
 from ..frontends.precision.data import Data, Frames, load_data
 from ..frontends.precision.parser import parse_setting, read_specification
 from ..frontends.precision.specification import Bound, DataSource, Measure, Objective, Specification
+from ..frontends.precision.syntax import error_in
 from ..qdialect.attrs import Array
 from ..qdialect.errors import QoptError
 from ..qdialect.text import parse_module, read_file, verify_module
@@ -127,7 +128,8 @@ def optimize_word_lengths(
         start = problem.trial(problem.highest)
         if not start.feasible:
             what = f"the network itself misses the bound {measurement.bound} by {-start.margin:.2f}"
-            raise QoptError(what, module, "begin with wider formats, or ask for less")
+            mend = "begin with wider formats, or ask for less"
+            raise error_in(specification, specification.places.get("bound"), what, mend, module)
         bits = descend(problem, min(ALGORITHMS[search.algorithm](problem), problem.best_known(), key=problem.cost))
     set_bits(module, problem.variables, bits)
     judged = _judged(measurement.reference, module, specification)

@@ -11,11 +11,13 @@ from xdsl.ir import Operation
 
 from ..frontends.precision.specification import Sharing, SharingGranularity, Specification
 from ..frontends.precision.syntax import error_in
+from ..qdialect.errors import QoptError
 from ..qdialect.formats import IntRange
 from ..qdialect.q import BinaryOp, QuantizeOp, ReluOp
 from ..qdialect.types import FixedType, integer_format
 from .calibration.layers import layer_kind, node_names
 from .rewriting import is_constant
+from .weight_groups import common_type
 from .weighted_layers import WeightedLayer
 
 
@@ -41,10 +43,20 @@ def plans_of(specification: Specification, layers: Sequence[WeightedLayer]) -> d
     plans: dict[WeightedLayer, SharingPlan] = {}
     for layer, share in shares.items():
         together = [other for other in shares if shares[other] == share]
+        if share.granularity is SharingGranularity.NETWORK:
+            _check_one_codebook(together, share, specification)
         widest = layer if share.granularity is not SharingGranularity.NETWORK else max(together, key=_word_length)
         plans[layer] = SharingPlan(share.count, share.granularity, _codebook(widest, share))
     _check_matches(specification, layers)
     return plans
+
+
+def _check_one_codebook(layers: Sequence[WeightedLayer], share: Sharing, specification: Specification) -> None:
+    """QoptError, at its place in the specification, if the layers cannot have one codebook."""
+    try:
+        common_type(layers)
+    except QoptError as fault:
+        raise error_in(specification, share.place, fault.what, fault.mend or "", layers[0].op) from None
 
 
 def _check_matches(specification: Specification, layers: Sequence[WeightedLayer]) -> None:

@@ -142,7 +142,7 @@ def grouped_weights(
     QoptError if a codebook's format does not suit them, or their fraction bits differ.
     """
     sensitivities, products = sensitivities or {}, products or {}
-    common = _common_type(layers) if granularity is SharingGranularity.NETWORK and layers else None
+    common = common_type(layers) if granularity is SharingGranularity.NETWORK and layers else None
     found: dict[WeightedLayer, Weights] = {}
     for layer in layers:
         axes = group_axes(layer, granularity)
@@ -163,8 +163,11 @@ def _own_type(layer: WeightedLayer) -> FixedType | UFixedType:
     return own
 
 
-def _common_type(layers: Sequence[WeightedLayer]) -> FixedType | UFixedType | None:
-    """The narrowest type that holds the weights of all layers; None if they are float32."""
+def common_type(layers: Sequence[WeightedLayer]) -> FixedType | UFixedType | None:
+    """The narrowest type that holds the weights of all layers; None if they are float32.
+
+    QoptError if their fraction bits differ.
+    """
     types = {layer: None if layer.is_float else _own_type(layer) for layer in layers}
     quanta = {layer: None if own is None else integer_format(own).fraction_bits for layer, own in types.items()}
     first = layers[0]

@@ -10,7 +10,16 @@ from math import prod
 from xdsl.dialects.func import FuncOp
 
 from ...frontends.precision.data import Data
-from ...frontends.precision.specification import KINDS_OF_LAYERS, FormatChoice, Kind, Place, Role, Specification
+from ...frontends.precision.specification import (
+    KINDS_OF_LAYERS,
+    FormatChoice,
+    Kind,
+    Place,
+    Role,
+    SharingGranularity,
+    Specification,
+    range_text,
+)
 from ...frontends.precision.syntax import error_in
 from ...qdialect.errors import QoptError
 from ...qdialect.types import element_type, is_f32, shape_of
@@ -74,6 +83,7 @@ def check_labels(data: Data, function: FuncOp, specification: Specification) -> 
 def check_hardware(network: Network, specification: Specification) -> None:
     """QoptError for a layer with weights that stays real in a network that is to become hardware."""
     _check_ranges(specification)
+    _check_one_codebook(network, specification)
     for linear in network.linears:
         choices = linear_choices(specification, linear)
         if choices.keep:
@@ -99,6 +109,24 @@ def _check_ranges(specification: Specification) -> None:
         if choice.bits.lo != choice.bits.hi:
             mend = f"write bound = accuracy drop 1 %, or one word length, as {choice.kind}<{choice.bits.hi}>"
             raise error_in(specification, choice.place, f"nothing chooses from the range in {choice}", mend)
+
+
+def _check_one_codebook(network: Network, specification: Specification) -> None:
+    """QoptError if layers are to have one codebook, and a search to give each its own word length, hence its own grid.
+
+    Without a range the weights are known only once they are quantised: see `sharing_plans`.
+    """
+    for linear in network.linears:
+        choices = linear_choices(specification, linear)
+        weight, share = choices.formats.get(Role.WEIGHT), choices.share
+        if share is None or weight is None or share.granularity is not SharingGranularity.NETWORK:
+            continue
+        if weight.bits.lo < weight.bits.hi:
+            what = (
+                f"one codebook for the network, and the word length of '{linear.name}' is chosen by itself ({weight})"
+            )
+            mend = f"write share = {range_text(share.count)} per layer, or weight = {weight.kind}<{weight.bits.hi}>"
+            raise error_in(specification, share.place, what, mend, linear.op)
 
 
 def _check_input(linear: Linear, site: Site, specification: Specification) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from ...frontends.precision.specification import Clip, Role, Specification
+from ...frontends.precision.syntax import error_in
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
 from ...qdialect.q import QOp, QuantizeOp
@@ -107,9 +109,18 @@ def find_variables(
             variable = Variable(names, kind, role, index, low, high, (*(some[0] for some in candidates), Fit()))
             found.append(_fitted(module, variable, candidates, evaluator))
     if not found:
-        mend = "quantise the network first (q-quantize), or allow fewer bits, as in fixed<2..8>"
-        raise QoptError(f"no quantiser may have fewer bits than it has (at least {min_bits})", module, mend)
+        raise _nothing_to_choose(module, min_bits, specification)
     return tuple(found)
+
+
+def _nothing_to_choose(module: ModuleOp, min_bits: int, specification: Specification) -> QoptError:
+    """An error that shows the range that leaves no choice, or the setting that asks for one."""
+    choices = (choice for rule in specification.rules for choice in rule.formats.values())
+    ranges = (choice.place for choice in choices if choice.bits.lo < choice.bits.hi)
+    settings = (specification.places[key] for key in ("objective", "bound") if key in specification.places)
+    what = f"no quantiser may have fewer bits than it has (at least {min_bits})"
+    mend = "quantise the network first (q-quantize), or allow fewer bits, as in fixed<2..8>"
+    return error_in(specification, next(chain(ranges, settings), None), what, mend, module)
 
 
 def _fitted(

@@ -226,6 +226,10 @@ REAL = {
     'layers "*" { weight = fixed<8>; activation = fixed<17> }': (46, "has 17 bits and a free scale"),
     'layers "*" { weight = fixed<2..8>; activation = fixed<8> }': (23, "nothing chooses from the range"),
     'layers "*" { weight = fixed<8>; activation = fixed<8>; share = 2..8 }': (56, "nothing chooses from the range"),
+    f'bound = sqnr 9 dB\n{EIGHT_BITS}\nlayers "*" {{ weight = fixed<2..8>; share = 2..8 per network }}': (
+        36,
+        "the word length of 'fc1' is chosen by itself",
+    ),
     'layers "fc1" { weight = fixed<8> }': (None, "the weight of 'fc2' no format"),
     'layers "*" { activation = fixed<8> }': (None, "the weight of 'fc1' no format"),
 }

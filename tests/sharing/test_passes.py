@@ -257,6 +257,17 @@ def test_a_network_has_one_codebook_or_says_why_not() -> None:
         types(FixedType(8, 3), FixedType(8))
 
 
+def test_one_codebook_of_two_grids_is_shown_in_the_specification(tmp_path: Path) -> None:
+    module, path = network(), tmp_path / "net.spec"
+    first = weighted_layers(module)[0]
+    codes = first.weights.array
+    set_weights(module, {first.constant: DenseAttr(codes, TensorType(FixedType(8, 3), codes.shape))})
+    path.write_text('layers "*" { share = 3 per network }')
+    with pytest.raises(QoptError, match="cannot share one codebook") as caught:
+        shared(f'specification="{path}"', module)
+    assert caught.value.where == f"{path}:1:14"
+
+
 def test_errors_weigh_what_they_multiply() -> None:
     module = network()
     layers = weighted_layers(module)

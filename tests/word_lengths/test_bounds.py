@@ -92,7 +92,7 @@ def test_a_start_that_is_off_the_float_network_is_refused(tmp_path: Path) -> Non
     module = quantised(specification)
     assert agreement(module, float_network()) < 100
     optimize_word_lengths(module.clone(), specification, Search())  # against itself
-    with pytest.raises(QoptError, match="the network itself misses the bound agreement 100 %"):
+    with pytest.raises(QoptError, match=r"the network itself misses the bound agreement 100 %[^@]*net.spec:6:1"):
         optimize_word_lengths(module, specification, Search(reference=float_network()))
 
 
@@ -194,3 +194,20 @@ def test_a_written_result_is_built_from(tmp_path: Path) -> None:
     module = float_network()
     apply_specification(new_context(), module, str(tmp_path / "found.spec"))
     assert agreement(module, float_network()) >= 80
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("weight = fixed<6>; activation = fixed<8> }\nobjective = luts\nbound = sqnr 9 dB", "5:1"),
+        ('weight = fixed<2..6>; activation = fixed<8> }\nlayers "*" { weight = fixed<6> }\nbound = sqnr 9 dB', "4:23"),
+    ],
+    ids=["objective", "range"],
+)
+def test_nothing_to_choose_is_shown_where_it_is_asked_for(text: str, place: str, tmp_path: Path) -> None:
+    file = specification_file(tmp_path, "8", "")
+    file.write_text(f'{RULES[: RULES.index("layers")]}layers "*" {{ {text}\n')
+    specification = read_specification(str(file))
+    with pytest.raises(QoptError, match="no quantiser may have fewer bits") as caught:
+        optimize_word_lengths(quantised(specification), specification, Search())
+    assert caught.value.where == f"{file}:{place}"
