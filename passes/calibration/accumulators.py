@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...frontends.precision.specification import Role, Specification
+from ...frontends.precision.specification import FormatChoice, Role, Specification
 from ...frontends.precision.syntax import error_in
+from ...qdialect.errors import QoptError
 from ...qdialect.formats import IntRange
-from .applying import Quantizers, has_floats, linear_choices
+from .applying import Quantizers, has_floats, linear_choices, site_choices
 from .layers import Linear, Network
 from .quantizer import Quantizer
 from .rows import has_rows, weight_rows
 
 
 def check_accumulators(network: Network, specification: Specification, quantizers: Quantizers) -> None:
-    """QoptError if the sums of a layer need more bits than its specification gives the accumulator."""
+    """QoptError if the sums of a layer need more bits than its specification gives the accumulator.
+
+    A search begins with the most bits that the formats allow: there the accumulator has to fit already.
+    """
     for linear in network.linears:
         limit = linear_choices(specification, linear).formats.get(Role.ACCUMULATOR)
         weight = quantizers.weights.get(linear.op)
@@ -26,10 +30,21 @@ def check_accumulators(network: Network, specification: Specification, quantizer
             continue
         needed = accumulator_range(linear, weight, activation).word_length
         if needed > limit.bits.hi:
-            what = f"the accumulator of '{linear.name}' needs {needed} bits, the limit is {limit.bits.hi}"
-            less = needed - limit.bits.hi
-            mend = f"give its weights or its input {less} bits less, or the accumulator fixed<{needed}>"
-            raise error_in(specification, limit.place, what, mend, linear.op)
+            raise _too_wide(linear, needed, limit, specification)
+
+
+def _too_wide(linear: Linear, needed: int, limit: FormatChoice, specification: Specification) -> QoptError:
+    assert linear.input is not None
+    weight = linear_choices(specification, linear).formats[Role.WEIGHT].bits
+    activation = site_choices(specification, linear.input).formats[Role.ACTIVATION].bits
+    less = needed - limit.bits.hi
+    what = f"the accumulator of '{linear.name}' needs {needed} bits, the limit is {limit.bits.hi}"
+    mend = f"give its weights or its input {less} bits less, or the accumulator fixed<{needed}>"
+    if weight.lo < weight.hi or activation.lo < activation.hi:
+        widest = f"weights of {weight.hi} bits and an input of {activation.hi}"
+        what = f"{what}; a search begins with the widest formats, {widest}"
+        mend = f"end their ranges {less} bits earlier in all, or give the accumulator fixed<{needed}>"
+    return error_in(specification, limit.place, what, mend, linear.op)
 
 
 def accumulator_range(linear: Linear, weight: Quantizer, activation: Quantizer) -> IntRange:

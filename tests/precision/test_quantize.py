@@ -216,6 +216,10 @@ REFUSED = {
     f"{EIGHT_BITS}\nlayers conv {{ keep }}": (8, "no layer matches conv"),
     f'{EIGHT_BITS}\nlayers "*" {{ bias = fixed<4> }}': (21, "the bias of 'fc1' needs"),
     f'{EIGHT_BITS}\nlayers "fc2" {{ accumulator = fixed<12> }}': (30, "the accumulator of 'fc2' needs"),
+    'layers "*" { weight = fixed<2..8>; activation = fixed<8>; accumulator = fixed<12> }': (
+        73,
+        "a search begins with the widest formats, weights of 8 bits and an input of 8",
+    ),
     'layers "fc2" { keep }\nlayers "*" { weight = fixed<8> }': (23, "the layer 'fc2' is kept in float32 (line 2)"),
     'layers "*" { weight = fixed<2>; activation = fixed<1> }': (46, "the activation of 'x' has a sign"),
 }
