@@ -24,7 +24,7 @@ After:
 | q.threshold                                                         | dataflow.threshold                         |
 | q.table                                                             | dataflow.table                             |
 | q.mul, q.add with constants, up to and including q.quantize         | dataflow.requantize                        |
-| q.add of two computed tensors                                       | dataflow.add                               |
+| q.add, q.sub, q.mul of two computed tensors                         | dataflow.add, dataflow.sub, dataflow.mul   |
 | q.concat                                                            | dataflow.concat                            |
 | q.arg_max of the whole frame                                        | dataflow.arg_max                           |
 | q.reshape, q.transpose that keeps the order of elements             | nothing                                    |
@@ -70,6 +70,7 @@ from ..qdialect.q import (
     ReduceSumOp,
     ReshapeOp,
     SliceOp,
+    SubOp,
     SumPoolOp,
     TableOp,
     ThresholdOp,
@@ -100,8 +101,9 @@ RULES: dict[type[Operation], Rule] = {
     TableOp: table,
     QuantizeOp: UnitBuilder.tail,
     ClipOp: UnitBuilder.tail,
-    AddOp: UnitBuilder.sum,
-    MulOp: UnitBuilder.sum,
+    AddOp: UnitBuilder.join,
+    SubOp: UnitBuilder.join,
+    MulOp: UnitBuilder.join,
     ConcatOp: concat,
     ArgMaxOp: UnitBuilder.arg_max,
     ReshapeOp: UnitBuilder.view,

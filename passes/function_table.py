@@ -5,23 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from xdsl.ir import Block, Operation, SSAValue
 
 from ..qdialect.attrs import Array
 from ..qdialect.formats import BipolarFormat, IntRange, NoCodeError
-from ..qdialect.q import BatchNormOp, ClipOp, QOp, QuantizeOp
+from ..qdialect.q import BatchNormOp, ClipOp, MulOp, QOp, QuantizeOp
 from ..qdialect.q.base import tensor
 from ..qdialect.rounding import as_objects
 from ..qdialect.types import element_type, integer_format, is_integer_type, shape_of
 from .evaluation import run_block
-from .hardware_support import is_pointwise, unit_refusal
+from .hardware_support import is_pointwise, joins_branches, unit_refusal
 from .range_analysis import Ranges
 from .rewriting import is_constant
 from .tail import NoTail, TailSource
 
 MAX_ENTRIES = 1 << 20  # codes times channels
+MAX_FUSED_WIDTH = 10  # bits of a value whose products with its own functions are smaller as a table
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,17 @@ class FunctionTable(TailSource):
 
     codes: Array
     table: Array
+
+
+def is_short_product(op: object) -> TypeGuard[MulOp]:
+    """Whether `op` multiplies two branches that follow, by pointwise ops, from one integer value of few bits."""
+    if not isinstance(op, MulOp) or not joins_branches(op):
+        return False
+    try:
+        source, _ = _function(op)
+    except NoTail:
+        return False
+    return integer_format(element_type(source)).word_length <= MAX_FUSED_WIDTH
 
 
 def tabulate(op: QOp, ranges: Ranges) -> FunctionTable:
@@ -84,6 +97,8 @@ def _can_be_source(value: SSAValue) -> bool:
     maker = value.owner
     if isinstance(maker, ClipOp) and not isinstance(maker.input.owner, QuantizeOp):
         return False  # a table clips at no cost; behind a quantiser the clip costs nothing either
+    if is_short_product(maker):
+        return False
     return is_integer_type(element_type(value)) and not (is_pointwise(maker) and unit_refusal(maker) is not None)
 
 

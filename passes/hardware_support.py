@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
+from ..qdialect.dataflow.join import repeats_of
 from ..qdialect.q import (
     AddOp,
     ArgMaxOp,
@@ -61,14 +62,13 @@ LINEAR = ("q.matmul", "q.conv", "q.conv_transpose")  # the layers that hardware 
 
 SUPPORTED = (
     "q.matmul, q.conv and q.conv_transpose with constant weights, pools, nearest resizing, q.threshold, q.table, "
-    "integer q.mul, q.add and q.quantize, q.concat, q.slice, q.arg_max, q.reshape"
+    "integer q.mul, q.add, q.sub and q.quantize, q.concat, q.slice, q.arg_max, q.reshape"
 )
 _HOST = "keep it in front of the first or behind the last quantised layer, where the host computes it"
 PARTS_MEND = "take a part of at most three axes, forwards, or few channels in any order"
 _NEAREST = {  # op without a unit -> what comes nearest to it
     "q.conv_transpose": "run q-lower-conv-transpose in front",
     "q.reduce_min": "negate in front of q.reduce_max and behind it",
-    "q.mul": "multiply with constants",
     "q.reduce_sum": "q.matmul by a constant matrix of ones and zeros",
     "q.relu": "put a quantiser behind it: both together become thresholds",
     "q.clip": "put a quantiser behind it, which saturates",
@@ -176,13 +176,20 @@ def joins_branches(op: Operation) -> bool:
 
 def _join_refusal(op: Operation) -> Refusal | None:
     """Of arithmetic on two computed tensors."""
-    if not isinstance(op, AddOp):
+    if not isinstance(op, AddOp | SubOp | MulOp):
         what = f"{op.name} of two computed tensors has no hardware unit"
-        return Refusal(op, what, "branches join by q.add or q.concat")
-    shapes = [list(shape_of(value)) for value in (op.lhs, op.rhs)]
-    if shapes[0] == shapes[1]:
+        return Refusal(op, what, "branches join by q.add, q.sub, q.mul or q.concat")
+    shapes = [shape_of(value) for value in (op.lhs, op.rhs)]
+    if prod(shapes[0]) == prod(shapes[1]) == prod(shape_of(op.result)) or join_repeats(op) is not None:
         return None
-    return Refusal(op, f"q.add of shapes {shapes[0]} and {shapes[1]} repeats elements", "make both shapes equal")
+    what = f"{op.name} of shapes {list(shapes[0])} and {list(shapes[1])} repeats elements along axes that are apart"
+    return Refusal(op, what, "repeat one branch along neighbouring axes, or make both shapes equal")
+
+
+def join_repeats(op: AddOp | SubOp | MulOp) -> tuple[int, int] | None:
+    """(times, run) of the smaller branch of a join; None if both are of one size, or if runs do not say it."""
+    smaller, larger = sorted((shape_of(value) for value in (op.lhs, op.rhs)), key=prod)
+    return repeats_of(smaller, shape_of(op.result)) if prod(larger) == prod(shape_of(op.result)) else None
 
 
 def _image_refusal(op: Operation) -> Refusal | None:

@@ -16,7 +16,9 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from ..qdialect.attrs import Array, RangeAttr
 from ..qdialect.dataflow import AddOp as AddUnitOp
 from ..qdialect.dataflow import ArgMaxOp as ArgMaxUnitOp
-from ..qdialect.dataflow import DepthwiseOp, MatrixVectorOp, RequantizeOp, stream_type
+from ..qdialect.dataflow import DepthwiseOp, JoinOp, MatrixVectorOp, RequantizeOp, stream_type
+from ..qdialect.dataflow import MulOp as MulUnitOp
+from ..qdialect.dataflow import SubOp as SubUnitOp
 from ..qdialect.dataflow import SumPoolOp as SumPoolUnitOp
 from ..qdialect.formats import FixedFormat, IntRange, Overflow, Rounding
 from ..qdialect.q import (
@@ -27,12 +29,13 @@ from ..qdialect.q import (
     MatMulOp,
     MulOp,
     QuantizeOp,
+    SubOp,
     TransposeOp,
 )
 from ..qdialect.q.inference import code_range, constant_of, narrow_range
 from ..qdialect.types import element_type, fixed_type, integer_format, is_integer_type, shape_of
 from .affine_tail import AffineTail, per_channel
-from .hardware_support import joins_branches, keeps_order, nearest
+from .hardware_support import join_repeats, joins_branches, keeps_order, nearest, unit_refusal
 from .integer_clips import clip_bounds
 from .rewriting import at, constant
 
@@ -45,7 +48,8 @@ class NotHardware(Exception):
         super().__init__(what)
 
 
-UnitT = TypeVar("UnitT", MatrixVectorOp, DepthwiseOp, AddUnitOp, SumPoolUnitOp)
+UnitT = TypeVar("UnitT", MatrixVectorOp, DepthwiseOp, JoinOp, SumPoolUnitOp)
+JOINS: dict[type[Operation], type[JoinOp]] = {AddOp: AddUnitOp, SubOp: SubUnitOp, MulOp: MulUnitOp}
 
 
 class Blocked(Exception):
@@ -128,17 +132,19 @@ class UnitBuilder:
         self.done.add(result.owner)  # pyright: ignore[reportArgumentType]
         return result, self.integers(bias, "bias", integer_format(element_type(result)).fraction_bits)
 
-    def sum(self, op: AddOp | MulOp) -> None:
+    def join(self, op: AddOp | SubOp | MulOp) -> None:
         """Two computed streams, or a requantiser that starts with an op and a constant."""
         if not joins_branches(op):
+            if isinstance(op, SubOp):
+                raise NotHardware("q.sub of a constant has no hardware unit", "run q-lower-sub-div first")
             self.tail(op)
             return
-        if not isinstance(op, AddOp):
-            raise NotHardware(f"{op.name} of two computed tensors has no hardware unit", nearest(op))
-        if shape_of(op.lhs) != shape_of(op.rhs):
-            shapes = f"{list(shape_of(op.lhs))} and {list(shape_of(op.rhs))}"
-            raise NotHardware(f"q.add of shapes {shapes} repeats elements of a stream", "make both shapes equal")
-        unit = AddUnitOp(self.stream(op.lhs), self.stream(op.rhs), element_type(op.result))
+        why = unit_refusal(op)
+        if why is not None:
+            raise NotHardware(why.what, why.mend)
+        unit = JOINS[type(op)](
+            self.stream(op.lhs), self.stream(op.rhs), element_type(op.result), repeats=join_repeats(op)
+        )
         self.emit(with_range(unit, op.result), op, op.result)
 
     def retyped(self, stream: SSAValue, type_: Attribute) -> SSAValue:

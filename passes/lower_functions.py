@@ -16,7 +16,8 @@ Needs: elementwise ops, of float32 too, that all follow from one integer value; 
 Keeps: type and every output bit.
 Leaves: what q-lower-quantizers does in closed form; more than a million codes times channels (remark), unless the
 function is a leaky ReLU or PReLU, whose thresholds have a closed form.
-Integer ops that have no unit of their own, such as q.max or a product of branches, become tables without a quantiser.
+Integer ops that have no unit of their own, such as q.max, become tables without a quantiser, and so do products
+of branches that follow from one integer of up to ten bits.
 A function that rises or falls throughout becomes thresholds where they are estimated to be smaller than a table. Tables
 take words of up to 16 bits.
 """
@@ -36,7 +37,7 @@ from ..qdialect.cost.unit import BRAM18_AREA, table_cost
 from ..qdialect.dataflow.table import MAX_TABLE_WIDTH
 from ..qdialect.q import AddOp, DivOp, MulOp, QOp, QuantizeOp, SubOp, TableOp
 from ..qdialect.types import BipolarType, element_type, integer_format, is_integer_type
-from .function_table import FunctionTable, tabulate
+from .function_table import FunctionTable, is_short_product, tabulate
 from .hardware_support import is_pointwise, unit_refusal
 from .input_table import table_thresholds
 from .lower_tails import replace_tail
@@ -105,7 +106,7 @@ def _wants_table(op: Operation) -> TypeGuard[QOp]:
     if isinstance(op, QuantizeOp):
         return not is_integer_type(element_type(op.input))
     affine = isinstance(op, AddOp | SubOp | MulOp | DivOp) and any(map(is_constant, op.operands))
-    return not affine and unit_refusal(op) is not None
+    return is_short_product(op) or (not affine and unit_refusal(op) is not None)
 
 
 @dataclass(frozen=True)

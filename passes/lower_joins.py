@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
@@ -35,7 +36,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ..qdialect.formats import IntRange, Overflow
-from ..qdialect.q import AddOp, MulOp, QuantizeOp
+from ..qdialect.q import AddOp, MulOp, QuantizeOp, SubOp
 from ..qdialect.types import (
     FixedType,
     RealType,
@@ -58,7 +59,10 @@ from .threshold_math import Tail
 
 @dataclass(frozen=True)
 class JoinTail:
-    """A quantiser as a function of the codes of two integer values: of each channel along `axis`, or one for all."""
+    """A quantiser as a function of the codes of two integer values: of each channel along `axis`, or one for all.
+
+    The axis counts from the last, -1, as the branches may have fewer of them.
+    """
 
     sources: tuple[SSAValue, SSAValue]
     functions: tuple[Join, ...]
@@ -70,21 +74,20 @@ def recognise(op: QuantizeOp, ranges: Ranges) -> JoinTail | None:
     add, steps = _sum_above(op.input)
     if add is None:
         return None
-    if shape_of(add.lhs) != shape_of(add.rhs):
-        raise NoTail("one branch repeats its elements", "make the shapes of both branches equal")
     if op.overflow is Overflow.WRAP:
         raise NoTail("it wraps", "let the quantiser behind the sum saturate")
     (a, f), (b, g) = (_branch(value, ranges) for value in (add.lhs, add.rhs))
-    axes = {a.axis} if len(f.slope) > 1 else set[int]()
-    axes |= {b.axis} if len(g.slope) > 1 else set()
-    axes |= {len(shape_of(add.result)) + axis for step in steps for axis in step.axes}
+    axes = {axis for step in steps for axis in step.axes}
+    axes |= {part.axis - len(shape_of(part.source)) for part, own in ((a, f), (b, g)) if len(own.slope) > 1}
     if len(axes) > 1:
         raise NoTail("constants of the sum differ along more than one axis")
+    if isinstance(add, SubOp):
+        g = g.then(Step(factor=np.array([Fraction(-1)], dtype=object)))
     function = Clipped(f.slope * 0 + g.slope * 0 + 1, f.offset * 0, f.low + g.low, f.high + g.high)
     for step in steps:
         function = function.then(step.by_channel)
     joins = _joins(quantized(op, function), (a, b), (f, g))
-    return JoinTail((a.source, b.source), joins, axes.pop() if axes else 0)
+    return JoinTail((a.source, b.source), joins, axes.pop() if axes else -1)
 
 
 def _joins(tail: Tail, sources: Sequence[TailSource], functions: Sequence[Clipped]) -> tuple[Join, ...]:
@@ -100,12 +103,12 @@ def _joins(tail: Tail, sources: Sequence[TailSource], functions: Sequence[Clippe
     return tuple(joins)
 
 
-def _sum_above(value: SSAValue) -> tuple[AddOp | None, list[Step]]:
-    """The sum of two computed values that `value` is a function of, and the steps from it to `value`."""
+def _sum_above(value: SSAValue) -> tuple[AddOp | SubOp | None, list[Step]]:
+    """The sum or difference of two computed values that `value` is a function of, and the steps from it to `value`."""
     steps, shape = list[Step](), shape_of(value)
     while isinstance(element_type(value), RealType):
         op = value.owner
-        if isinstance(op, AddOp) and joins_branches(op):
+        if isinstance(op, AddOp | SubOp) and joins_branches(op):
             return op, steps[::-1]
         try:
             before, step = step_of(value)
@@ -137,12 +140,15 @@ def join_ops(op: QuantizeOp, tail: JoinTail) -> list[Operation]:
     after = shift + integer_format(type_).fraction_bits
 
     def number(codes: Sequence[int], fraction_bits: int, hint: str) -> Operation:
-        return _number(codes, fraction_bits, len(shape_of(op.result)) - 1 - tail.axis, hint)
+        return _number(codes, fraction_bits, -1 - tail.axis, hint)
 
     products, new = list[SSAValue](), list[Operation]()
     for branch, source in enumerate(tail.sources):
         bits = after - integer_format(element_type(source)).fraction_bits
-        factor = number([form.multipliers[branch] for form in forms], bits, "multiplier")
+        multipliers = [form.multipliers[branch] for form in forms]
+        if len(set(multipliers)) > 1 and shape_of(source)[tail.axis :][:1] != shape_of(op.result)[tail.axis :][:1]:
+            raise NoTail("a branch repeats its elements where scales differ", "give the other branch one scale")
+        factor = number(multipliers, bits, "multiplier")
         new += [factor, MulOp(source, factor.results[0])]
         products.append(new[-1].results[0])
     new.append(AddOp(products[0], products[1]))

@@ -11,6 +11,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from ..qdialect.q import QuantizeOp
 from ..qdialect.types import element_type, is_f32
+from .function_table import is_short_product
 from .range_analysis import Ranges, analyse
 from .remarks import remark
 from .retype import retype
@@ -38,6 +39,8 @@ def _lower(
         return None
     try:
         tail = recognise(op, ranges)
+        if is_short_product(tail.source.owner):
+            raise NoTail("together with the product in front of it, it is a function of one integer")
         new = lower(op, tail)
     except NoTail as reason:
         remark(op, f"quantiser is left as it is: {reason}")

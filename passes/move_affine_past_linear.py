@@ -11,7 +11,8 @@ After:
     %2 = q.mul %1, %t : ... -> tensor<1x2x!q.real>
 
 Exact: products and sums are linear over rational numbers; the largest element stays so under x * s with s > 0, x + c.
-Needs: constant scales that are the same along the summed axis; an offset needs a constant other operand.
+Needs: constant scales that are the same along the summed axis; an offset needs a constant other operand. In front of
+a product of two branches offsets become integers.
 Keeps: output type and every output bit.
 Leaves: float32 arithmetic; scales that differ along the summed axis, offsets before a computed operand (remark).
 """
@@ -38,6 +39,7 @@ from .affine_past_pools import (
     MoveAffinePastPad,
     MoveAffinePastSum,
 )
+from .affine_past_products import MoveAffinePastProduct
 from .remarks import remark
 from .rewriting import (
     Affine,
@@ -163,6 +165,7 @@ class MoveAffinePastLinearPass(ModulePass):
             MoveAffinePastConcat(),
             MoveAffinePastExtreme(),
             MoveAffinePastSum(),
+            MoveAffinePastProduct(),
             MoveAffinePastArgMax(),
             MoveAffinePastTopK(),
         )

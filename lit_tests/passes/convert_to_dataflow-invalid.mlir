@@ -49,20 +49,21 @@ func.func private @hardware(%x: tensor<2x2x!q.fixed<2, 0>>) -> tensor<2x2x!q.fix
 
 // -----
 
-// A product of two branches.
-// CHECK: error: q.mul of two computed tensors has no hardware unit
-// CHECK-NEXT: at: node 'Mul_0', {{.*}}convert_to_dataflow-invalid.mlir:57:3
-// CHECK-NEXT: mend: multiply with constants
-func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.fixed<6, 0>> {
-  %y = q.mul %x, %x : tensor<2x!q.fixed<3, 0>>, tensor<2x!q.fixed<3, 0>> -> tensor<2x!q.fixed<6, 0>> loc("Mul_0")
-  func.return %y : tensor<2x!q.fixed<6, 0>>
+// The difference of a constant.
+// CHECK: error: q.sub of a constant has no hardware unit
+// CHECK-NEXT: at: node 'Sub_0', {{.*}}convert_to_dataflow-invalid.mlir:58:3
+// CHECK-NEXT: mend: run q-lower-sub-div first
+func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.fixed<4, 0>> {
+  %c = q.constant #q.dense<[1, 2] : tensor<2x!q.fixed<3, 0>>>
+  %y = q.sub %x, %c : tensor<2x!q.fixed<3, 0>>, tensor<2x!q.fixed<3, 0>> -> tensor<2x!q.fixed<4, 0>> loc("Sub_0")
+  func.return %y : tensor<2x!q.fixed<4, 0>>
 }
 
 // -----
 
 // Wrapping that can happen.
 // CHECK: error: q.quantize wraps (codes reach -4 to 3, the type holds -2 to 1)
-// CHECK-NEXT: at: node 'Quant_0', {{.*}}convert_to_dataflow-invalid.mlir:68:3
+// CHECK-NEXT: at: node 'Quant_0', {{.*}}convert_to_dataflow-invalid.mlir:69:3
 // CHECK-NEXT: mend: saturate instead, or widen the type
 func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.fixed<2, 0>> {
   %y = q.quantize %x floor wrap : tensor<2x!q.fixed<3, 0>> -> tensor<2x!q.fixed<2, 0>> loc("Quant_0")
@@ -73,7 +74,7 @@ func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.fixed<2
 
 // A sign quantiser is a threshold.
 // CHECK: error: q.quantize to !q.bipolar is a threshold
-// CHECK-NEXT: at: node 'Quant_0', {{.*}}convert_to_dataflow-invalid.mlir:79:3
+// CHECK-NEXT: at: node 'Quant_0', {{.*}}convert_to_dataflow-invalid.mlir:80:3
 // CHECK-NEXT: mend: run q-lower-quantizers-to-thresholds first
 func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.bipolar> {
   %y = q.quantize %x floor saturate : tensor<2x!q.fixed<3, 0>> -> tensor<2x!q.bipolar> loc("Quant_0")
@@ -84,7 +85,7 @@ func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.bipolar
 
 // Arithmetic on constants alone.
 // CHECK: error: an op on constants alone is left
-// CHECK-NEXT: at: node 'Mul_0', {{.*}}convert_to_dataflow-invalid.mlir:91:3
+// CHECK-NEXT: at: node 'Mul_0', {{.*}}convert_to_dataflow-invalid.mlir:92:3
 // CHECK-NEXT: mend: run q-fold-constants first
 func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.fixed<4, 0>> {
   %c = q.constant #q.dense<[1, 2] : tensor<2x!q.fixed<3, 0>>>
@@ -96,7 +97,7 @@ func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> tensor<2x!q.fixed<4
 
 // Two results.
 // CHECK: error: @hardware has 1 inputs and 2 outputs; hardware has one each
-// CHECK-NEXT: at: {{.*}}convert_to_dataflow-invalid.mlir:101:1
+// CHECK-NEXT: at: {{.*}}convert_to_dataflow-invalid.mlir:102:1
 // CHECK-NEXT: mend: join the inputs, or leave all but one input and output to the host
 func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> (tensor<2x!q.fixed<3, 0>>, tensor<2x!q.fixed<3, 0>>) {
   func.return %x, %x : tensor<2x!q.fixed<3, 0>>, tensor<2x!q.fixed<3, 0>>
@@ -106,7 +107,7 @@ func.func private @hardware(%x: tensor<2x!q.fixed<3, 0>>) -> (tensor<2x!q.fixed<
 
 // Hardware takes codes.
 // CHECK: error: @hardware takes tensor<2xf32>, hardware integer codes
-// CHECK-NEXT: at: {{.*}}convert_to_dataflow-invalid.mlir:111:1
+// CHECK-NEXT: at: {{.*}}convert_to_dataflow-invalid.mlir:112:1
 // CHECK-NEXT: mend: quantise the input of the net
 func.func private @hardware(%x: tensor<2xf32>) -> tensor<2xf32> {
   func.return %x : tensor<2xf32>
@@ -124,12 +125,11 @@ func.func private @hardware(%x: tensor<1x2x4x4x!q.fixed<3, 0>>) -> tensor<1x2x2x
 
 // -----
 
-// A sum that repeats the elements of one stream.
-// CHECK: error: q.add of shapes [1, 2] and [1, 1] repeats elements of a stream
-// CHECK: mend: make both shapes equal
-func.func private @hardware(%x: tensor<1x2x!q.fixed<3, 0>>) -> tensor<1x2x!q.fixed<5, 0>> {
-  %w = q.constant #q.dense<[[1], [-1]] : tensor<2x1x!q.fixed<2, 0>>>
-  %a = q.matmul %x, %w : tensor<1x2x!q.fixed<3, 0>>, tensor<2x1x!q.fixed<2, 0>> -> tensor<1x1x!q.fixed<4, 0>>
-  %y = q.add %x, %a : tensor<1x2x!q.fixed<3, 0>>, tensor<1x1x!q.fixed<4, 0>> -> tensor<1x2x!q.fixed<5, 0>>
-  func.return %y : tensor<1x2x!q.fixed<5, 0>>
+// A sum that repeats the elements of one stream for rows and for channels, but not for columns.
+// CHECK: error: q.add of shapes [1, 2, 3, 2] and [1, 1, 3, 1] repeats elements along axes that are apart
+// CHECK: mend: repeat one branch along neighbouring axes, or make both shapes equal
+func.func private @hardware(%x: tensor<1x2x3x2x!q.fixed<3, 0>>) -> tensor<1x2x3x2x!q.fixed<4, 0>> {
+  %a = q.slice %x starts [0, 0, 0, 0] sizes [1, 1, 3, 1] steps [1, 1, 1, 1] : tensor<1x2x3x2x!q.fixed<3, 0>> -> tensor<1x1x3x1x!q.fixed<3, 0>>
+  %y = q.add %x, %a : tensor<1x2x3x2x!q.fixed<3, 0>>, tensor<1x1x3x1x!q.fixed<3, 0>> -> tensor<1x2x3x2x!q.fixed<4, 0>>
+  func.return %y : tensor<1x2x3x2x!q.fixed<4, 0>>
 }

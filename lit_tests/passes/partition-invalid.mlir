@@ -66,18 +66,18 @@ func.func @main(%x: tensor<1xf32>) -> tensor<1xf32> {
 // CHECK-NEXT: mend: quantise weights and activations before export; hardware has q.matmul, q.conv and q.conv_transpose with constant weights,
 
 // -----
-// A float network: what quantisation alone does not mend is told too, as the product of two branches.
+// A float network: what quantisation alone does not mend is told too, as the quotient of two branches.
 func.func @main(%x: tensor<1x1xf32>) -> tensor<1x1xf32> {
   %w = q.constant #q.dense<[[0.5]] : tensor<1x1xf32>>
   %0 = q.matmul %x, %w : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32> loc("MatMul_0")
   %1 = q.relu %0 : tensor<1x1xf32> -> tensor<1x1xf32> loc("Relu_1")
-  %2 = q.mul %1, %0 : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32> loc("Mul_2")
+  %2 = q.div %1, %0 : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32> loc("Div_2")
   %3 = q.matmul %2, %w : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32> loc("MatMul_3")
   func.return %3 : tensor<1x1xf32>
 }
 // CHECK:      error: 3 ops cannot be hardware:
 // CHECK-NEXT: the weights of q.matmul are float32, 2 ops; quantise the weights before export; at node 'MatMul_0', {{.*}}; node 'MatMul_3',
-// CHECK-NEXT: q.mul of two computed tensors has no hardware unit, node 'Mul_2', {{.*}}; branches join by q.add or q.concat
+// CHECK-NEXT: q.div of two computed tensors has no hardware unit, node 'Div_2', {{.*}}; branches join by q.add, q.sub, q.mul or q.concat
 // CHECK-NEXT: mend: see each line
 
 // -----
