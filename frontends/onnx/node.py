@@ -51,7 +51,8 @@ class GraphBuilder:
     """The IR under construction and what each ONNX value has become.
 
     `integers` are the values that are integers or truths in ONNX (indices, codes), each with its ONNX type, in which
-    ONNX arithmetic wraps; the type of the IR may be narrower.
+    ONNX arithmetic wraps; the type of the IR may be narrower. `decoded` gives the float32 numbers of values that a
+    DequantizeLinear makes of constants: weights keep their codes in the IR, parameters of other ops need the numbers.
     """
 
     def __init__(self, model: Model, block: Block):
@@ -59,6 +60,7 @@ class GraphBuilder:
         self.block = block
         self.values: MutableMapping[str, Value] = dict(model.initializers)
         self.integers: dict[SSAValue, Attribute] = {}
+        self.decoded: dict[SSAValue, Callable[[], Array]] = {}
 
     def value(self, name: str) -> Value:
         """What a name has become; QoptError for a result that no importer computes (a dropout's mask)."""
@@ -175,6 +177,8 @@ class Node:
     def constant(self, index: int, what: str) -> Array:
         """Input `index`, which has to be known at compile time; `what` names it in the message."""
         value = self.value(index)
+        if isinstance(value, SSAValue) and value in self.builder.decoded:
+            return self.builder.decoded[value]()
         if not isinstance(value, np.ndarray):
             mend = "make it an initialiser: it may not depend on the inputs of the network or on a quantiser"
             raise self.error(f"{what} '{self.input_name(index)}' is not a constant", mend)

@@ -231,3 +231,21 @@ def test_moved_codes_with_other_parameters() -> None:
         op("DequantizeLinear", "m s z"),
     ]
     check(model(nodes, {"s": 0.25, "t": 0.5, "z": np.uint8(7)}, x=x.shape, opset=19), x)
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_parameters_of_batch_normalisation(axis: int | None) -> None:
+    """Static quantisation by ONNX Runtime gives the scale as codes, too, unless the node was fused before."""
+    nodes = [op("DequantizeLinear", "g s z", "gamma", **({} if axis is None else {"axis": axis}))]
+    nodes += [op("BatchNormalization", "x gamma b m v")]
+    size = () if axis is None else (4,)
+    codes = {
+        "g": np.array([90, 127, -128, 3], np.int8),
+        "s": np.full(size, 0.011, np.float32),
+        "z": np.full(size, 2, np.int8),
+    }
+    others = {"b": np.arange(4.0), "m": np.ones(4), "v": np.array([0.5, 1.0, 2.0, 0.25])}
+    proto = model(nodes, {**codes, **others}, x=(1, 4))
+    x = np.array([[0.5, -1.25, 3.0, 100.0]], np.float32)
+    for got, want in zip(run(imported(proto), x), expected(proto, x), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-6)

@@ -90,7 +90,9 @@ def dequantized(node: Node, index: int, parameters: Parameters) -> SSAValue:
     """The numbers that input `index` stands for."""
     value = node.value(index)
     if isinstance(value, np.ndarray):
-        return _dequantized_constant(node, value, parameters)
+        result = _dequantized_constant(node, value, parameters)
+        node.builder.decoded[result] = lambda: _numbers_of(value, parameters)
+        return result
     if isinstance(value, CodeTensor) and parameters.equals(value.parameters):
         return value.numbers(node)
     codes = node.operand(index)
@@ -110,6 +112,12 @@ def _dequantized_constant(node: Node, codes: Array, parameters: Parameters) -> S
         codes = codes - zero_point
         type_ = fixed_type(IntRange(int(codes.min()), int(codes.max())))
     return emit_codes_times_scale(node, codes, type_, parameters.scale)
+
+
+def _numbers_of(codes: Array, parameters: Parameters) -> Array:
+    """The float32 numbers that codes stand for, as ONNX computes them."""
+    differences = codes.astype(np.float32) - parameters.zero_point.astype(np.float32)
+    return differences * parameters.scale.astype(np.float32)
 
 
 # scale and zero point
