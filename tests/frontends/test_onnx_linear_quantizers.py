@@ -245,7 +245,7 @@ def test_parameters_of_batch_normalisation(axis: int | None) -> None:
         "z": np.full(size, 2, np.int8),
     }
     others = {"b": np.arange(4.0), "m": np.ones(4), "v": np.array([0.5, 1.0, 2.0, 0.25])}
-    proto = model(nodes, {**codes, **others}, x=(1, 4))
+    proto = model(nodes, {**codes, **others}, x=(1, 4), opset=19)
     x = np.array([[0.5, -1.25, 3.0, 100.0]], np.float32)
     for got, want in zip(run(imported(proto), x), expected(proto, x), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-6)
