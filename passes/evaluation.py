@@ -14,7 +14,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from ..qdialect.attrs import Array, DenseAttr
 from ..qdialect.q.base import tensor
 from ..qdialect.reference import compile_function
-from ..qdialect.types import tensor_type
+from ..qdialect.types import shape_of, tensor_type
 
 
 def evaluate(op: Operation) -> list[DenseAttr]:
@@ -29,6 +29,22 @@ def evaluate(op: Operation) -> list[DenseAttr]:
     block.add_op(clone)
     codes = run_block(block, clone.results, np.zeros((1, 1), np.float32))
     return [DenseAttr(array[0], tensor_type(result)) for array, result in zip(codes, op.results, strict=True)]
+
+
+def computed(value: SSAValue) -> Array:
+    """Codes of a value that no input reaches."""
+    needed, work = set[Operation](), [value]
+    while work:
+        owner = work.pop().owner
+        if isinstance(owner, Operation) and owner not in needed:
+            needed.add(owner)
+            work += owner.operands
+    block, mapping = Block(arg_types=[tensor(f32, [1])]), dict[SSAValue, SSAValue]()
+    assert isinstance(value.owner, Operation)
+    assert value.owner.parent is not None
+    block.add_ops([op.clone(mapping) for op in value.owner.parent.ops if op in needed])
+    (codes,) = run_block(block, [mapping[value]], np.zeros((1, 1), np.float32))
+    return codes.reshape(shape_of(value))
 
 
 def run_block(block: Block, results: Sequence[SSAValue], frames: Array) -> list[Array]:

@@ -18,7 +18,8 @@ specification (see docs/precision.md) says more than the options do: formats for
 
 Approximate: the remarks (`-v`) give the noise of each layer, the agreement of first choices and the accuracy.
 Needs: frames to calibrate with, unless every activation has fixed fraction bits.
-Keeps: the types of inputs and outputs; layers that are to be kept.   Leaves: what is quantised already.
+Keeps: the types of inputs and outputs; layers that are to be kept.   Leaves: what is quantised already,
+or stored as integers, where it suits the specification: other weights are chosen anew, other activations refused.
 """
 
 from __future__ import annotations

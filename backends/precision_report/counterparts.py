@@ -11,6 +11,7 @@ from xdsl.ir import Operation, SSAValue
 from ...frontends.precision.specification import Specification
 from ...passes.calibration.equalization import equalize
 from ...passes.calibration.folding import fold_batch_norms
+from ...passes.calibration.given_formats import free_weights
 from ...passes.fold_constants import FoldConstantsPass
 from ...passes.rewriting import function_named, is_constant
 from .structure import Activation, Layer
@@ -24,6 +25,7 @@ def prepared(context: Context, original: ModuleOp, specification: Specification)
     FoldConstantsPass().apply(context, module)
     main = function_named(module, "main")
     assert main is not None
+    free_weights(main, specification)
     fold_batch_norms(main)
     if specification.equalize:
         equalize(main)

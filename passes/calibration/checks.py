@@ -61,7 +61,7 @@ def check_kept(network: Network, specification: Specification) -> None:
 def _layers(network: Network) -> list[tuple[Collection[str], str]]:
     """Names and kind of each layer."""
     layers: list[tuple[Collection[str], str]] = [(site.names, site.kind) for site in network.sites.values()]
-    return [*layers, *((linear.names, linear.kind) for linear in network.linears)]
+    return [*layers, *((one.names, one.kind) for one in (*network.linears, *network.given))]
 
 
 def check_labels(data: Data, function: FuncOp, specification: Specification) -> None:

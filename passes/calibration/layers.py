@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
@@ -33,7 +34,7 @@ from ...qdialect.q import (
     SumPoolOp,
 )
 from ...qdialect.q.inference import constant_of
-from ...qdialect.types import element_type, is_f32, shape_of
+from ...qdialect.types import FormatType, element_type, is_f32, shape_of
 from ..hardware_support import argument_name
 
 _SUMS = (SumPoolOp, ReduceSumOp)
@@ -56,6 +57,31 @@ class Site:
     @property
     def name(self) -> str:
         return self.names[0] if self.names else self.kind
+
+
+@dataclass(frozen=True)
+class Given:
+    """A format that the network came with.
+
+    Args:
+        op: the quantiser of an activation, or the product whose weights have the format.
+        weights: of a product, behind their scale.
+        bias: what is added to its sums alone, if it is constant.
+    """
+
+    op: Operation
+    names: tuple[str, ...]
+    kind: str
+    type: FormatType[Any] | None  # None: weights of float32 that are computed
+    weights: SSAValue | None = None
+    bias: SSAValue | None = None
+
+    @property
+    def name(self) -> str:
+        return self.names[0] if self.names else self.kind
+
+    def __str__(self) -> str:
+        return "float32" if self.type is None else f"{str(self.type).removeprefix('!q.')} as given"
 
 
 @dataclass(frozen=True)
@@ -104,11 +130,12 @@ class Linear:
 
 @dataclass
 class Network:
-    """The layers of a function, in order."""
+    """The layers of a function, in order; `given` are those with formats already."""
 
     function: FuncOp
     sites: dict[SSAValue, Site] = field(default_factory=dict[SSAValue, Site])
     linears: list[Linear] = field(default_factory=list[Linear])
+    given: list[Given] = field(default_factory=list[Given])
     dynamic: set[SSAValue] = field(default_factory=set[SSAValue])
 
     def _is_constant(self, value: SSAValue) -> bool:
@@ -128,17 +155,27 @@ class Network:
         elif isinstance(op, BinaryOp) and len(dynamic) == 2:
             for operand in dynamic:
                 self._need(operand, at_join=True)
+        elif isinstance(op, QuantizeOp) and isinstance(type_ := element_type(op.result), FormatType):
+            self.given.append(Given(op, *self._origin(op.result), type_))
 
     def _add_linear(self, op: MatMulOp | Convolution, x: SSAValue) -> None:
         site = self._need(x)
         index = 1 if op.operands[0] is x else 0
         weights = constant_of(op.operands[index])
         if weights is None or not is_f32(weights.type.element_type):
+            self._add_given(op, op.operands[index])
             return
         linear = Linear(op, node_names([op]), layer_kind(op), x, index, None, site)
         bias = _bias_of(linear)
         names = node_names([op] if bias is None else [op, bias])
         self.linears.append(replace(linear, bias=bias, names=names))
+
+    def _add_given(self, op: MatMulOp | Convolution, weights: SSAValue) -> None:
+        users = {use.operation for use in op.result.uses}
+        user = users.pop() if len(users) == 1 else None
+        bias = next((one for one in user.operands if self._is_constant(one)), None) if isinstance(user, AddOp) else None
+        names = node_names([op] if bias is None or user is None else [op, user])
+        self.given.append(Given(op, names, layer_kind(op), _format_within(weights), weights, bias))
 
     def _need(self, value: SSAValue, at_join: bool = False) -> Site | None:
         """Make the value, or those that it consists of, sites; the first of them."""
@@ -179,6 +216,16 @@ class Network:
             value = dynamic[0]
         assert isinstance(value, BlockArgument)
         return (argument_name(value), *node_names(reversed(ops))), "input"
+
+
+def _format_within(value: SSAValue) -> FormatType[Any] | None:
+    """The number format of the codes that a constant expression scales."""
+    if isinstance(type_ := element_type(value), FormatType):
+        return cast(FormatType[Any], type_)
+    if not isinstance(value.owner, Operation):
+        return None
+    found = (_format_within(operand) for operand in value.owner.operands)
+    return next((one for one in found if one is not None), None)
 
 
 def has_quantizers(module: ModuleOp) -> bool:

@@ -35,6 +35,7 @@ from .applying import (
 from .checks import check_hardware, check_kept, check_labels, check_patterns
 from .equalization import equalize
 from .folding import fold_batch_norms
+from .given_formats import check_given, free_weights
 from .layers import Network, Site, find_layers, has_quantizers
 from .quantizer import Quantizer
 from .report import FLOAT32, GIVEN, NOISE_FRAMES, LayerReport, QuantizationReport
@@ -83,6 +84,7 @@ def quantize_network(
     if reference == FLOAT32:  # quantisers of weights stay as they are
         FoldConstantsPass().apply(context, module)
     job = _Job(module, specification, data, progress)
+    free_weights(job.function, specification)
     fold_batch_norms(job.function)
     if specification.equalize:
         equalize(job.function)
@@ -129,6 +131,7 @@ def _data(module: ModuleOp, specification: Specification) -> Data | None:
 def _check(network: Network, specification: Specification, hardware: bool) -> None:
     check_patterns(network, specification)
     check_kept(network, specification)
+    check_given(network, specification)
     if hardware:
         check_hardware(network, specification)
 
@@ -167,6 +170,10 @@ def _report(
             activation=None if quantizer is None else format_text(quantizer),
             sqnr=noise[value].sqnr if value in noise else None,
         )
+    for given in network.given:
+        row = rows.get(given.name, LayerReport(given.name, given.kind))
+        role = "activation" if given.weights is None else "weight"
+        rows[given.name] = replace(row, **{role: str(given)})
     return tuple(rows.values())
 
 

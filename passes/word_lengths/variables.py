@@ -14,9 +14,9 @@ from itertools import chain
 from typing import cast
 
 import numpy as np
-from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from ...frontends.precision.specification import Clip, Role, Specification
@@ -29,7 +29,7 @@ from ...qdialect.reference import ExactReal, compile_function
 from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, shape_of
 from ..accuracy_evaluation import Evaluator, decoded
 from ..calibration.layers import layer_kind, node_names
-from ..evaluation import run_block
+from ..evaluation import computed
 from ..hardware_support import argument_name
 from ..noise import noise_of
 from ..rewriting import function_named
@@ -250,27 +250,11 @@ def _samples(module: ModuleOp, ops: Sequence[QuantizeOp], constants: set[SSAValu
         if not isinstance(value.owner, Operation):
             given.append(first)
     chooser = np.random.default_rng(SEED)
-    numbers = (np.concatenate(seen[op.input], None) if op.input in seen else _computed(op.input) for op in ops)
+    numbers = (np.concatenate(seen[op.input], None) if op.input in seen else computed(op.input) for op in ops)
     return [
         array if op.input in constants else _some(array.reshape(-1), chooser)
         for op, array in zip(ops, numbers, strict=True)
     ]
-
-
-def _computed(value: SSAValue) -> Array:
-    """The numbers of a value that no input reaches."""
-    needed, work = set[Operation](), [value]
-    while work:
-        owner = work.pop().owner
-        if isinstance(owner, Operation) and owner not in needed:
-            needed.add(owner)
-            work += owner.operands
-    block, mapping = Block(arg_types=[tensor(Float32Type(), [1])]), dict[SSAValue, SSAValue]()
-    assert isinstance(value.owner, Operation)
-    assert value.owner.parent is not None
-    block.add_ops([op.clone(mapping) for op in value.owner.parent.ops if op in needed])
-    (numbers,) = run_block(block, [mapping[value]], np.zeros((1, 1), np.float32))
-    return numbers.reshape(shape_of(value))
 
 
 def _some(numbers: Array, chooser: np.random.Generator) -> Array:
