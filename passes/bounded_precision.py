@@ -37,13 +37,13 @@ def shorten_and_share(
     """
     reserve, missing = 0.0, 0.0
     judge = measurement_for(network, specification)
-    largest = LARGEST_SHARE * judge.judged(module).margin
+    largest = LARGEST_SHARE * judge.margin(module)
     for _ in range(ATTEMPTS):
         attempt = module.clone()
         with collected_remarks() as remarks:
             optimize_word_lengths(attempt, specification, Search(reference=network, reserve=reserve))
             run_passes(context, attempt, sharing)
-        missing = -judge.judged(attempt).margin
+        missing = -judge.margin(attempt)
         if missing <= 0:
             _replace(module, attempt)
             return remarks
@@ -55,7 +55,7 @@ def shorten_and_share(
 
 def check_bound(module: ModuleOp, specification: Specification, network: ModuleOp) -> None:
     """QoptError if a network misses the bound of the specification against another."""
-    missing = -measurement_for(network, specification).judged(module).margin
+    missing = -measurement_for(network, specification).margin(module)
     if missing > 0:
         raise _missed(module, specification, missing)
 

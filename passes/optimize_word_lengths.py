@@ -8,16 +8,19 @@ After (`q-optimize-word-lengths{data="frames.npz" bound="agreement 99 %"}`):
 
 The bound is against the network of the file `reference`, as a rule the float one, which `qopt build --spec` gives;
 without it, against the network as it comes. Only quantisers change, their types and scales: fewer bits cover about the
-same range more coarsely. A choice is tried by running all frames from the first layer that differs; none is tried
-twice. Whatever the algorithm, single bits are removed at the end until none can go (the result is 1-minimal).
+same range more coarsely; with `rounding=reconstruct` also weights and biases, such that the sums change least. A choice
+is tried by running all frames from the first layer that differs, or some of them if it is only to be ranked; none is
+tried twice. Whatever the algorithm, single bits are removed at the end until none can go (the result is 1-minimal).
 
 Approximate: the remarks (`-v`) give the cost, the quality and the number of choices tried.
 Needs: a quantised graph (an imported one, or q-quantize), one input, one output; frames.
-Keeps: everything but types and scales of quantisers, and what follows.   Leaves: biases, quantisers to floats.
+Keeps: everything but types and scales of quantisers (and constants of weights and biases that are reconstructed), and
+what follows.   Leaves: word lengths of biases, quantisers to floats.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -47,7 +50,7 @@ from .word_lengths.descent import descend
 from .word_lengths.figures import search_figures
 from .word_lengths.measuring import Measurement, lut_cost
 from .word_lengths.problem import Problem
-from .word_lengths.variables import Bits, find_variables, set_bits, with_bits
+from .word_lengths.variables import Bits, Variable, find_variables, set_bits, with_bits
 from .word_lengths.writing import with_word_lengths, write_specification
 
 DEFAULT_BOUND = Bound(Measure.AGREEMENT, Fraction(99))
@@ -70,6 +73,7 @@ class OptimizeWordLengthsPass(ModulePass):
     reference: str | None = None  # file of the network that the bound is against; none: the network as it comes
     objective: str | None = None  # bit_operations, weight_memory or luts
     bound: str | None = None  # as "accuracy drop 1 %", "agreement 99 %" or "sqnr 20 dB"
+    rounding: str | None = None  # of weights that lose bits: nearest or reconstruct
     algorithm: str = "analytic"  # see passes/word_lengths/algorithms.py
     min_bits: int = 2  # fewest bits of a quantiser
     write: str | None = None  # file that the result is written to as a precision specification
@@ -89,7 +93,7 @@ class OptimizeWordLengthsPass(ModulePass):
             raise QoptError(f"the pass '{self.name}' is given no data", mend=mend)
         data = data_source(self.data, self.frames, self.labels, self.samples, self.scale, self.offset)
         stated = Specification((), data)
-        for key, text in (("objective", self.objective), ("bound", self.bound)):
+        for key, text in (("objective", self.objective), ("bound", self.bound), ("rounding", self.rounding)):
             stated = parse_setting(stated, key, text) if text else stated
         return stated
 
@@ -125,9 +129,9 @@ def optimize_word_lengths(
     with terminal_progress() as progress:
         problem, measurement = word_length_problem(module, specification, search)
         problem.progress = lambda count: progress(f"{name}: {count} choices tried")
-        start = problem.trial(problem.highest)
-        if not start.feasible:
-            what = f"the network itself misses the bound {measurement.bound} by {-start.margin:.2f}"
+        margin = problem.margin(problem.highest)
+        if margin < 0:
+            what = f"the network itself misses the bound {measurement.bound} by {-margin:.2f}"
             mend = "begin with wider formats, or ask for less"
             raise error_in(specification, specification.places.get("bound"), what, mend, module)
         bits = descend(problem, min(ALGORITHMS[search.algorithm](problem), problem.best_known(), key=problem.cost))
@@ -148,7 +152,17 @@ def word_length_problem(module: ModuleOp, specification: Specification, search: 
     measurement.keep_errors(start)
     luts: Cost = lut_cost(start, variables)
     cost = cost_of(specification.objective or Objective.BIT_OPERATIONS, module, variables, luts)
-    return Problem(variables, cost, lambda bits: measurement.judged(with_bits(start, variables, bits))), measurement
+    return measured_problem(start, variables, cost, measurement), measurement
+
+
+def measured_problem(start: ModuleOp, variables: Sequence[Variable], cost: Cost, measurement: Measurement) -> Problem:
+    """The problem of the word lengths of a network, with nothing tried yet."""
+    return Problem(
+        variables,
+        cost,
+        lambda bits: measurement.margin(with_bits(start, variables, bits)),
+        lambda bits: measurement.noise(with_bits(start, variables, bits)),
+    )
 
 
 def measurement_for(reference: ModuleOp, specification: Specification, reserve: float = 0.0) -> Measurement:
@@ -198,11 +212,10 @@ def _judged(before: ModuleOp, after: ModuleOp, specification: Specification) -> 
 
 def _report(problem: Problem, measurement: Measurement, bits: Bits) -> str:
     before, after = problem.cost(problem.highest), problem.cost(bits)
-    trial = problem.trial(bits)
     errors = measurement.confidence
     reserve = f" and {errors:.1f} standard errors" if errors else ""
     lines = [
-        f"cost {before} -> {after}, margin {trial.margin:.2f} over the bound "
+        f"cost {before} -> {after}, margin {problem.margin(bits):.2f} over the bound "
         f"{measurement.bound}{reserve}, {problem.evaluations} choices tried",
         *(
             f"  {variable.name} {variable.role}: {variable.high} -> {count} bits"

@@ -1,6 +1,7 @@
 // RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" bound="sqnr 15 dB"}' | filecheck %s --check-prefix=SMALL
 // RUN: qopt %examples/digits/digits.onnx -v -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" bound="agreement 95 %"}' 2>&1 | filecheck %s
 // RUN: qopt %examples/digits/digits.onnx -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" bound="sqnr 12 dB" algorithm=min_plus_one objective=weight_memory},q-to-typed' | filecheck %s --check-prefix=TYPED
+// RUN: qopt %s -p 'q-optimize-word-lengths{data="%examples/digits/test_images.npy" bound="sqnr 15 dB" rounding=reconstruct}' | filecheck %s --check-prefix=RECONSTRUCT
 
 // CHECK: remark: q-optimize-word-lengths: cost {{[0-9]+}} -> {{[0-9]+}}, margin {{[0-9.]+}} over the bound agreement 95 %, {{[0-9]+}} choices tried
 // CHECK-NEXT: x activation: 5 -> {{[2-4]}} bits
@@ -14,6 +15,9 @@
 // Half of the sum of the pixels: their codes get shorter, and so do the weights.
 // SMALL: %a = q.quantize %x half_even saturate : tensor<1x64xf32> -> tensor<1x64x!q.ufixed<{{[2-4]}}, -{{[1-3]}}>>
 // SMALL: %v = q.quantize %w half_even saturate : tensor<64x1xf32> -> tensor<64x1x!q.fixed<2, {{[01]}}>>
+// Weights that are reconstructed stand in the IR on the grid of their quantiser.
+// RECONSTRUCT: %w = q.constant #q.dense<[[0.5], [0.5], {{.*}} : tensor<64x1xf32>>
+// RECONSTRUCT: %v = q.quantize %w half_even saturate : tensor<64x1xf32> -> tensor<64x1x!q.fixed<2, {{[01]}}>>
 func.func @main(%x: tensor<1x64xf32>) -> tensor<1x1xf32> {
   %a = q.quantize %x half_even saturate : tensor<1x64xf32> -> tensor<1x64x!q.ufixed<5, 0>>
   %w = q.constant #q.dense<0.5 : tensor<64x1xf32>>

@@ -55,7 +55,7 @@ class WeightRounding:
         if self.reconstruct:
             moved = np.stack([compensated(w, m) for w, m in zip(weights, moments, strict=True)])
             quantizers.weights[linear.op] = choose(linear, rows_to_weights(linear, moved).astype(np.float32))
-            new = _rounded_rows(moved, moments, quantizers.weights[linear.op])
+            new = rounded_rows(moved, moments, quantizers.weights[linear.op])
         else:
             new = weight_rows(linear, quantizers.weights[linear.op].apply(linear.weights.array))
         change = np.concatenate([bias_change(*group) for group in zip(weights, new, moments, strict=True)])
@@ -88,7 +88,7 @@ class WeightRounding:
         return input_rows(linear, np.concatenate(parts), positions)
 
 
-def _rounded_rows(rows: Array, moments: Sequence[Moments], quantizer: Quantizer) -> Array:
+def rounded_rows(rows: Array, moments: Sequence[Moments], quantizer: Quantizer) -> Array:
     """Rows [groups, outputs, terms] on the grid of a quantiser with one scale, or one for each output."""
     scales = np.broadcast_to(quantizer.scale.reshape(-1), (rows.shape[0] * rows.shape[1],))
     scales = scales.reshape(rows.shape[:2])

@@ -14,7 +14,7 @@ from .layers import Linear
 def has_rows(linear: Linear) -> bool:
     """Whether the layer is a product with one matrix for each group: not so for transposed convolutions."""
     if isinstance(linear.op, MatMulOp):
-        return linear.weights.array.ndim == 2
+        return len(shape_of(linear.op.operands[linear.weight_index])) == 2
     return isinstance(linear.op, ConvOp)
 
 

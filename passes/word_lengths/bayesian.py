@@ -31,8 +31,8 @@ def bayesian(problem: Problem) -> Bits:
             int(trial.suggest_int(str(number), variable.low, variable.high))
             for number, variable in enumerate(problem.variables)
         )
-        outcome = problem.trial(bits)
-        return problem.cost(bits) / most if outcome.feasible else 1 + min(-outcome.margin, 1e9)
+        margin = problem.margin(bits)
+        return problem.cost(bits) / most if margin >= 0 else 1 + min(-margin, 1e9)
 
     study: Any = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=SEED, multivariate=True))
     study.enqueue_trial({str(number): bits for number, bits in enumerate(problem.highest)})

@@ -7,13 +7,13 @@ without trimming).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, BlockArgument, SSAValue
+from xdsl.ir import Block, SSAValue
 
 from ...frontends.precision.specification import Objective, Role
 from ...qdialect.q import Convolution, ConvTransposeOp, MatMulOp, QuantizeOp
@@ -29,13 +29,14 @@ Cost = Callable[[Bits], int]
 
 @dataclass(frozen=True)
 class Factor:
-    """Bits of one factor of a layer's products: the most of these variables and of `fixed`."""
+    """Bits of one factor of a layer's products: the most of these variables, `more` added, and of `fixed`."""
 
     variables: tuple[int, ...]
     fixed: int
+    more: int = 0  # what exact ops behind the quantisers add: one bit for a sum of two, one less behind a rectifier
 
     def bits(self, bits: Bits) -> int:
-        return max([self.fixed, *(bits[variable] for variable in self.variables)])
+        return max([self.fixed, *(bits[variable] + self.more for variable in self.variables)])
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def layer_products(module: ModuleOp, variables: Sequence[Variable]) -> list[Prod
     found = list[Products]()
     for op in ops:
         if isinstance(op, PRODUCTS):
-            first, second = (_factor(operand, numbers, {}) for operand in op.operands[:2])
+            first, second = (_factor(operand, numbers, variables) for operand in op.operands[:2])
             name = next((variables[n].name for n in (*second.variables, *first.variables)), op.name)
             found.append(Products(name, multiplications(op), (first, second)))
     return found
@@ -76,28 +77,35 @@ def multiplications(op: MatMulOp | Convolution | ConvTransposeOp) -> int:
     return outputs * prod(weights[1:])
 
 
-def _factor(value: SSAValue, numbers: dict[SSAValue, int], seen: dict[SSAValue, Factor]) -> Factor:
-    """Where the codes of a factor come from, through scales, moves and sums."""
-    if value in seen:
-        return seen[value]
-    if value in numbers:
-        factor = Factor((numbers[value],), 0)
-    elif is_integer_type(element_type(value)):
-        factor = Factor((), integer_format(element_type(value)).word_length)
-    elif isinstance(value, BlockArgument) or isinstance(value.owner, QuantizeOp) or not _inputs(value):
-        factor = Factor((), FLOAT_BITS)
-    else:
-        parts = [_factor(operand, numbers, seen) for operand in _inputs(value)]
-        known = [part for part in parts if part != Factor((), FLOAT_BITS)] or parts  # a scale is no factor's bits
-        merged = {number for part in known for number in part.variables}
-        factor = Factor(tuple(sorted(merged)), max(part.fixed for part in known))
-    seen[value] = factor
-    return factor
+def _factor(value: SSAValue, numbers: Mapping[SSAValue, int], variables: Sequence[Variable]) -> Factor:
+    """Where the codes of a factor come from."""
+    sources = _sources(value)
+    found = sorted({numbers[source] for source in sources if source in numbers})
+    fixed = [_word_length(source) for source in sources if source not in numbers]
+    if is_integer_type(element_type(value)):
+        most = max((variables[number].high for number in found), default=0)
+        return Factor(tuple(found), 0, _word_length(value) - most) if found else Factor((), _word_length(value))
+    codes = [bits for bits in fixed if bits != FLOAT_BITS]  # a scale is no factor's bits
+    return Factor(tuple(found), max(codes, default=0 if found else FLOAT_BITS))
 
 
-def _inputs(value: SSAValue) -> tuple[SSAValue, ...]:
-    owner = value.owner
-    return () if isinstance(owner, Block) or isinstance(owner, PRODUCTS) else tuple(owner.operands)
+def _sources(value: SSAValue) -> set[SSAValue]:
+    """The codes of quantisers, and what else numbers begin with, that a value is made of by scales, moves and sums."""
+    found, seen, work = set[SSAValue](), set[SSAValue](), [value]
+    while work:
+        one = work.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if isinstance(one.owner, Block) or isinstance(one.owner, (QuantizeOp, *PRODUCTS)) or not one.owner.operands:
+            found.add(one)
+        else:
+            work += one.owner.operands
+    return found
+
+
+def _word_length(value: SSAValue) -> int:
+    return integer_format(element_type(value)).word_length if is_integer_type(element_type(value)) else FLOAT_BITS
 
 
 def cost_of(objective: Objective, module: ModuleOp, variables: Sequence[Variable], luts: Cost) -> Cost:

@@ -12,15 +12,15 @@ from .variables import Bits
 
 
 def search_figures(algorithm: str, objective: Objective, bound: Bound, problem: Problem, bits: Bits) -> dict[str, Any]:
-    """Cost and margin over the bound of every choice that was tried, in order; of `bits`, which was chosen.
+    """Cost and margin over the bound of every choice whose margin was measured, in order; of `bits`, which was chosen.
 
     Look-up tables are estimated for seconds a choice: then the trials are those of the start and the end alone.
     """
     if objective is Objective.LUTS:
         tried = list(dict.fromkeys((problem.highest, bits)))
     else:
-        tried = list(problem.trials)
-    scored = [(problem.cost(choice), problem.trial(choice).margin) for choice in (*tried, bits)]
+        tried = list(problem.margins)
+    scored = [(problem.cost(choice), problem.margin(choice)) for choice in (*tried, bits)]
     return figures_of(algorithm, objective, bound, scored, problem.cost(problem.highest)) | {
         "evaluations": problem.evaluations
     }

@@ -39,10 +39,14 @@ class Fit:
     Args:
         shift: by how many bits its fraction bits rise again.
         scale: what its scale becomes, float32; None: it stays, or there is none.
+        weights: what the constant of the weights becomes, see `reconstructing`; None: it stays.
+        bias: what the constant of the layer's bias becomes; None: it stays.
     """
 
     shift: int = 0
     scale: Array | None = None
+    weights: Array | None = None
+    bias: Array | None = None
 
 
 def candidate_fits(op: QuantizeOp, numbers: Array, fewer: int) -> list[Fit]:
@@ -54,7 +58,7 @@ def candidate_fits(op: QuantizeOp, numbers: Array, fewer: int) -> list[Fit]:
         numbers: what the quantiser gets, or [n], some of them.
     """
     owner = own_scale(op)
-    scale = None if owner is None else scale_array(owner)
+    scale = None if owner is None else constant_array(owner)
     if scale is not None and scale.size > 1 and numbers.ndim != len(shape_of(op.result)):
         scale = None  # which channel each number is of is not known
     clipped = min(MAX_CLIPPED_BITS, fewer)
@@ -107,7 +111,7 @@ def own_scale(op: QuantizeOp) -> ConstantOp | None:
     behind = {use.operation for use in op.result.uses}
     if users != {owner, *behind} or not all(isinstance(user, MulOp) for user in behind):
         return None
-    scale = scale_array(owner.rhs.owner)
+    scale = constant_array(owner.rhs.owner)
     if not is_f32(element_type(owner.rhs)) or max(scale.shape, default=1) != prod(scale.shape):
         return None
     powers = (np.frexp(scale)[0] == np.float32(0.5)).all() or (scale <= 0).any()
@@ -123,7 +127,7 @@ def _is_concatenated(value: SSAValue) -> bool:
     return any(_is_concatenated(result) for user in passing for result in user.results)
 
 
-def scale_array(op: ConstantOp) -> Array:
+def constant_array(op: ConstantOp) -> Array:
     value = op.value
     assert isinstance(value, DenseAttr)
     return value.array
@@ -138,8 +142,8 @@ class BiasScale:
 
     @property
     def product(self) -> Array:
-        shape = scale_array(self.bias).shape
-        arrays = [scale_array(factor) for factor in self.factors]
+        shape = constant_array(self.bias).shape
+        arrays = [constant_array(factor) for factor in self.factors]
         arrays = [array.reshape(() if array.size == 1 else shape) for array in arrays]
         return np.broadcast_to(np.asarray(prod(arrays[1:], start=arrays[0]), np.float32), shape)
 
@@ -163,11 +167,11 @@ def _tie(bias: ConstantOp, product: object) -> BiasScale | None:
     if not isinstance(product, PRODUCTS):
         return None
     factors = [factor for operand in product.operands[:2] if (factor := _scale_behind(operand)) is not None]
-    sizes = {scale_array(factor).size for factor in factors} - {1}
-    if not factors or not sizes <= {scale_array(bias).size}:
+    sizes = {constant_array(factor).size for factor in factors} - {1}
+    if not factors or not sizes <= {constant_array(bias).size}:
         return None
     tie = BiasScale(bias, tuple(factors))
-    return tie if np.array_equal(tie.product, scale_array(bias)) else None
+    return tie if np.array_equal(tie.product, constant_array(bias)) else None
 
 
 def _scale_behind(value: SSAValue) -> ConstantOp | None:
@@ -188,9 +192,16 @@ def _is_constant(value: SSAValue) -> bool:
     return isinstance(value.owner, Operation) and all(_is_constant(operand) for operand in value.owner.operands)
 
 
-def set_scale(op: ConstantOp, scale: Array) -> None:
-    shaped = np.array(scale, np.float32).reshape(scale_array(op).shape)
+def set_constant(op: ConstantOp, numbers: Array) -> None:
+    """Give a float32 constant other numbers."""
+    shaped = np.array(numbers, np.float32).reshape(constant_array(op).shape)
     op.properties["value"] = constant(shaped, Float32Type()).value
+
+
+def fitted_type(op: QuantizeOp, fewer: int, fit: Fit) -> FixedType | UFixedType:
+    """The type of a quantiser's result with `fewer` bits than it has."""
+    format_ = integer_format(element_type(op.result))
+    return resized(op, format_.word_length - fewer, format_.fraction_bits - fewer + fit.shift)
 
 
 def resized(op: QuantizeOp, bits: int, fraction_bits: int) -> FixedType | UFixedType:

@@ -14,12 +14,12 @@ from ...frontends.precision.specification import Bound, Measure
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
 from ..accuracy_evaluation import Evaluator, choices, percent_equal
-from ..noise import MOST_DECIBELS, decibels, noise_of
-from .problem import Trial
+from ..noise import MOST_DECIBELS, noise_of
 from .variables import Bits, Variable, with_bits
 
 CONFIDENCE = 2.0  # standard errors: on other frames the bound then holds in 97.7 of 100 cases, for a choice by itself
 BELOW = 0.999  # of what the start affords, for the rounding of its margin
+NOISE_FRAMES = 512  # that noise is measured on, to rank choices
 
 
 @dataclass
@@ -45,17 +45,23 @@ class Measurement:
             mend = "name the array of the labels, or bound the agreement or the sqnr"
             raise QoptError("the bound is on the accuracy, and the data have no labels", mend=mend)
         self.wanted = self.evaluator.outputs(self.reference).astype(np.float64)
+        step = -(-len(self.wanted) // NOISE_FRAMES)  # classes may come in turn
+        self._few = self.evaluator if step == 1 else Evaluator(self.evaluator.frames[::step])
+        self._few_wanted = self.wanted[::step]
 
-    def judged(self, module: ModuleOp) -> Trial:
-        """How good a network is in place of the reference."""
+    def margin(self, module: ModuleOp) -> float:
+        """How far above the bound a network is in place of the reference, in points or dB."""
         outputs = self.evaluator.outputs(module)
         if outputs.shape[1:] != self.wanted.shape[1:]:
             shapes = [list(array.shape[1:]) for array in (self.wanted, outputs)]
             what = f"the reference has outputs of the shape {shapes[0]}, the network of {shapes[1]}"
             raise QoptError(what, module, "name the network that this one was made from")
-        noise = noise_of(self.wanted, outputs).relative
         reserve = self.reserve + self.confidence * self.standard_error(outputs)
-        return Trial(self.quality(outputs, noise) - self.least - reserve, noise)
+        return self.quality(outputs) - self.least - reserve
+
+    def noise(self, module: ModuleOp) -> float:
+        """Power of the error at the output, relative to the power there, on NOISE_FRAMES at most."""
+        return noise_of(self._few_wanted, self._few.outputs(module)).relative
 
     def keep_errors(self, start: ModuleOp) -> None:
         """Keep `CONFIDENCE` standard errors in reserve where the bound is on the accuracy, or what `start` affords.
@@ -66,7 +72,7 @@ class Measurement:
         self.confidence = 0.0
         if self.bound.measure is not Measure.ACCURACY:
             return
-        margin, error = self.judged(start).margin, self.standard_error(self.evaluator.outputs(start))
+        margin, error = self.margin(start), self.standard_error(self.evaluator.outputs(start))
         self.confidence = min(CONFIDENCE, BELOW * max(margin, 0.0) / error) if error else CONFIDENCE
 
     def standard_error(self, outputs: Array) -> float:
@@ -88,10 +94,10 @@ class Measurement:
         # a thousandth of a frame for the rounding of percentages
         return percent_equal(choices(self.wanted), labels) - value - 0.1 / len(labels)
 
-    def quality(self, outputs: Array, noise: float) -> float:
+    def quality(self, outputs: Array) -> float:
         """In points (accuracy, agreement) or dB."""
         if self.bound.measure is Measure.SQNR:
-            return min(decibels(noise), MOST_DECIBELS)
+            return min(noise_of(self.wanted, outputs).sqnr, MOST_DECIBELS)
         if self.bound.measure is Measure.AGREEMENT:
             return percent_equal(choices(outputs), choices(self.wanted))
         assert self.evaluator.labels is not None

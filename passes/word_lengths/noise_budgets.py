@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from .min_plus_one import min_plus_one
-from .problem import Problem, Trial
+from .problem import Problem
 from .variables import Bits
 
 CLUSTER_SIZE = 6
@@ -36,13 +36,13 @@ class Cluster:
         part = Problem(
             self.problem.variables[self.start : self.stop],
             lambda bits: self.problem.cost(self.whole(bits)),
-            lambda bits: self._trial(bits, budget),
+            lambda bits: budget - self._noise(bits),
+            self._noise,
         )
         return min_plus_one(part) if part.feasible(part.highest) else part.highest
 
-    def _trial(self, bits: Bits, budget: float) -> Trial:
-        noise = self.problem.noise(self.whole(bits))
-        return Trial(budget - noise, noise)
+    def _noise(self, bits: Bits) -> float:
+        return self.problem.noise(self.whole(bits))
 
 
 def noise_budgets(problem: Problem) -> Bits:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A choice of word lengths as a problem: least cost within a bound on the quality.
 
-Every choice is tried at most once; `evaluations` counts those tried, `limit` bounds them.
+Of a choice there is a margin, which decides whether it is good enough, and a noise, which ranks choices and may be
+measured on fewer frames. Each is measured at most once; `evaluations` counts the choices of which either was.
 """
 
 from __future__ import annotations
@@ -13,23 +14,6 @@ from .costs import Cost
 from .variables import Bits, Variable
 
 
-@dataclass(frozen=True)
-class Trial:
-    """How good a choice is.
-
-    Args:
-        margin: how far the quality is above the bound, in its own unit; negative: below.
-        noise: power of the error at the output against the reference, relative to the power there.
-    """
-
-    margin: float
-    noise: float
-
-    @property
-    def feasible(self) -> bool:
-        return self.margin >= 0
-
-
 @dataclass
 class Problem:
     """What an algorithm works on.
@@ -37,19 +21,22 @@ class Problem:
     Args:
         variables: one word length each; a choice of bits is a tuple in their order.
         cost: of a choice; as a rule it does not fall when a word length grows.
-        measure: runs a choice.
+        measure_margin: how far the quality of a choice is above the bound, in its own unit; negative: below.
+        measure_noise: power of the error at the output against the reference, relative to the power there.
         progress: called after each evaluation.
     """
 
     variables: Sequence[Variable]
     cost: Cost
-    measure: Callable[[Bits], Trial]
+    measure_margin: Callable[[Bits], float]
+    measure_noise: Callable[[Bits], float]
     progress: Callable[[int], None] = lambda count: None
-    trials: dict[Bits, Trial] = field(default_factory=dict[Bits, Trial])
+    margins: dict[Bits, float] = field(default_factory=dict[Bits, float])
+    noises: dict[Bits, float] = field(default_factory=dict[Bits, float])
 
     @property
     def evaluations(self) -> int:
-        return len(self.trials)
+        return len(self.margins.keys() | self.noises.keys())
 
     @property
     def lowest(self) -> Bits:
@@ -59,17 +46,20 @@ class Problem:
     def highest(self) -> Bits:
         return tuple(variable.high for variable in self.variables)
 
-    def trial(self, bits: Bits) -> Trial:
-        if bits not in self.trials:
-            self.trials[bits] = self.measure(bits)
+    def margin(self, bits: Bits) -> float:
+        if bits not in self.margins:
+            self.margins[bits] = self.measure_margin(bits)
             self.progress(self.evaluations)
-        return self.trials[bits]
+        return self.margins[bits]
 
     def feasible(self, bits: Bits) -> bool:
-        return self.trial(bits).feasible
+        return self.margin(bits) >= 0
 
     def noise(self, bits: Bits) -> float:
-        return self.trial(bits).noise
+        if bits not in self.noises:
+            self.noises[bits] = self.measure_noise(bits)
+            self.progress(self.evaluations)
+        return self.noises[bits]
 
     def saving(self, bits: Bits, number: int) -> int:
         """What one bit less of a variable saves."""
@@ -77,7 +67,7 @@ class Problem:
 
     def best_known(self) -> Bits:
         """The cheapest choice that was tried and is feasible; that of the start is."""
-        feasible = [bits for bits, trial in self.trials.items() if trial.feasible]
+        feasible = [bits for bits, margin in self.margins.items() if margin >= 0]
         return min([*feasible, self.highest], key=lambda bits: (self.cost(bits), bits))
 
 

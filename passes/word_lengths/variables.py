@@ -19,7 +19,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
-from ...frontends.precision.specification import Clip, Role, Specification
+from ...frontends.precision.specification import Clip, Role, Rounding, Specification
 from ...frontends.precision.syntax import error_in
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
@@ -29,11 +29,13 @@ from ...qdialect.reference import ExactReal, compile_function
 from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, shape_of
 from ..accuracy_evaluation import Evaluator, decoded
 from ..calibration.layers import layer_kind, node_names
+from ..calibration.reconstruction import Moments
 from ..evaluation import computed
 from ..hardware_support import argument_name
 from ..noise import noise_of
 from ..rewriting import function_named
-from .fitting import PRODUCTS, Fit, bias_scales, candidate_fits, own_scale, resized, set_scale
+from .fitting import PRODUCTS, Fit, bias_scales, candidate_fits, fitted_type, own_scale, set_constant
+from .reconstructing import input_moments, layer_of, reconstructed
 
 SAMPLES = 20_000  # numbers of each quantiser that its range is chosen on
 SAMPLE_FRAMES = 16
@@ -73,8 +75,7 @@ class Variable:
 
     def type_of(self, op: QuantizeOp, bits: int) -> FixedType | UFixedType:
         """The type of `bits` bits in place of the one that the quantiser has in the network of the start."""
-        fraction = integer_format(element_type(op.result)).fraction_bits - (self.high - bits)
-        return resized(op, bits, fraction + self.fit(bits).shift)
+        return fitted_type(op, self.high - bits, self.fit(bits))
 
 
 def find_variables(
@@ -95,6 +96,7 @@ def find_variables(
     quantizers = [(index, op) for index, op in enumerate(ops) if isinstance(op, QuantizeOp)]
     roles = [(index, op, role) for index, op in quantizers if (role := _role(op, constants)) is not None]
     samples = _samples(module, [op for _, op, _ in roles], constants, frames)
+    moments = _moments(module, [op for _, op, role in roles if role is Role.WEIGHT], frames, specification)
     found, evaluator = list[Variable](), Evaluator(frames[:FIT_FRAMES])
     for (index, op, role), numbers in zip(roles, samples, strict=True):
         high = integer_format(element_type(op.result)).word_length
@@ -106,6 +108,11 @@ def find_variables(
         if high > low:
             most = 1 if choice is not None and choice.clip is Clip.MAX else None  # the whole range is the first
             candidates = [candidate_fits(op, numbers, high - bits)[:most] for bits in range(low, high)]
+            if op in moments:
+                candidates = [
+                    [reconstructed(op, moments[op], fit, fitted_type(op, high - bits, fit)) for fit in some]
+                    for bits, some in enumerate(candidates, low)
+                ]
             variable = Variable(names, kind, role, index, low, high, (*(some[0] for some in candidates), Fit()))
             found.append(_fitted(module, variable, candidates, evaluator))
     if not found:
@@ -121,6 +128,16 @@ def _nothing_to_choose(module: ModuleOp, min_bits: int, specification: Specifica
     what = f"no quantiser may have fewer bits than it has (at least {min_bits})"
     mend = "quantise the network first (q-quantize), or allow fewer bits, as in fixed<2..8>"
     return error_in(specification, next(chain(ranges, settings), None), what, mend, module)
+
+
+def _moments(
+    module: ModuleOp, ops: Sequence[QuantizeOp], frames: Array, specification: Specification
+) -> dict[QuantizeOp, list[Moments]]:
+    """Of the inputs of layers whose weights are to be rounded by reconstruction, by the quantiser of the weights."""
+    if specification.rounding is not Rounding.RECONSTRUCT:
+        return {}
+    layers = {op: layer for op in ops if (layer := layer_of(op)) is not None}
+    return dict(zip(layers, input_moments(module, list(layers.values()), frames), strict=True))
 
 
 def _fitted(
@@ -158,13 +175,24 @@ def set_bits(module: ModuleOp, variables: Sequence[Variable], bits: Bits) -> Non
             continue
         type_, scale = variable.type_of(op, count), own_scale(op)
         Rewriter.replace_value_with_new_type(op.result, tensor(type_, shape_of(op.result)))
-        fitted = variable.fit(count).scale
-        if fitted is not None:
+        fit = variable.fit(count)
+        if fit.scale is not None:
             assert scale is not None
-            set_scale(scale, fitted)
+            set_constant(scale, fit.scale)
+        if fit.weights is not None:
+            _set_weights(op, fit)
     for bias in biases:
-        set_scale(bias.bias, bias.product)
+        set_constant(bias.bias, bias.product)
     _infer_types_behind(main)
+
+
+def _set_weights(op: QuantizeOp, fit: Fit) -> None:
+    layer = layer_of(op)
+    assert layer is not None
+    assert fit.weights is not None
+    set_constant(layer.weights, fit.weights)
+    if layer.bias is not None and fit.bias is not None:
+        set_constant(layer.bias, fit.bias)
 
 
 def _infer_types_behind(main: FuncOp) -> None:

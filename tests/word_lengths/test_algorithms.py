@@ -11,7 +11,7 @@ from qopt_mlir.frontends.precision.specification import Role
 from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
 from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
 from qopt_mlir.passes.word_lengths.fitting import Fit
-from qopt_mlir.passes.word_lengths.problem import Problem, Trial
+from qopt_mlir.passes.word_lengths.problem import Problem
 from qopt_mlir.passes.word_lengths.variables import Bits, Variable
 
 
@@ -28,7 +28,7 @@ def noise_problem(seed: int, count: int) -> Problem:
         return sum(int(weights[n]) * bits[n] * bits[(n + 1) % count] for n in range(count))
 
     budget = noise((5,) * count)
-    return Problem(variables, cost, lambda bits: Trial(budget - noise(bits), noise(bits)))
+    return Problem(variables, cost, lambda bits: budget - noise(bits), noise)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
@@ -52,7 +52,7 @@ def test_fewer_trials_than_max_minus_one(name: str) -> None:
 
 def test_nothing_to_remove() -> None:
     variables = [Variable(("v",), "matmul", Role.WEIGHT, 0, 2, 4, (Fit(),) * 3)]
-    problem = Problem(variables, sum, lambda bits: Trial(0.0 if bits == (4,) else -1.0, 4.0 ** -bits[0]))
+    problem = Problem(variables, sum, lambda bits: 0.0 if bits == (4,) else -1.0, lambda bits: 4.0 ** -bits[0])
     for name in ("analytic", "max_minus_one", "min_plus_one", "tabu", "noise_budgets"):
         assert descend(problem, ALGORITHMS[name](problem)) == (4,)
     assert is_one_minimal(problem, (4,))

@@ -29,7 +29,7 @@ from qopt_mlir.passes.word_lengths.costs import layer_products
 from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
 from qopt_mlir.passes.word_lengths.measuring import CONFIDENCE
 from qopt_mlir.passes.word_lengths.problem import Problem
-from qopt_mlir.passes.word_lengths.variables import set_bits, with_bits
+from qopt_mlir.passes.word_lengths.variables import find_variables, set_bits, with_bits
 from qopt_mlir.passes.word_lengths.writing import with_word_lengths
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import IntRange
@@ -144,7 +144,7 @@ def test_two_standard_errors_of_the_accuracy_stay_in_reserve(tmp_path_factory: p
         assert labels is not None
         wrong = int(np.sum(outputs.reshape(300, 2).argmax(axis=1) != labels))
         wrongs.add(wrong)
-        assert problem.trial(bits).margin == pytest.approx(4 + 0.1 / 300 - (wrong + 2 * wrong**0.5) / 3)
+        assert problem.margin(bits) == pytest.approx(4 + 0.1 / 300 - (wrong + 2 * wrong**0.5) / 3)
     assert len(wrongs) > 10
 
 
@@ -158,3 +158,27 @@ def test_a_start_that_cannot_afford_the_reserve_is_no_fault(tmp_path_factory: py
     problem, measurement = word_length_problem(rough, stated(tmp_path_factory, bound), Search(reference=network()))
     assert measurement.confidence == pytest.approx(1 / wrong**0.5, rel=0.2)
     assert problem.feasible(problem.highest)
+
+
+def test_bits_of_factors_behind_moves_and_rectifiers() -> None:
+    """Integers that exact ops give have the bits of their quantiser, more or fewer by what the op adds or takes."""
+    text = """
+func.func @main(%x: tensor<1x2x3xf32>) -> tensor<1x2xf32> {
+  %a = q.quantize %x half_even saturate : tensor<1x2x3xf32> -> tensor<1x2x3x!q.fixed<8, 4>> loc("in")
+  %b = q.reshape %a : tensor<1x2x3x!q.fixed<8, 4>> -> tensor<1x6x!q.fixed<8, 4>>
+  %r = q.relu %b : tensor<1x6x!q.fixed<8, 4>> -> tensor<1x6x!q.ufixed<7, 4>>
+  %w = q.constant #q.dense<0.5 : tensor<6x2xf32>>
+  %v = q.quantize %w half_even saturate : tensor<6x2xf32> -> tensor<6x2x!q.fixed<8, 6>> loc("w")
+  %m = q.matmul FACTOR, %v : TYPE, tensor<6x2x!q.fixed<8, 6>> -> tensor<1x2x!q.fixed<RESULT, 10>>
+  %y = q.quantize %m half_even saturate : tensor<1x2x!q.fixed<RESULT, 10>> -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+"""
+    for factor, type_, more in (("%b", "!q.fixed<8, 4>", 0), ("%r", "!q.ufixed<7, 4>", -1)):
+        filled = text.replace("FACTOR", factor).replace("TYPE", f"tensor<1x6x{type_}>")
+        module = parse_module(filled.replace("RESULT", "18"), "net.mlir")
+        variables = find_variables(module, np.ones((4, 1, 2, 3), np.float32), 2)
+        (layer,) = layer_products(module, variables)
+        short = with_bits(module, variables, (5, 3))
+        assert layer.bit_operations((5, 3)) == 12 * (5 + more) * 3
+        assert f"{type_.partition('<')[0]}<{5 + more}, 1>>, tensor<6x2x!q.fixed<3, " in module_text(short)
