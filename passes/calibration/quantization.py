@@ -86,9 +86,9 @@ def quantize_network(
     job = _Job(module, specification, data, progress)
     free_weights(job.function, specification)
     fold_batch_norms(job.function)
-    if specification.equalize:
-        equalize(job.function)
+    pairs = equalize(job.function) if specification.equalize else 0
     network = find_layers(job.function)
+    notes = _notes(network, specification, pairs)
     _check(network, specification, hardware)
     plan = compile_function(module)
     statistics = _statistics(job, network, plan)
@@ -101,13 +101,23 @@ def quantize_network(
     weight_noise = _noise_of_weights(network, quantizers, weights)
     insert_weights(network, specification, quantizers)
     if data is None:
-        return QuantizationReport(_report(network, quantizers, weight_noise, {}), reference=reference)
+        return QuantizationReport(_report(network, quantizers, weight_noise, {}), reference=reference, notes=notes)
     after = compile_function(module)
     frames = next(iter(data.test.batches(job.shape, NOISE_FRAMES)))
     noise = noises((plan, job.function), (after, job.function), quantizers.quantised, [frames])
     result = score(original, after, data.test, job.shape, progress)
     progress("")
-    return QuantizationReport(_report(network, quantizers, weight_noise, noise), result, statistics.frames, reference)
+    rows = _report(network, quantizers, weight_noise, noise)
+    return QuantizationReport(rows, result, statistics.frames, reference, notes)
+
+
+def _notes(network: Network, specification: Specification, pairs: int) -> tuple[str, ...]:
+    """How much of the network the settings reach. `pairs` were equalised."""
+    notes = [f"equalize: {pairs} pairs of layers"] if specification.equalize else []
+    if specification.bias_correction and specification.rounding is Rounding.NEAREST:
+        count = sum(linear.bias is not None for linear in network.linears)
+        notes.append(f"bias_correction: {count} of {len(network.linears)} layers have a bias")
+    return tuple(notes)
 
 
 def _data(module: ModuleOp, specification: Specification) -> Data | None:

@@ -4,7 +4,7 @@
 With inputs as rows X of the quantised network and T of the float network, the sums of the quantised weights Q are to
 be those of the float weights W: minimise |W T - Q X|^2. First W moves to where it makes up best for X being other than
 T (least squares); then it is rounded column by column, and what is lost by rounding one is made up for by the columns
-that follow (GPTQ, Frantar et al. 2022). The bias takes what is left of the mean.
+that follow (GPTQ, Frantar et al. 2022). The bias, if there is one, takes what is left of the mean.
 """
 
 from __future__ import annotations
@@ -22,17 +22,21 @@ DAMPING = 0.01  # of the mean square of the inputs: keeps the equations solvable
 
 @dataclass
 class Moments:
-    """Sums over rows of one group: of X X^T, (T - X) X^T, X and T; and how many rows."""
+    """Sums over rows of one group: of X X^T, (T - X) X^T, X and T; and how many rows.
+
+    `has_bias`: what the weights leave of the mean of the sums, a bias takes.
+    """
 
     square: NDArray[np.float64]
     shift: NDArray[np.float64]
     mean: NDArray[np.float64]
     target_mean: NDArray[np.float64]
+    has_bias: bool = True
     rows: int = 0
 
     @staticmethod
-    def of(terms: int) -> Moments:
-        return Moments(np.zeros((terms, terms)), np.zeros((terms, terms)), np.zeros(terms), np.zeros(terms))
+    def of(terms: int, has_bias: bool = True) -> Moments:
+        return Moments(np.zeros((terms, terms)), np.zeros((terms, terms)), np.zeros(terms), np.zeros(terms), has_bias)
 
     def add(self, rows: Array, targets: Array) -> None:
         """Take in rows [n, terms] of the quantised and of the float network."""
@@ -47,7 +51,7 @@ class Moments:
 def compensated(weights: Array, moments: Moments) -> NDArray[np.float64]:
     """Float weights [outputs, terms] that do with the quantised inputs what `weights` do with the float ones.
 
-    Means are left out: the bias makes up for them.
+    Means are left out where a bias makes up for them.
     """
     square, shift = _centred(moments)
     if not shift.any():
@@ -78,7 +82,9 @@ def bias_change(weights: Array, quantised: Array, moments: Moments) -> NDArray[n
 
 
 def _centred(moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Covariance of X, and of T - X with X, each times the number of rows."""
+    """Covariance of X, and of T - X with X, each times the number of rows; without a bias, means count as well."""
+    if not moments.has_bias:
+        return moments.square, moments.shift
     count = max(moments.rows, 1)
     square = moments.square - np.outer(moments.mean, moments.mean) / count
     shift = moments.shift - np.outer(moments.target_mean - moments.mean, moments.mean) / count

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..noise import decibel_text
 from .scoring import Score
 
 NOISE_FRAMES = 64  # frames on which the noise of each layer is measured
@@ -33,12 +34,14 @@ class QuantizationReport:
     """All layers, and the score of the network (None: there were no data).
 
     `reference`: what the network was before, and is compared with: FLOAT32, or GIVEN if it came with quantisers.
+    `notes`: how much of the network the settings reach.
     """
 
     layers: tuple[LayerReport, ...]
     score: Score | None = None
     calibration_frames: int = 0
     reference: str = FLOAT32
+    notes: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """For JSON; a ratio without noise is null."""
@@ -53,7 +56,7 @@ class QuantizationReport:
         rows = [(_shortened(row[0]), *row[1:]) for row in rows]
         widths = [max(len(row[column]) for row in rows) for column in range(len(titles))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([*lines, *self._score_lines()]) + "\n"
+        return "\n".join([*lines, *self.notes, *self._score_lines()]) + "\n"
 
     def _score_lines(self) -> list[str]:
         if self.score is None:
@@ -79,9 +82,7 @@ def _shortened(name: str) -> str:
 
 
 def _decibels(ratio: float | None) -> str:
-    if ratio is None:
-        return "-"
-    return "exact" if ratio == float("inf") else f"{ratio:.1f} dB"
+    return "-" if ratio is None else decibel_text(ratio)
 
 
 def _finite(data: Any) -> Any:

@@ -68,7 +68,7 @@ class WeightRounding:
         now = compile_function(self.module)
         x = linear.op.operands[1 - linear.weight_index]
         terms = weight_rows(linear, linear.weights.array).shape[-1]
-        moments = [Moments.of(terms) for _ in range(groups_of(linear))]
+        moments = [Moments.of(terms, linear.bias is not None) for _ in range(groups_of(linear))]
         generator = np.random.default_rng(SEED)
         for batch in self.batches():
             positions = generator.integers(0, 1 << 30, POSITIONS)

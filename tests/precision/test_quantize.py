@@ -17,6 +17,7 @@ from qopt_mlir.passes.calibration.folding import fold_batch_norms, set_weights
 from qopt_mlir.passes.calibration.layers import find_layers
 from qopt_mlir.passes.calibration.quantization import quantize_network
 from qopt_mlir.passes.calibration.quantizer import Quantizer
+from qopt_mlir.passes.calibration.reconstruction import Moments, rounded
 from qopt_mlir.passes.calibration.rows import input_rows, weight_rows
 from qopt_mlir.passes.rewriting import function_named
 from qopt_mlir.qdialect.errors import QoptError
@@ -156,6 +157,35 @@ def test_reconstruction_halves_the_noise(tmp_path: Path) -> None:
         assert nearest is not None
         assert reconstructed is not None
         assert reconstructed.sqnr > nearest.sqnr + 3
+
+
+def biasless_network(seed: int) -> ModuleOp:
+    """[1, 12] -> [1, 4]: two layers without a bias, whose inputs have a mean."""
+    net = Builder(seed)
+    weights = [net.constant(f"w{i}", net.rng.normal(size=shape)) for i, shape in enumerate([(12, 24), (24, 4)])]
+    hidden = net.add("Relu", [net.add("MatMul", ["x", weights[0]], "fc1")], "relu")
+    return net.module((1, 12), net.add("MatMul", [hidden, weights[1]], "fc2"), (1, 4))
+
+
+def test_without_a_bias_weights_keep_the_mean() -> None:
+    network = find_layers(main_of(biasless_network(0)))
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(400, 24)) + 2
+    weights = weight_rows(network.linears[1], network.linears[1].weights.array)[0].astype(np.float64)
+    errors: list[float] = []
+    for has_bias in (True, False):
+        moments = Moments.of(24, has_bias)
+        moments.add(rows, rows)
+        found = rounded(weights, moments, lambda column, _: np.rint(column * 2) / 2)
+        errors.append(float(((rows @ (found - weights).T) ** 2).sum()))
+    assert errors[1] < errors[0] / 1.5
+
+
+def test_settings_say_what_they_reach(tmp_path: Path) -> None:
+    rules = 'layers "*" { weight = fixed<4>; activation = fixed<8> }\nequalize = on\nbias_correction = on'
+    notes = [quantised(module, tmp_path, rules).notes for module in (biasless_network(0), dense_network())]
+    assert notes[0] == ("equalize: 1 pairs of layers", "bias_correction: 0 of 2 layers have a bias")
+    assert notes[1] == ("equalize: 2 pairs of layers", "bias_correction: 3 of 3 layers have a bias")
 
 
 def test_report(tmp_path: Path) -> None:
