@@ -9,7 +9,18 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from ..qdialect.errors import node_name
-from ..qdialect.q import AddOp, ConcatOp, ConvOp, ConvTransposeOp, MoveOp, MulOp, PoolOp, QuantizeOp
+from ..qdialect.q import (
+    AddOp,
+    ConcatOp,
+    ConvOp,
+    ConvTransposeOp,
+    MoveOp,
+    MulOp,
+    PoolOp,
+    QuantizeOp,
+    ReshapeOp,
+    TransposeOp,
+)
 from ..qdialect.types import RealType, element_type, is_integer_type
 from .hardware_support import LINEAR, is_pointwise, number_refusal
 from .lower_functions import lowered_ops
@@ -32,6 +43,8 @@ def explained(found: Iterable[Refusal]) -> list[Refusal]:
     for why in found:
         if why != number_refusal(why.op) and not is_pointwise(why.op):
             result.append(why)
+        elif isinstance(why.op, QuantizeOp) and not is_integer_type(element_type(why.op.result)):
+            result += [] if blamed & set(_makers(why.op)) else [_of_rounding(why)]
         elif isinstance(why.op, QuantizeOp):
             ranges = ranges or analyse(_module_of(why.op))
             result += [] if blamed & set(_makers(why.op)) else [_of_quantiser(why, ranges)]
@@ -109,6 +122,21 @@ def _quantiser_behind(op: Operation) -> QuantizeOp | None:
         if not is_pointwise(op):
             return None
     return None
+
+
+def _of_rounding(why: Refusal) -> Refusal:
+    """Why numbers in front of a function of float32 stay float32: an op that takes its result without a quantiser."""
+    todo = [why.op]
+    while todo:
+        maker = todo.pop(0)
+        for use in (use for result in maker.results for use in result.uses):
+            user = use.operation
+            if not is_pointwise(user) and not isinstance(user, ReshapeOp | TransposeOp):
+                what = f"{user.name} takes the float32 numbers of {_named(maker)} as they are"
+                where = user if user.results else maker
+                return Refusal(where, what, "put a quantiser between both")
+            todo += [] if isinstance(user, QuantizeOp) else [user]
+    return why
 
 
 def _of_quantiser(why: Refusal, ranges: Ranges) -> Refusal:

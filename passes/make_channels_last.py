@@ -16,7 +16,8 @@ After:
 Exact: the same sums; every number only stands in another place.
 Needs: integer layers.   Keeps: inputs, outputs, types, ranges, locations.
 Leaves: layers of real or float32 numbers; where an op cannot follow, a q.transpose stands.
-What is between layers follows them: elementwise ops, borders, slices, concatenations, reductions that keep their axes.
+What is between layers follows them: elementwise ops, borders, slices, concatenations, reductions that keep their axes,
+reshapes that add or drop axes of size 1.
 Transpositions of the model, and those that this pass needs at the ends, meet and cancel. A q.reshape or q.transpose
 goes behind ops that do the same to all elements.
 """
@@ -25,7 +26,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from math import prod
+from typing import ClassVar, TypeGuard
 
 import numpy as np
 from xdsl.context import Context
@@ -75,12 +77,24 @@ def _followers(op: Operation) -> list[SSAValue]:
     return found if permutation == _to_last(len(permutation)) else []
 
 
+def _keeps_channels(op: Operation) -> TypeGuard[ReshapeOp]:
+    """Whether a reshape of an image, channels last, is one of the image, too: it adds or drops axes of size 1."""
+    if not isinstance(op, ReshapeOp) or min(len(shape_of(op.input)), len(shape_of(op.result))) < 3:
+        return False
+    places = np.arange(prod(shape_of(op.input)))
+    forms = (places.reshape(shape_of(value)) for value in (op.input, op.result))
+    before, after = (form.transpose(_to_last(form.ndim)).reshape(-1) for form in forms)
+    return bool((before == after).all())
+
+
 def _wanted(ops: Sequence[Operation]) -> set[SSAValue]:
     """Values that end in layers: all the ops on the way can follow."""
     wanted = set[SSAValue]()
     for op in reversed(ops):
         if _is_layer(op):
             wanted.add(op.operands[0])
+        elif _keeps_channels(op) and op.result in wanted:
+            wanted.add(op.input)
         elif any(result in wanted for result in op.results):
             wanted.update(_followers(op))
     return wanted
@@ -124,6 +138,9 @@ class _Rewriting:
             self._layer(op)
         elif isinstance(op, TransposeOp):
             self._transpose(op)
+        elif _keeps_channels(op) and (op.result in self.wanted or op.input in self.last):
+            shape = [shape_of(op.result)[axis] for axis in _to_last(len(shape_of(op.result)))]
+            self._become(op, [at(ReshapeOp(self._in_last(op.input, op), shape), op)], self.last)
         elif isinstance(op, ReshapeOp) and op.input in self.last and self._reshape(op):
             pass
         elif any(operand in self.order for operand in op.operands):
@@ -171,7 +188,7 @@ class _Rewriting:
     def _reshape(self, op: ReshapeOp) -> bool:
         """Of an image whose channels are last; False if its elements have to go back first."""
         source, shape = self.last[op.input], shape_of(op.result)
-        places = np.arange(shape_of(op.input)[0] * int(np.prod(shape_of(op.input)[1:]))).reshape(shape_of(op.input))
+        places = np.arange(prod(shape_of(op.input))).reshape(shape_of(op.input))
         moved = places.transpose(_to_last(places.ndim)).reshape(-1)
         if not bool((moved == places.reshape(-1)).all()):
             if op.result not in self.flat or moved.size != shape[-1]:

@@ -12,8 +12,9 @@ After:
     %2 = q.quantize %1 half_even saturate : tensor<1x2x3x!q.real> -> tensor<1x2x3x!q.fixed<4, 0>>
     %y = q.reshape %2 : tensor<1x2x3x!q.fixed<4, 0>> -> tensor<1x6x!q.fixed<4, 0>>
 
-Exact: every element meets the same ops.   Needs: integers or real numbers.   Keeps: types, ranges, locations.
-Leaves: views of float32; views with several users; ops that tell elements apart.
+Exact: every element meets the same ops.   Needs: integers, real numbers, or float32 numbers that are a function of
+integers and are quantised.   Keeps: types, ranges, locations.
+Leaves: other views of float32; views with several users; ops that tell elements apart.
 So the quantiser finds the scales and activations in front of the view, and the host does what is left of the view.
 """
 
@@ -25,12 +26,14 @@ from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ..qdialect.q import ReshapeOp, TransposeOp
-from ..qdialect.types import shape_of
+from ..qdialect.q.inference import constant_of
+from ..qdialect.types import element_type, is_f32, shape_of
+from .hardware_support import is_pointwise
 from .rewriting import at, function_named
 from .transposing import on_view_input, same_for_all
 
@@ -47,8 +50,37 @@ def move_views(block: Block) -> None:
                 break
             chain.append(user)
             value = user.results[0]
+        chain = _movable(view, chain)
         if chain:
             _move_behind(view, chain)
+
+
+def _movable(view: ReshapeOp | TransposeOp, chain: Sequence[Operation]) -> Sequence[Operation]:
+    """The first ops of a chain: up to a quantiser if it computes in float32, and none of the host's float32 numbers."""
+    floats = [index for index, op in enumerate(chain) if _is_float(op.results[0]) or any(map(_is_float, op.operands))]
+    if not floats:
+        return chain
+    if not _follows_integers(view.input):
+        return chain[: floats[0]]
+    ends = [index for index, op in enumerate(chain) if not _is_float(op.results[0])]
+    return chain[: ends[-1] + 1] if ends else []
+
+
+def _is_float(value: SSAValue) -> bool:
+    return is_f32(element_type(value))
+
+
+def _follows_integers(value: SSAValue) -> bool:
+    """Whether pointwise ops make a value of one computed value, which is no float32 number."""
+    while _is_float(value):
+        maker = value.owner
+        if not is_pointwise(maker):
+            return False
+        computed = [operand for operand in maker.operands if constant_of(operand) is None]
+        if len(computed) != 1:
+            return False
+        (value,) = computed
+    return True
 
 
 def _move_behind(view: ReshapeOp | TransposeOp, chain: Sequence[Operation]) -> None:

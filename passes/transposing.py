@@ -18,6 +18,7 @@ from ..qdialect.q import (
     ConcatOp,
     ConstantOp,
     DepthToSpaceOp,
+    FloatFunctionOp,
     GatherOp,
     InterleaveOp,
     PadOp,
@@ -28,12 +29,13 @@ from ..qdialect.q import (
     ReduceSumOp,
     ReluOp,
     SliceOp,
+    SoftmaxOp,
     TableOp,
     ThresholdOp,
 )
 from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import constant_of
-from ..qdialect.types import element_type, is_f32, shape_of
+from ..qdialect.types import element_type, shape_of
 from .rewriting import at, with_proof
 
 Permutation: TypeAlias = tuple[int, ...]  # axis i of the transposed tensor is axis permutation[i]
@@ -98,7 +100,9 @@ def transposed(op: QOp, permutation: Permutation, moved: dict[SSAValue, SSAValue
 
 def same_for_all(op: Operation, rank: int) -> bool:
     """Whether `op` does the same to each number of its one computed operand, also where that has `rank` axes."""
-    if not isinstance(op, ELEMENTWISE) or any(is_f32(element_type(value)) for value in (*op.operands, op.result)):
+    if isinstance(op, FloatFunctionOp):
+        return not isinstance(op, SoftmaxOp)
+    if not isinstance(op, ELEMENTWISE):
         return False
     if isinstance(op, ROWS):
         return shape_of(op.operands[1])[0] == 1

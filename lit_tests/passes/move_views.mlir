@@ -1,4 +1,4 @@
-// RUN: qopt %s -p q-move-views | filecheck %s
+// RUN: qopt %s -p q-move-views --split-input-file | filecheck %s
 
 // A reshape goes behind scale, activation and quantiser.
 func.func @main(%a: tensor<1x2x3x!q.fixed<6, 0>>, %b: tensor<2x3x!q.fixed<6, 0>>, %f: tensor<2x3xf32>) -> (tensor<1x6x!q.fixed<4, 0>>, tensor<1x6x!q.real>, tensor<1x6x!q.fixed<4, 0>>) {
@@ -23,3 +23,24 @@ func.func @main(%a: tensor<1x2x3x!q.fixed<6, 0>>, %b: tensor<2x3x!q.fixed<6, 0>>
 // CHECK-NEXT: q.mul %[[B]], %t
 // CHECK-NEXT: %[[F:.*]] = q.reshape %f
 // CHECK-NEXT: q.quantize %[[F]]
+
+// -----
+// It goes behind a function in float32 of integers, if that is quantised; not behind one that is not.
+func.func @main(%a: tensor<1x2x3x!q.fixed<6, 0>>) -> (tensor<1x6x!q.fixed<4, 0>>, tensor<1x6xf32>) {
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %0 = q.mul %a, %s : tensor<1x2x3x!q.fixed<6, 0>>, tensor<!q.real> -> tensor<1x2x3x!q.real>
+  %1 = q.quantize %0 half_even saturate : tensor<1x2x3x!q.real> -> tensor<1x2x3xf32>
+  %2 = q.reshape %1 : tensor<1x2x3xf32> -> tensor<1x6xf32>
+  %3 = q.tanh %2 : tensor<1x6xf32>
+  %y = q.quantize %3 half_even saturate : tensor<1x6xf32> -> tensor<1x6x!q.fixed<4, 0>>
+  %4 = q.quantize %0 half_even saturate : tensor<1x2x3x!q.real> -> tensor<1x2x3xf32>
+  %5 = q.reshape %4 : tensor<1x2x3xf32> -> tensor<1x6xf32>
+  %z = q.sigmoid %5 : tensor<1x6xf32>
+  func.return %y, %z : tensor<1x6x!q.fixed<4, 0>>, tensor<1x6xf32>
+}
+// CHECK:      func.func @main
+// CHECK:      q.tanh {{.*}} tensor<1x2x3xf32>
+// CHECK-NEXT: %[[Y:.*]] = q.quantize {{.*}} -> tensor<1x2x3x!q.fixed<4, 0>>
+// CHECK-NEXT: q.reshape %[[Y]]
+// CHECK:      q.reshape {{.*}} tensor<1x2x3xf32> -> tensor<1x6xf32>
+// CHECK-NEXT: q.sigmoid

@@ -151,3 +151,21 @@ func.func @main(%x: tensor<1x2x!q.fixed<2, 0>>) -> tensor<1x2x!q.fixed<8, 0>> {
 // CHECK:      error: q.slice takes elements backwards
 // CHECK-NEXT: at: node 'Slice_1'
 // CHECK-NEXT: mend: take a part of at most three axes, forwards, or few channels in any order
+
+// -----
+// A pool of a float32 function stands between both quantisers: the pool is named, not the rounding in front of tanh.
+func.func @main(%x: tensor<1x4x4x1x!q.fixed<4, 0>>) -> tensor<1x2x2x1x!q.fixed<4, 0>> {
+  %w = q.constant #q.dense<[[[[1]]]] : tensor<1x1x1x1x!q.fixed<2, 0>>>
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %c = q.conv %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 channels_last : tensor<1x4x4x1x!q.fixed<4, 0>>, tensor<1x1x1x1x!q.fixed<2, 0>> -> tensor<1x4x4x1x!q.fixed<4, 0>>
+  %0 = q.mul %c, %s : tensor<1x4x4x1x!q.fixed<4, 0>>, tensor<!q.real> -> tensor<1x4x4x1x!q.real>
+  %1 = q.quantize %0 half_even saturate : tensor<1x4x4x1x!q.real> -> tensor<1x4x4x1xf32> loc("Quant_0")
+  %2 = q.tanh %1 : tensor<1x4x4x1xf32> loc("Tanh_1")
+  %3 = q.max_pool %2 kernel [2, 2] strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] channels_last : tensor<1x4x4x1xf32> -> tensor<1x2x2x1xf32> loc("Pool_2")
+  %4 = q.quantize %3 half_even saturate : tensor<1x2x2x1xf32> -> tensor<1x2x2x1x!q.fixed<4, 0>> loc("Quant_3")
+  %5 = q.conv %4, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 channels_last : tensor<1x2x2x1x!q.fixed<4, 0>>, tensor<1x1x1x1x!q.fixed<2, 0>> -> tensor<1x2x2x1x!q.fixed<4, 0>> loc("Conv_4")
+  func.return %5 : tensor<1x2x2x1x!q.fixed<4, 0>>
+}
+// CHECK:      error: q.max_pool takes the float32 numbers of q.tanh of node 'Tanh_1' as they are
+// CHECK-NEXT: at: node 'Pool_2'
+// CHECK-NEXT: mend: put a quantiser between both

@@ -117,6 +117,14 @@ class Network:
         self.add(ReluOp(self.value))
         self.add(TransposeOp(self.value, (0, rank - 1, *range(1, rank - 1))))
 
+    def row(self) -> None:
+        """As Conv1D of Keras is exported: a line as an image of one row, and a line again; or the other way about."""
+        batch, channels, *sizes = self.shape
+        self.add(ReshapeOp(self.value, (batch, channels, 1, *sizes)))
+        if not sizes[1:]:
+            self.conv()
+        self.add(ReshapeOp(self.value, (batch, self.shape[1], *self.shape[3:])))
+
     def finish(self) -> ModuleOp:
         match self.random.randrange(4):
             case 0:
@@ -140,7 +148,7 @@ def network(seed: int) -> ModuleOp:
     net = Network(seed)
     net.conv()
     for _ in range(4):
-        net.random.choice([net.conv, net.pool, net.pad, net.join, net.detour])()
+        net.random.choice([net.conv, net.pool, net.pad, net.join, net.detour, net.row])()
     return net.finish()
 
 
