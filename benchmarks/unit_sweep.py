@@ -22,13 +22,16 @@ from qopt_mlir.qdialect.dataflow import (
     FifoOp,
     ForkOp,
     InterleaveOp,
+    JoinOp,
     MatrixVectorOp,
     MaxPoolOp,
     Memory,
+    MulOp,
     RequantizeOp,
     SliceOp,
     SlidingWindowOp,
     StreamType,
+    SubOp,
     SumPoolOp,
     TableOp,
     ThresholdOp,
@@ -290,12 +293,19 @@ def converter(taken: int, made: int, bits: int) -> Point:
     )
 
 
-def add(bits: int, other: int, lanes: int) -> Point:
-    def build() -> UnitOp:
-        streams = [stream(codes(width), lanes, 16 * lanes) for width in (bits, other)]
-        return AddOp(streams[0], streams[1], codes(max(bits, other) + 1), lanes=lanes)
+def join(kind: type[JoinOp], bits: int, other: int, lanes: int, times: int = 1, run: int = 0) -> Point:
+    """`times`, `run`: of the second stream if it repeats its elements."""
+    width = bits + other if kind is MulOp else max(bits, other) + 1
+    repeats = (times, run) if times > 1 else None
 
-    return Point(f"sum of {bits} and {other} bit, {lanes} lanes", build)
+    def build() -> UnitOp:
+        elements = times * run if repeats else 16 * lanes
+        alone = repeats is not None and run == 1
+        streams = stream(codes(bits), lanes, elements), stream(codes(other), 1 if alone else lanes, elements // times)
+        return kind(*streams, codes(width), lanes=lanes, repeats=repeats)
+
+    repeated = f", runs of {run} {times} times" if repeats else ""
+    return Point(f"{kind.name.removeprefix('dataflow.')} of {bits} and {other} bit, {lanes} lanes{repeated}", build)
 
 
 def arg_max(elements: int, bits: int, lanes: int) -> Point:
@@ -405,9 +415,20 @@ SWEEP = (
     converter(16, 2, 8),
     converter(1, 9, 8),
     converter(4, 6, 3),
-    add(8, 8, 4),
-    add(12, 8, 2),
-    add(4, 4, 16),
+    join(AddOp, 8, 8, 4),
+    join(AddOp, 12, 8, 2),
+    join(AddOp, 4, 4, 16),
+    join(AddOp, 8, 8, 2, 64, 16),
+    join(SubOp, 8, 8, 4),
+    join(SubOp, 12, 6, 3),
+    join(MulOp, 8, 8, 4),
+    join(MulOp, 4, 4, 8),
+    join(MulOp, 2, 3, 8),
+    join(MulOp, 20, 8, 2),
+    join(MulOp, 8, 8, 2, 196, 32),
+    join(MulOp, 8, 8, 1, 49, 256),
+    join(MulOp, 4, 4, 4, 64, 4),
+    join(MulOp, 8, 6, 4, 16, 1),
     arg_max(10, 16, 1),
     arg_max(32, 8, 4),
     arg_max(12, 20, 2),
@@ -469,8 +490,14 @@ HELD_OUT = (
     converter(3, 24, 6),
     converter(20, 4, 6),
     converter(9, 6, 5),
-    add(10, 6, 3),
-    add(16, 16, 1),
+    join(AddOp, 10, 6, 3),
+    join(AddOp, 16, 16, 1),
+    join(AddOp, 6, 9, 3, 25, 24),
+    join(SubOp, 7, 10, 5),
+    join(MulOp, 7, 5, 3),
+    join(MulOp, 3, 4, 6),
+    join(MulOp, 9, 8, 4, 100, 48),
+    join(MulOp, 5, 5, 2, 32, 1),
     arg_max(20, 12, 1),
     arg_max(24, 14, 3),
 )

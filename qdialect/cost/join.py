@@ -46,8 +46,9 @@ def _sum_cost(op: SumOp, lanes: int) -> UnitCost:
 def _product_cost(op: MulOp, lanes: int) -> UnitCost:
     a, b = (stream_type(stream).format for stream in op.streams_in)
     product = product_cost(a, b)
+    gates = product.lut * 3 // 2 if min(a.word_length, b.word_length) > 3 else product.lut  # fitted: 4 by 4 bits
     registers = product.ff if product.dsp else a.word_length + b.word_length + op.result_type.format.word_length
-    return UnitCost(lut=lanes * product.lut + 4, ff=lanes * registers + 2, dsp=lanes * product.dsp)
+    return UnitCost(lut=lanes * gates + 5, ff=lanes * registers + 2, dsp=lanes * product.dsp)
 
 
 def _repeating_cost(op: JoinOp, lanes: int) -> UnitCost:
@@ -60,5 +61,5 @@ def _repeating_cost(op: JoinOp, lanes: int) -> UnitCost:
     kept = delay_cost(beats, width)
     counters = (counter_lut(turns) + (counter_lut(beats) if beats > 1 else 0), ceil_log2(turns) + ceil_log2(beats))
     return UnitCost(
-        lut=kept.lut + width + counters[0], ff=kept.ff + counters[1], bram18=kept.bram18, memory_bits=kept.bits
+        lut=kept.lut + width + counters[0] + 1, ff=kept.ff + counters[1], bram18=kept.bram18, memory_bits=kept.bits
     )

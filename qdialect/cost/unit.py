@@ -310,6 +310,7 @@ def delay_cost(steps: int, width: int) -> MemoryCost:
     """A number of `width` bits kept for some steps: plain registers for one, else a memory that is walked through."""
     if steps <= 1:
         return MemoryCost(ff=steps * width)
-    place = ceil_log2(steps)
-    memory = buffer_cost(steps, width, False if steps <= DISTRIBUTED_DELAY else None)
-    return MemoryCost(memory.lut + (2 * place if memory.bram18 else place // 2), place, memory.bram18, memory.bits)
+    place, clocked = ceil_log2(steps), steps > DISTRIBUTED_DELAY
+    memory = buffer_cost(steps, width, None if clocked else False)
+    ff = place + (width if clocked and not memory.bram18 else 0)  # a block has the register of what is read
+    return MemoryCost(memory.lut + (2 * place if clocked else place // 2), ff, memory.bram18, memory.bits)
