@@ -45,6 +45,11 @@ def decibels(relative: float) -> float:
     return -10 * float(np.log10(relative)) if relative else float("inf")
 
 
+def decibel_text(ratio: float) -> str:
+    """A ratio in dB, for people."""
+    return "exact" if ratio == float("inf") else f"{ratio:.1f} dB"
+
+
 def noise_of(exact: Array, quantised: Array) -> Noise:
     """The noise of numbers against what they were; they broadcast to it."""
     noise = Noise()
