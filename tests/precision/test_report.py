@@ -245,7 +245,7 @@ def test_weights_alone_need_no_frames() -> None:
 
 
 def test_what_came_quantised_is_not_called_float(dense: Reported, tmp_path: Path) -> None:
-    again = Reported(dense.after.clone(), tmp_path, FIVE_BITS)
+    again = Reported(dense.after.clone(), tmp_path, EIGHT_BITS)
     assert again.data["compared"] == "the quantised network that was given"
     assert again.data["network"]["sqnr_db"] == "exact"
     page = html(again.data)
