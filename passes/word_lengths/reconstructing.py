@@ -67,7 +67,10 @@ def layer_of(op: QuantizeOp) -> Layer | None:
 
 def input_moments(module: ModuleOp, layers: Sequence[Layer], frames: Array) -> list[list[Moments]]:
     """Of the inputs of each layer, for each group."""
-    moments = [[Moments.of(layer.rows.shape[-1]) for _ in range(groups_of(layer.linear))] for layer in layers]
+    moments = [
+        [Moments.of(layer.rows.shape[-1], layer.bias is not None) for _ in range(groups_of(layer.linear))]
+        for layer in layers
+    ]
     plan, chooser = compile_function(module), np.random.default_rng(SEED)
     some = frames[:: -(-len(frames) // FRAMES)]  # classes may come in turn
     for start in range(0, len(some), BATCH):
