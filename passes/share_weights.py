@@ -53,7 +53,7 @@ from .accuracy_evaluation import Evaluator, choices, percent_equal
 from .calibration.progress import terminal_progress
 from .data_options import data_source
 from .fold_constants import FoldConstantsPass
-from .noise import noise_of
+from .noise import decibel_text, noise_of
 from .remarks import remark
 from .rewriting import function_named
 from .sharing_plans import SharingPlan, plans_of
@@ -161,8 +161,8 @@ def share_weights(
         groups = grouped_weights(members, plan.granularity, plan.codebook, **known)
         (values,) = shared_weights(groups, plan.granularity, [plan.counts.hi])
         for layer, weights in groups.items():
-            shared[layer.constant] = values[layer]
-            _tell(layer, weights, plan.counts.hi, values[layer])
+            shared[layer.constant] = weights.stored(values[layer])
+            _tell(layer, weights, values[layer])
     judges = [judge for judge in (evaluator, test) if judge is not None]
     before = [judge.outputs(module) for judge in judges]
     set_weights(module, shared)
@@ -234,16 +234,16 @@ def _evaluators(module: ModuleOp, source: DataSource | None) -> tuple[Evaluator 
     return calibration, None if source.test is None else test
 
 
-def _tell(layer: WeightedLayer, weights: Weights, count: int, after: DenseAttr) -> None:
-    ratio = noise_of(weights.weights.array, after.array).sqnr
+def _tell(layer: WeightedLayer, weights: Weights, after: DenseAttr) -> None:
+    ratio = decibel_text(noise_of(weights.weights.array, after.array).sqnr)
     bits = f"{weights.plain_bits} bits become {weights.bits(after)}"
-    remark(layer.op, f"weights of '{layer.name}' share {count} values: {ratio:.1f} dB, {bits}")
+    remark(layer.op, f"weights of '{layer.name}' share {weights.entries(after)} values: {ratio}, {bits}")
 
 
 def _scores(evaluator: Evaluator, before: Array, after: Array) -> str:
     """What sharing costs on the frames, for people."""
-    ratio = f"{noise_of(before, after).sqnr:.1f} dB at the output"
-    text = f"{ratio}, {percent_equal(choices(after), choices(before)):.2f} % of the choices are the same"
+    ratio = decibel_text(noise_of(before, after).sqnr)
+    text = f"{ratio} at the output, {percent_equal(choices(after), choices(before)):.2f} % of the choices are the same"
     if evaluator.labels is None:
         return text
     accuracies = [percent_equal(choices(outputs), evaluator.labels) for outputs in (before, after)]

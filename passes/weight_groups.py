@@ -19,7 +19,16 @@ from ..qdialect.errors import QoptError
 from ..qdialect.formats import IntRange
 from ..qdialect.q.base import tensor
 from ..qdialect.sharing import grouped, index_width
-from ..qdialect.types import FixedType, SharedType, UFixedType, fixed_type, integer_format, unshared
+from ..qdialect.types import (
+    FixedType,
+    SharedType,
+    UFixedType,
+    element_type,
+    fixed_type,
+    integer_format,
+    is_integer_type,
+    unshared,
+)
 from .clustering import Clustering, Grid, Points, best_clusterings, nearest
 from .weight_sensitivity import Products
 from .weighted_layers import WeightedLayer
@@ -34,7 +43,9 @@ class Weights:
     Attributes:
         own_bits: word length of the weights as they are.
         axes: of the weights; each place along them is a row.
-        value_type: of the codebook; None: values stay float32.
+        value_type: of the codebook's values in quanta of the weights; None: values stay float32.
+        stored_type: of the codebook as it is stored: of coarser quanta if its format asks for them, and none but real
+            numbers are made of the weights.
         sensitivity: what a squared error of each weight weighs; None: all alike.
         products: what the weights are multiplied with; None: each weight takes the value nearest to it.
     """
@@ -43,6 +54,7 @@ class Weights:
     own_bits: int
     axes: tuple[int, ...]
     value_type: FixedType | UFixedType | None
+    stored_type: FixedType | UFixedType | None
     grid: Grid | None
     sensitivity: Array | None = None
     products: Products | None = None
@@ -53,7 +65,7 @@ class Weights:
 
     @property
     def value_bits(self) -> int:
-        return FLOAT_BITS if self.value_type is None else self.value_type.bitwidth
+        return FLOAT_BITS if self.stored_type is None else self.stored_type.bitwidth
 
     @property
     def plain_bits(self) -> int:
@@ -79,15 +91,26 @@ class Weights:
         assert found is not None
         return DenseAttr(codes, tensor(SharedType(found.entries, self.value_type), codes.shape))
 
+    def stored(self, value: DenseAttr) -> DenseAttr:
+        """A constant that shares its weights, in the format of the codebook."""
+        if self.stored_type is None or self.grid is None or self.stored_type == self.value_type:
+            return value
+        assert isinstance(value.type.element_type, SharedType)
+        type_ = SharedType(value.type.element_type.entries.data, self.stored_type)
+        return DenseAttr(value.array // self.grid.quantum, tensor(type_, value.array.shape))
+
     def error(self, value: DenseAttr) -> float:
         """The sum of the squared changes of the weights, or of what these are multiplied to."""
         change = value.array.astype(np.float64) - self.weights.array
         return float((change**2).sum()) if self.products is None else self.products.error(change)
 
+    def entries(self, value: DenseAttr) -> int:
+        """The most different values that a row of a constant has."""
+        return max(len(np.unique(row)) for row in _rows(value.array, self.axes))
+
     def bits(self, value: DenseAttr) -> int:
         """Bits of indices and codebooks of a constant that shares its weights so."""
-        entries = [len(np.unique(row)) for row in _rows(value.array, self.axes)]
-        return shared_bits(value.array.size, max(entries), len(entries), self.value_bits)
+        return shared_bits(value.array.size, self.entries(value), len(self.rows), self.value_bits)
 
     def _nearest(self, books: Sequence[Array]) -> Array:
         rows = np.stack([nearest(row, book) for row, book in zip(self.rows, books, strict=True)])
@@ -149,11 +172,11 @@ def grouped_weights(
         known = products.get(layer)
         heavy = sensitivities.get(layer) if known is None else known.sensitivity(), known
         if layer.is_float:
-            found[layer] = Weights(layer.weights, FLOAT_BITS, axes, None, None, *heavy)
+            found[layer] = Weights(layer.weights, FLOAT_BITS, axes, None, None, None, *heavy)
             continue
         own = _own_type(layer)
-        value_type, grid = _grid(layer, common or own, codebook)
-        found[layer] = Weights(layer.weights, own.bitwidth, axes, value_type, grid, *heavy)
+        value_type, stored_type, grid = _grid(layer, common or own, codebook)
+        found[layer] = Weights(layer.weights, own.bitwidth, axes, value_type, stored_type, grid, *heavy)
     return found
 
 
@@ -187,8 +210,8 @@ def common_type(layers: Sequence[WeightedLayer]) -> FixedType | UFixedType | Non
 
 def _grid(
     layer: WeightedLayer, own: FixedType | UFixedType, codebook: FixedType | UFixedType | None
-) -> tuple[FixedType | UFixedType, Grid]:
-    """The type of shared values, in quanta of the weights, and the codes they can have."""
+) -> tuple[FixedType | UFixedType, FixedType | UFixedType, Grid]:
+    """The type of shared values in quanta of the weights, that of the codebook, and the codes they can have."""
     asked = own if codebook is None else codebook
     format_, finest = integer_format(asked), integer_format(own).fraction_bits
     coarser = finest - format_.fraction_bits
@@ -200,7 +223,14 @@ def _grid(
         )
     codes, held = format_.code_range, integer_format(own).code_range
     low, high = max(codes.lo << coarser, held.lo), min(codes.hi << coarser, held.hi)
-    return (asked if not coarser else own), Grid(1 << coarser, low, high)
+    value_type = own if coarser else asked
+    return value_type, value_type if _makes_integers(layer) else asked, Grid(1 << coarser, low, high)
+
+
+def _makes_integers(layer: WeightedLayer) -> bool:
+    """Whether the weights feed integer arithmetic, whose types hold the quanta of the weights."""
+    users = [use.operation for use in layer.constant.result.uses]
+    return any(is_integer_type(element_type(result)) for user in users for result in user.results)
 
 
 def shared_weights(

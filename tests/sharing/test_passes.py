@@ -188,6 +188,30 @@ def test_weights_behind_quantizers_are_shared() -> None:
     assert any("no layer has weights to share" in text for text in remarks)
 
 
+@pytest.mark.parametrize("granularity", list(SharingGranularity))
+def test_a_codebook_has_the_type_of_its_format_where_weights_are_scaled(granularity: SharingGranularity) -> None:
+    codes = np.random.default_rng(4).integers(-128, 128, (6, 4)).tolist()
+    text = f"""
+!x = tensor<1x6x!q.fixed<5, 0>>
+func.func @main(%x: !x) -> tensor<1x4x!q.real> {{
+  %w = q.constant #q.dense<{codes} : tensor<6x4x!q.fixed<8, 0>>>
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %r = q.mul %w, %s : tensor<6x4x!q.fixed<8, 0>>, tensor<!q.real> -> tensor<6x4x!q.real>
+  %y = q.matmul %x, %r : !x, tensor<6x4x!q.real> -> tensor<1x4x!q.real>
+  func.return %y : tensor<1x4x!q.real>
+}}"""
+    with collected_remarks() as remarks:
+        module = shared(f'k=3 granularity={granularity} format="fixed<6>"', parse_module(text, "text"))
+    (layer,) = weighted_layers(module)
+    type_ = layer.weights.type.element_type
+    assert isinstance(type_, SharedType)
+    assert type_.value_type == FixedType(6, -2)
+    change = np.abs(layer.weights.array * 4 - np.array(codes))
+    assert 4 < change.max() < 100, "quanta of four, near the weights"
+    groups = grouped_weights([layer], granularity)[layer]
+    assert any("share 3 values: " in text and f"become {groups.bits(layer.weights)}" in text for text in remarks)
+
+
 def test_a_format_of_a_codebook_leaves_nothing_to_choose() -> None:
     for text in ("fixed<2..6>", "fixed<4> per channel", "e4m3"):
         with pytest.raises(QoptError, match="a codebook has the scale of the weights"):
