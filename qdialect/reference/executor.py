@@ -38,13 +38,17 @@ def keep_freed_memory() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One op: `slots[targets] = kernel(*slots[sources])`, then the slots in `dropped` are emptied."""
+    """One op: `slots[targets] = kernel(*slots[sources])`, then the slots in `dropped` are emptied.
+
+    `operands` and `results` tell what is known of them before a run; operands that are constants have no source.
+    """
 
     op: Operation
     kernel: Kernel
     sources: tuple[int, ...]
     targets: tuple[int, ...]
     dropped: tuple[int, ...]
+    operands: tuple[Numbers, ...]
     results: tuple[Numbers, ...]
 
     def codes(self, slots: list[Any]) -> list[Codes]:
@@ -57,7 +61,8 @@ class Step:
 class Plan:
     """A function made ready to run. Inputs live in the first slots; `output_slots` hold the results at the end.
 
-    An output that is the same in every frame has the slot -1 and its array in `numbers.constant`.
+    An output that is the same in every frame has the slot -1 and its array in `numbers.constant`. `quick`: fewer steps
+    that do the same, for runs without a trace; None: there are none.
     """
 
     inputs: tuple[Boundary, ...]
@@ -65,6 +70,7 @@ class Plan:
     steps: tuple[Step, ...]
     output_slots: tuple[int, ...]
     num_slots: int
+    quick: tuple[Step, ...] | None = None
 
     @property
     def input_names(self) -> list[str]:
@@ -149,7 +155,7 @@ class Plan:
     def _run_steps(self, slots: list[Any], trace: Trace | None, traced: Container[Operation] | None) -> None:
         step = None
         try:
-            for step in self.steps:
+            for step in self.steps if trace is not None or self.quick is None else self.quick:
                 result = step.kernel(*[slots[source] for source in step.sources])
                 if len(step.targets) == 1:
                     slots[step.targets[0]] = result

@@ -12,9 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
 from xdsl.ir import Operation
 
-from .values import Numbers
+from ..errors import QoptError
+from ..formats import IntRange
+from .values import Array, Numbers
 
 Kernel: TypeAlias = Callable[..., Any]
 OpT = TypeVar("OpT", bound=Operation)
@@ -28,6 +31,29 @@ class Meaning:
 
     build: Callable[[Any, Sequence[Numbers]], Compiled]
     view: bool = False
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A kernel with a check of the promise that op and type make beyond what the operands show."""
+
+    op: Operation
+    kernel: Kernel
+    promised: IntRange
+
+    def __call__(self, *arrays: Array) -> Array:
+        result = self.kernel(*arrays)
+        if not result.size:
+            return result
+        low, high = int(np.minimum.reduce(result, axis=None)), int(np.maximum.reduce(result, axis=None))
+        if low < self.promised.lo or high > self.promised.hi:
+            raise QoptError(
+                f"{self.op.name} gives the code {low if low < self.promised.lo else high}, outside its range "
+                f"{self.promised.lo} to {self.promised.hi}",
+                self.op,
+                "the range is no proof: remove it and run q-infer-ranges",
+            )
+        return result
 
 
 _MEANINGS: dict[type[Operation], Meaning] = {}  # filled while this package is imported, then only read
@@ -50,4 +76,4 @@ def meaning_of(op: Operation) -> Meaning | None:
     return next((_MEANINGS[class_] for class_ in type(op).__mro__ if class_ in _MEANINGS), None)
 
 
-__all__ = ["Compiled", "Kernel", "Meaning", "meaning", "meaning_of"]
+__all__ = ["Checked", "Compiled", "Kernel", "Meaning", "meaning", "meaning_of"]

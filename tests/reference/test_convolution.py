@@ -2,6 +2,7 @@
 """Convolutions against their definition in Python integers, for all kinds of numbers, windows and block sizes."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from qopt_mlir.qdialect.formats import Overflow, Rounding
 from qopt_mlir.qdialect.q import AddOp, ConvOp, ConvTransposeOp, MulOp, QuantizeOp
 from qopt_mlir.qdialect.q.base import tensor
+from qopt_mlir.qdialect.reference import products
 from qopt_mlir.qdialect.reference.q import channels_last, convolution
 from qopt_mlir.qdialect.types import BipolarType, FixedType, FloatType, UFixedType, element_type
 from xdsl.dialects.builtin import Float32Type
@@ -189,11 +191,15 @@ def test_the_accumulator_is_as_narrow_as_can_be() -> None:
         assert max(max(ends), -min(ends) - 1).bit_length() == width
 
 
-@pytest.mark.parametrize("block_bytes", [1, 300, 1 << 19])
+@pytest.mark.parametrize("limits", [(1, 32, 64, 3, 1), (300, 1, 1, 1, 1), (1 << 19, 32, 64, 1 << 13, 128)])
 @pytest.mark.parametrize("types", PAIRS[:-1], ids=lambda pair: f"{pair[0]} {pair[1]}")
-def test_channels_last(types: tuple[Attribute, Attribute], block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same numbers as with channels first: dense, depthwise and grouped."""
-    monkeypatch.setattr(channels_last, "BLOCK_BYTES", block_bytes)
+def test_channels_last(
+    types: tuple[Attribute, Attribute], limits: Sequence[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same numbers as with channels first: dense, by rows, two columns in one, depthwise and grouped."""
+    for name, limit in zip(["BLOCK_BYTES", "LEAST_RUN", "LEAST_ROWS", "RUN"], limits, strict=False):
+        monkeypatch.setattr(channels_last, name, limit)
+    monkeypatch.setattr(products, "LEAST_DEPTH", limits[-1])
     rng = np.random.default_rng(PAIRS.index(types))
     for _ in range(12):
         case = random_case(rng, transposed=False)

@@ -3,6 +3,7 @@
 
 import gc
 import weakref
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -121,7 +122,7 @@ def test_arrays_die_at_their_last_use() -> None:
             most = max(most, sum(ref() is not None for ref in alive))
             return result
 
-        steps.append(executor.Step(step.op, watched, step.sources, step.targets, step.dropped, step.results))
+        steps.append(replace(step, kernel=watched))
     Plan(plan.inputs, plan.outputs, tuple(steps), plan.output_slots, plan.num_slots).run({0: np.ones((3, 40, 50))})
     assert len(alive) == 30
     assert most == 2

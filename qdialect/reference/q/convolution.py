@@ -22,10 +22,10 @@ from ...q.convolution import conv_rows, conv_transpose_rows
 from ...q.window import Window
 from ...types import element_type, is_f32, shape_of
 from ..operands import Operand, exact, float32
+from ..products import weighted_range
 from ..registry import Compiled, Kernel, meaning
 from ..values import FLOAT32, Array, Numbers, carrier, hull, product
 from .channels_last import convolve_channels_last
-from .linear import weighted_range
 
 BLOCK_BYTES = 1 << 21  # of a matrix: it stays in the caches until it is multiplied
 
@@ -55,7 +55,7 @@ def _channels_last(op: Convolution, x: Operand, weights: Operand) -> Kernel | No
     """A kernel without a copy into the other layout, for integers and constant weights."""
     if not op.channels_last or not isinstance(op, ConvOp) or weights.constant is None:
         return None
-    convolve, before = convolve_channels_last(op, weights.constant), x.convert or _same
+    convolve, before = convolve_channels_last(op, weights.constant, x.range), x.convert or _same
     image, shape = x.numbers.shape[1:], shape_of(op.result)
     return convolve and (lambda x: convolve(before(x).reshape(-1, *image)).reshape(-1, *shape))
 

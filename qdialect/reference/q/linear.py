@@ -10,9 +10,9 @@ import numpy as np
 
 from ...formats import IntRange
 from ...q import MatMulOp
-from ...rounding import as_integers
 from ...types import element_type, is_f32, shape_of
 from ..operands import Operand, exact, float32
+from ..products import Product, weighted_range
 from ..registry import Compiled, Kernel, meaning
 from ..values import FLOAT32, Array, Numbers, carrier, product
 
@@ -40,19 +40,6 @@ def dot_range(lhs: Operand, rhs: Operand) -> IntRange:
     return IntRange(min(0, depth * term.lo), max(0, depth * term.hi))
 
 
-def weighted_range(weights: Array, axis: int, x: IntRange) -> IntRange:
-    """Hull of 0 and all partial sums of the vectors along `axis` times elements in `x`."""
-    if not weights.size:
-        return IntRange(0, 0)
-    weights = as_integers(weights)
-    largest = max(abs(int(weights.min())), abs(int(weights.max()))) * weights.shape[axis]
-    dtype = np.int64 if largest < 1 << 63 else object
-    positive = np.maximum(weights, 0).sum(axis=axis, dtype=dtype, keepdims=True).astype(object)
-    negative = np.minimum(weights, 0).sum(axis=axis, dtype=dtype, keepdims=True).astype(object)
-    up, down = max(x.hi, 0), min(x.lo, 0)
-    return IntRange(int((positive * down + negative * up).min()), int((positive * up + negative * down).max()))
-
-
 def product_kernel(lhs: Operand, rhs: Operand, shape: tuple[int, ...]) -> Kernel:
     """A kernel for numpy's `lhs @ rhs` of each frame, giving `shape`; both sides have one dtype."""
     lhs, rhs = _as_matrices(lhs, -2), _as_matrices(rhs, -1)
@@ -70,11 +57,20 @@ def product_kernel(lhs: Operand, rhs: Operand, shape: tuple[int, ...]) -> Kernel
 
 def _times_matrix(lhs: Operand, weights: Array, shape: tuple[int, ...]) -> Kernel:
     """All frames and rows in one matrix product: what BLAS is fastest at."""
-    weights = np.ascontiguousarray(weights)
-    depth, convert = weights.shape[0], lhs.convert
-    if convert is None:
-        return lambda x: x.reshape(-1, depth).dot(weights).reshape(len(x), *shape)
-    return lambda x: convert(x).reshape(-1, depth).dot(weights).reshape(len(x), *shape)
+    depth, columns = weights.shape
+    convert = lhs.convert or _same
+    if lhs.numbers.range is None:
+        weights = np.ascontiguousarray(weights)
+        return lambda x: convert(x).reshape(-1, depth).dot(weights).reshape(len(x), *shape)
+    product = Product([weights], lhs.range)
+
+    def kernel(x: Array) -> Array:
+        rows = convert(x).reshape(-1, depth)
+        result = np.empty((len(rows), columns), rows.dtype)
+        product([rows], result)
+        return result.reshape(len(x), *shape)
+
+    return kernel
 
 
 def _as_matrices(operand: Operand, new_axis: int) -> Operand:
