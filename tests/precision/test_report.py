@@ -288,7 +288,7 @@ def test_build_with_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (search,), network = data["searches"], data["network"]
     assert f"cost {search['cost_before']} -> {search['cost_after']}" in printed
     assert f"{search['evaluations']} choices tried" in printed
-    assert len(search["trials"]) == search["evaluations"]
+    assert 1 < len(search["trials"]) <= search["evaluations"]  # of some choices the noise alone is measured
     assert search["cost_after"] == network["bit_operations"] < search["cost_before"] == network["bit_operations_int8"]
     assert {"cost": search["cost_after"], "margin": search["margin"]} in search["trials"]
     assert f"{network['accuracy_before']:.2f} % -> {network['accuracy_after']:.2f} %" in printed
