@@ -12,7 +12,7 @@ from ...qdialect.formats import IntRange
 from .applying import Quantizers, has_floats, linear_choices, site_choices
 from .layers import Linear, Network
 from .quantizer import Quantizer
-from .rows import has_rows, weight_rows
+from .rows import sum_terms
 
 
 def check_accumulators(network: Network, specification: Specification, quantizers: Quantizers) -> None:
@@ -24,7 +24,7 @@ def check_accumulators(network: Network, specification: Specification, quantizer
         limit = linear_choices(specification, linear).formats.get(Role.ACCUMULATOR)
         weight = quantizers.weights.get(linear.op)
         activation = None if linear.input is None else quantizers.sites.get(linear.input.value)
-        if limit is None or weight is None or activation is None or not has_rows(linear):
+        if limit is None or weight is None or activation is None:
             continue
         if has_floats(weight, activation):
             continue
@@ -49,7 +49,7 @@ def _too_wide(linear: Linear, needed: int, limit: FormatChoice, specification: S
 
 def accumulator_range(linear: Linear, weight: Quantizer, activation: Quantizer) -> IntRange:
     """All partial sums of products of codes, in any order (without the bias)."""
-    codes = weight_rows(linear, weight.quanta(linear.weights.array)).astype(np.int64)
+    codes = sum_terms(linear, weight.quanta(linear.weights.array)).astype(np.int64)
     positive = np.maximum(codes, 0).sum(axis=-1)
     negative = np.minimum(codes, 0).sum(axis=-1)
     low, high = min(activation.codes.lo, 0), max(activation.codes.hi, 0)

@@ -13,7 +13,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from ...frontends.precision.data import Data, load_data
-from ...frontends.precision.specification import Role, Rounding, Specification
+from ...frontends.precision.specification import Granularity, Role, Rounding, Specification
 from ...frontends.precision.syntax import Source, error_in
 from ...qdialect.attrs import Array
 from ...qdialect.errors import QoptError
@@ -30,6 +30,7 @@ from .applying import (
     choose_weights,
     insert_activations,
     insert_weights,
+    linear_choices,
     site_choices,
 )
 from .checks import check_hardware, check_kept, check_labels, check_patterns
@@ -40,6 +41,7 @@ from .layers import Network, Site, find_layers, has_quantizers
 from .quantizer import Quantizer
 from .report import FLOAT32, GIVEN, NOISE_FRAMES, LayerReport, QuantizationReport
 from .rounding_weights import WeightRounding
+from .rows import has_rows
 from .scoring import noises, score
 from .statistics import Statistics, gather
 
@@ -117,6 +119,14 @@ def _notes(network: Network, specification: Specification, pairs: int) -> tuple[
     if specification.bias_correction and specification.rounding is Rounding.NEAREST:
         count = sum(linear.bias is not None for linear in network.linears)
         notes.append(f"bias_correction: {count} of {len(network.linears)} layers have a bias")
+    for linear in network.linears:
+        weight = linear_choices(specification, linear).formats.get(Role.WEIGHT)
+        if weight is not None and weight.granularity is Granularity.CHANNEL and linear.out_axis is None:
+            notes.append(f"'{linear.name}', transposed in groups, has one scale for all channels")
+        if weight is not None and specification.rounding is Rounding.RECONSTRUCT and not has_rows(linear):
+            notes.append(
+                f"the weights of '{linear.name}' are rounded to nearest: reconstruction knows no {linear.kind}"
+            )
     return tuple(notes)
 
 

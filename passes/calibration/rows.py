@@ -29,6 +29,17 @@ def weight_rows(linear: Linear, weights: Array) -> Array:
     return weights.reshape(groups_of(linear), -1, int(np.prod(weights.shape[1:])))
 
 
+def sum_terms(linear: Linear, weights: Array) -> Array:
+    """[..., terms]: weights that may meet in one sum, of any layer; of transposed convolutions all taps of a channel."""
+    if has_rows(linear):
+        return weight_rows(linear, weights)
+    if isinstance(linear.op, MatMulOp):
+        return np.moveaxis(weights, -2, -1) if linear.weight_index else weights
+    grouped = weights.reshape(linear.op.groups, -1, *weights.shape[1:])  # [groups, inputs, outputs, taps ...]
+    outputs_first = np.moveaxis(grouped, 2, 1)
+    return outputs_first.reshape(*outputs_first.shape[:2], -1)
+
+
 def rows_to_weights(linear: Linear, rows: Array) -> Array:
     """The weights whose rows these are."""
     if isinstance(linear.op, MatMulOp):

@@ -375,6 +375,23 @@ def test_accumulator_ranges_are_reached() -> None:
     assert found.lo == min((np.minimum(row, 0) * 63).sum() for row in codes)
 
 
+def test_layers_without_rows_say_so_and_have_limits(tmp_path: Path) -> None:
+    """A transposed convolution in groups: one scale, nearest rounding, and sums of all taps at most."""
+    net = Builder(2)
+    weights = net.constant("w", net.rng.normal(size=(4, 3, 2, 2)))
+    up = net.add("ConvTranspose", ["x", weights], "up", group=2, strides=[2, 2])
+    rules = 'layers "*" { weight = fixed<8> per channel; activation = fixed<8> }\nrounding = reconstruct'
+    module = net.module((1, 4, 3, 3), up, (1, 6, 6, 6))
+    assert quantised(module, tmp_path, rules).notes == (
+        "'up', transposed in groups, has one scale for all channels",
+        "the weights of 'up' are rounded to nearest: reconstruction knows no conv_transpose",
+    )
+    module = net.module((1, 4, 3, 3), up, (1, 6, 6, 6))
+    with pytest.raises(QoptError, match=r"the accumulator of 'up' needs 1[78] bits, the limit is 12"):
+        quantised(module, tmp_path, f'{EIGHT_BITS}\nlayers "*" {{ accumulator = fixed<12> }}')
+    quantised(module, tmp_path, f'{EIGHT_BITS}\nlayers "*" {{ accumulator = fixed<18> }}')
+
+
 def test_rows_of_a_convolution_give_its_sums() -> None:
     net = Builder(3)
     module = net.module(
