@@ -30,7 +30,7 @@ def weight_rows(linear: Linear, weights: Array) -> Array:
 
 
 def sum_terms(linear: Linear, weights: Array) -> Array:
-    """[..., terms]: weights that may meet in one sum, of any layer; of transposed convolutions all taps of a channel."""
+    """[..., terms]: weights that may meet in one sum; of a transposed convolution all taps of an output channel."""
     if has_rows(linear):
         return weight_rows(linear, weights)
     if isinstance(linear.op, MatMulOp):
