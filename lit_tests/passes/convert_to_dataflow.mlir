@@ -184,3 +184,14 @@ func.func private @hardware(%x: tensor<1x6x!q.fixed<3, 0>>) -> tensor<1x6x2x!q.f
   %z = q.concat %y, %y axis 1 : tensor<1x3x2x!q.fixed<3, 0>>, tensor<1x3x2x!q.fixed<3, 0>> -> tensor<1x6x2x!q.fixed<3, 0>>
   func.return %z : tensor<1x6x2x!q.fixed<3, 0>>
 }
+
+// -----
+// Differences and products of branches; what a branch repeats is said in runs of its elements.
+func.func private @hardware(%x: tensor<1x2x2x4x!q.fixed<2, 0>>) -> tensor<1x2x2x4x!q.fixed<6, 0>> {
+  %g = q.reduce_sum %x axes [1, 2] keep_dims : tensor<1x2x2x4x!q.fixed<2, 0>> -> tensor<1x1x1x4x!q.fixed<4, 0>>
+  %p = q.mul %x, %g : tensor<1x2x2x4x!q.fixed<2, 0>>, tensor<1x1x1x4x!q.fixed<4, 0>> -> tensor<1x2x2x4x!q.fixed<6, 0>>
+  %y = q.sub %x, %p range <-30, 30> : tensor<1x2x2x4x!q.fixed<2, 0>>, tensor<1x2x2x4x!q.fixed<6, 0>> -> tensor<1x2x2x4x!q.fixed<6, 0>>
+  func.return %y : tensor<1x2x2x4x!q.fixed<6, 0>>
+}
+// CHECK:      %p = dataflow.mul %x, %g repeats [4, 4] -> !q.fixed<6, 0>
+// CHECK-NEXT: %y = dataflow.sub %x, %p range <-30, 30> -> !q.fixed<6, 0>

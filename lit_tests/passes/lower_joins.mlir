@@ -72,3 +72,19 @@ func.func @main(%a: tensor<1x2x!q.ufixed<3, 0>>, %b: tensor<1x2x!q.fixed<3, 0>>)
 // CHECK-NEXT: %minimum = q.constant #q.dense<-2
 // CHECK-NEXT: %maximum = q.constant #q.dense<5
 // CHECK-NEXT: q.clip %[[Q]], %minimum, %maximum range <-2, 5> : {{.*}} -> tensor<1x2x!q.fixed<4, 0>>
+
+// -----
+// A difference is a sum with a negative multiplier; the smaller branch repeats its elements.
+func.func @main(%a: tensor<1x4x!q.ufixed<2, 0>>, %b: tensor<1x1x!q.fixed<2, 0>>) -> tensor<1x4x!q.ufixed<2, 0>> {
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %t = q.constant #q.dense<"3/5" : tensor<!q.real>>
+  %0 = q.mul %a, %s : tensor<1x4x!q.ufixed<2, 0>>, tensor<!q.real> -> tensor<1x4x!q.real>
+  %1 = q.mul %b, %t : tensor<1x1x!q.fixed<2, 0>>, tensor<!q.real> -> tensor<1x1x!q.real>
+  %2 = q.sub %0, %1 : tensor<1x4x!q.real>, tensor<1x1x!q.real> -> tensor<1x4x!q.real>
+  %y = q.quantize %2 half_even saturate : tensor<1x4x!q.real> -> tensor<1x4x!q.ufixed<2, 0>>
+  func.return %y : tensor<1x4x!q.ufixed<2, 0>>
+}
+// CHECK:      %multiplier_1 = q.constant #q.dense<-{{[0-9]+}} :
+// CHECK-NEXT: %[[B:.*]] = q.mul %b, %multiplier_1 : {{.*}} -> tensor<1x1x
+// CHECK-NEXT: q.add %{{.*}}, %[[B]] : {{.*}} -> tensor<1x4x
+// CHECK:      q.quantize {{.*}} floor saturate : {{.*}} -> tensor<1x4x!q.ufixed<2, 0>>

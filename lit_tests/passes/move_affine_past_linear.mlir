@@ -210,3 +210,32 @@ func.func @main(%x: tensor<1x2x3x!q.fixed<4, 0>>) -> (tensor<1x1x2x!q.real>, ten
 // CHECK:      q.conv [[A]], %w
 // CHECK:      [[C:%.*]] = q.conv %x, %d
 // CHECK:      q.mul [[C]]
+
+// -----
+// The scales of two branches move behind their product; a zero point becomes an integer in front of it.
+func.func @main(%x: tensor<1x4x!q.ufixed<8, 0>>, %g: tensor<1x1x!q.ufixed<8, 0>>) -> tensor<1x4x!q.real> {
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %o = q.constant #q.dense<"-7/3" : tensor<!q.real>>
+  %t = q.constant #q.dense<"1/5" : tensor<!q.real>>
+  %0 = q.mul %x, %s : tensor<1x4x!q.ufixed<8, 0>>, tensor<!q.real> -> tensor<1x4x!q.real>
+  %1 = q.add %0, %o : tensor<1x4x!q.real>, tensor<!q.real> -> tensor<1x4x!q.real>
+  %2 = q.mul %g, %t : tensor<1x1x!q.ufixed<8, 0>>, tensor<!q.real> -> tensor<1x1x!q.real>
+  %3 = q.mul %1, %2 : tensor<1x4x!q.real>, tensor<1x1x!q.real> -> tensor<1x4x!q.real> loc("Mul_3")
+  func.return %3 : tensor<1x4x!q.real>
+}
+// CHECK:      [[Z:%.*]] = q.constant #q.dense<-7 : tensor<!q.fixed<4, 0>>>
+// CHECK-NEXT: [[A:%.*]] = q.add %x, [[Z]] {{.*}} loc("Mul_3")
+// CHECK-NEXT: [[P:%.*]] = q.mul [[A]], %g {{.*}} -> tensor<1x4x!q.fixed<17, 0>> loc("Mul_3")
+// CHECK-NEXT: [[S:%.*]] = q.constant #q.dense<"1/15" : tensor<!q.real>>
+// CHECK-NEXT: q.mul [[P]], [[S]] {{.*}} -> tensor<1x4x!q.real>
+
+// -----
+// A value times a function of itself is left: both become one table.
+func.func @main(%x: tensor<1x4x!q.fixed<8, 0>>) -> tensor<1x4x!q.real> {
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %0 = q.mul %x, %s : tensor<1x4x!q.fixed<8, 0>>, tensor<!q.real> -> tensor<1x4x!q.real>
+  %1 = q.relu %0 : tensor<1x4x!q.real> -> tensor<1x4x!q.real>
+  %2 = q.mul %0, %1 : tensor<1x4x!q.real>, tensor<1x4x!q.real> -> tensor<1x4x!q.real>
+  func.return %2 : tensor<1x4x!q.real>
+}
+// CHECK: q.mul %0, %1 : tensor<1x4x!q.real>, tensor<1x4x!q.real> -> tensor<1x4x!q.real>

@@ -13,9 +13,12 @@ from qopt_mlir.qdialect.dataflow import (
     AddOp,
     ConcatOp,
     FromStreamOp,
+    JoinOp,
     MatrixVectorOp,
+    MulOp,
     RequantizeOp,
     StreamType,
+    SubOp,
     ThresholdOp,
     ToStreamOp,
     UnitOp,
@@ -84,7 +87,8 @@ class RandomGraph:
 
     def _join(self, first: Branch, second: Branch) -> Branch:
         if first.channels == second.channels and self.rnd.random() < 0.7:
-            op = AddOp(first.stream, second.stream, FixedType(64, 0))
+            kind: type[JoinOp] = self.rnd.choice([AddOp, AddOp, SubOp, MulOp])
+            op: JoinOp | ConcatOp = kind(first.stream, second.stream, FixedType(64, 0))
         else:
             parts = (first, second, *([second] if self.rnd.random() < 0.3 else []))
             op = ConcatOp([part.stream for part in parts], [part.channels for part in parts], FixedType(64, 0))
@@ -95,13 +99,16 @@ class RandomGraph:
             type_ = BipolarType()
         return Branch(self._retyped(op, type_), first.channels)
 
-    def _retyped(self, op: AddOp | ConcatOp, type_: Attribute) -> SSAValue:
+    def _retyped(self, op: JoinOp | ConcatOp, type_: Attribute) -> SSAValue:
         """The op with another element type of its result."""
-        streams = op.streams_in
-        channels = None if isinstance(op, AddOp) else op.channels
+        first, second, *rest = op.streams_in
+        new: UnitOp
+        if isinstance(op, ConcatOp):
+            new = ConcatOp([first, second, *rest], op.channels, type_)
+        else:
+            new = type(op)(first, second, type_)
         op.detach()
         op.erase()
-        new: UnitOp = AddOp(*streams, type_) if channels is None else ConcatOp(streams, channels, type_)
         return new.results[0]
 
     def _matrix(self, branch: Branch) -> Branch:

@@ -83,7 +83,8 @@ COUNTED = {
     "16 to 6 lanes, 4 bit": (182, 392, 0, 0),
     "arg max of 32, 8 bit, 4 lanes": (59, 53, 0, 0),
     "concat 8+4+4+16, 8 bit, 4 lanes": (78, 36, 0, 0),
-    "sum of 12 and 8 bit, 2 lanes": (28, 27, 0, 0),
+    "mul of 8 and 8 bit, 2 lanes, runs of 32 196 times": (42, 18, 0, 2),
+    "add of 12 and 8 bit, 2 lanes": (28, 27, 0, 0),
 }
 
 
