@@ -9,17 +9,23 @@ from pathlib import Path
 import pytest
 from qopt_mlir.backends.files import check_replaceable
 from qopt_mlir.driver.cli import main as qopt
+from qopt_mlir.frontends.onnx import import_onnx
 from qopt_mlir.frontends.precision.parser import parse_specification, read_specification
+from qopt_mlir.passes.calibration.quantization import quantize_network
+from qopt_mlir.passes.calibration.report import QuantizationReport
+from qopt_mlir.qdialect.text import new_context
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "precision.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+RECIPES = re.findall(r"^\| .*? \| (`.*`) \|$", PAGE[PAGE.index("### Recipes") : PAGE.index("A mistake is shown")], re.M)
 SPECIFICATIONS = re.findall(r"^```spec\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def test_page_has_examples() -> None:
     assert len(COMMANDS) == 3
     assert len(SPECIFICATIONS) == 2
+    assert len(RECIPES) == 11
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=["pass", "build", "share"])
@@ -77,7 +83,7 @@ def test_builds_quantise_shorten_and_share(tmp_path: Path, capfd: pytest.Capture
     assert "!q.shared<" in (tmp_path / "b/ir/dataflow.mlir").read_text(encoding="utf-8")
     report = (tmp_path / "b/precision.txt").read_text(encoding="utf-8")
     assert all(
-        part in report for part in ("calibrated on 1437 frames", "q-optimize-word-lengths: cost", "share 8 values")
+        part in report for part in ("calibrated on 1437 frames", "q-optimize-word-lengths: cost", "weights of 'fc1' share")
     )
 
 
@@ -96,6 +102,27 @@ def test_specifications_of_the_page() -> None:
     for text in SPECIFICATIONS:
         stated = parse_specification(text)
         assert parse_specification(str(stated)) == stated
+
+
+@pytest.mark.parametrize("lines", RECIPES)
+def test_recipes(lines: str) -> None:
+    """Each can be quantised by, does what it says of weights, and does not lose what the network knows."""
+    folder = ROOT / "examples" / "float_digits"
+    arrays = "calibration = x_train labels y_train; test = x_test labels y_test"
+    data = f'data {{ file = "digits.npz"; {arrays}; samples = 300 }}'
+    start = re.search(r"goes below `(.*?)`", PAGE)
+    assert start is not None
+    reports: list[QuantizationReport] = []
+    for more in ("", "\n".join(re.findall(r"`(.*?)`", lines))):
+        specification = parse_specification(f"{data}\n{start[1]}\n{more}", "recipe.spec", folder)
+        module = import_onnx(str(folder / "digits.onnx"), shapes={})
+        reports.append(quantize_network(new_context(), module, specification))
+    before, after = reports
+    searched = "bound" in lines  # by what comes behind
+    assert searched or "weight" not in lines or after.layers != before.layers
+    assert after.score is not None
+    assert after.score.agreement is not None
+    assert after.score.agreement > 95
 
 
 def test_the_mistake_of_the_page(tmp_path: Path) -> None:
