@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hardware of word lengths: a network at uniform and at chosen ones, all at one frame rate, by estimate and by Yosys.
 
-Word lengths are those of the algorithm `analytic` for each objective; frames and bound are those of word_lengths.py.
+Word lengths are those of the algorithm `analytic` for each objective; frames, bound and rounding are those of
+word_lengths.py.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--model", default=CASES[0].name)
     parser.add_argument("--estimate", action="store_true", help="without synthesis")
+    parser.add_argument("--objectives", default="bit_operations,luts")
     options = parser.parse_args()
+    objectives = [Objective(name) for name in options.objectives.split(",")]
     (case,) = [case for case in CASES if case.name == options.model]
     missing = None if options.estimate else missing_yosys()
     if missing or not (DATA / f"{case.name}.onnx").is_file():
@@ -65,12 +68,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         setting = prepared(case, Path(folder))
         choices = {"uniform 8 bits": setting.known.highest, "best uniform": uniform(setting.known)}
-        choices |= {str(one): optimised(setting, one) for one in (Objective.BIT_OPERATIONS, Objective.LUTS)}
+        choices |= {str(one): optimised(setting, one) for one in objectives}
     rows = [row(case.name, setting, label, bits, not options.estimate) for label, bits in choices.items()]
     titles = ["word lengths", "bits of each quantiser", "10^6 bit operations", "cycles", "estimated LUT"]
     titles += ["estimated DSP", "estimated BRAM18", "LUT", "FF", "DSP", "BRAM18", "points lost (test)"]
     note = (
-        f"{int(FPS)} frames a second at {CLOCK / 1e6:g} MHz; at most {POINTS} point lost on the frames of the search."
+        f"{int(FPS)} frames a second at {CLOCK / 1e6:g} MHz; at most {POINTS} point lost on the frames of the search, "
+        "two standard errors in reserve; weights rounded by reconstruction."
     )
     publish(__file__, f"Hardware of word lengths: {case.name}", [note, table(titles, rows)], options.write)
     return 0

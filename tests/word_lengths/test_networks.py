@@ -23,11 +23,12 @@ from qopt_mlir.frontends.precision.specification import (
     Rule,
     Specification,
 )
+from qopt_mlir.passes.accuracy_evaluation import Evaluator
 from qopt_mlir.passes.optimize_word_lengths import Search, word_length_problem
 from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
 from qopt_mlir.passes.word_lengths.costs import layer_products
 from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
-from qopt_mlir.passes.word_lengths.measuring import CONFIDENCE
+from qopt_mlir.passes.word_lengths.measuring import CONFIDENCE, Measurement
 from qopt_mlir.passes.word_lengths.problem import Problem
 from qopt_mlir.passes.word_lengths.variables import find_variables, set_bits, with_bits
 from qopt_mlir.passes.word_lengths.writing import with_word_lengths
@@ -158,6 +159,19 @@ def test_a_start_that_cannot_afford_the_reserve_is_no_fault(tmp_path_factory: py
     problem, measurement = word_length_problem(rough, stated(tmp_path_factory, bound), Search(reference=network()))
     assert measurement.confidence == pytest.approx(1 / wrong**0.5, rel=0.2)
     assert problem.feasible(problem.highest)
+
+
+def test_noise_is_measured_on_some_frames_of_all(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Of 1 300 frames every third, as classes may come in turn; the bound is against all."""
+    frames = np.random.default_rng(2).normal(size=(1300, 1, 6)).astype(np.float32)
+    measurement = Measurement(network(), Evaluator(frames), Bound(Measure.SQNR, Fraction(20)))
+    variables = find_variables(network(), frames, 2)
+    short = with_bits(network(), variables, (4, 4, 4, 4))
+    outputs = [run_module(module, {"": frames}).outputs[0].astype(np.float64) for module in (network(), short)]
+    powers = [[float(np.square(x).sum()) for x in (outputs[0][::k], (outputs[1] - outputs[0])[::k])] for k in (1, 3)]
+    (signal, noise), (some_signal, some_noise) = powers
+    assert measurement.noise(short) == pytest.approx(some_noise / some_signal)
+    assert measurement.margin(short) == pytest.approx(10 * np.log10(signal / noise) - 20)
 
 
 def test_bits_of_factors_behind_moves_and_rectifiers() -> None:
