@@ -63,9 +63,30 @@ def make_pass(spec: ArgSpec) -> ModulePass:
     try:
         return class_.from_spec(spec)
     except ValueError as fault:
-        options = [f"{field.name.replace('_', '-')}: {field.type}" for field in fields(class_) if field.init]
-        known = f"its options are {', '.join(options)}" if options else "it takes no options"
-        raise QoptError(f"wrong options for the pass '{spec.name}': {fault}", mend=known) from None
+        raise _option_error(class_, spec, fault) from None
+
+
+def _option_error(class_: type[ModulePass], spec: ArgSpec, fault: ValueError) -> QoptError:
+    """What is wrong with the options of a pass: the first that it does not have, or whose value has a wrong type."""
+    types = {field.name.replace("_", "-"): str(field.type) for field in fields(class_) if field.init}
+    listed = ", ".join(f"{name}: {type_}" for name, type_ in types.items())
+    known = f"its options are {listed}" if types else "it takes no options"
+    for name, values in spec.parameters.items():
+        option = name.replace("_", "-")
+        if option not in types:
+            close = get_close_matches(option, types, n=1, cutoff=0.5)
+            hint = f"did you mean '{close[0]}'?  " if close else ""
+            return QoptError(f"the pass '{spec.name}' has no option '{name}'", mend=f"{hint}{known}")
+        try:
+            class_.from_spec(ArgSpec(spec.name, {name: values}))
+        except ValueError as reason:
+            if "requires argument" in str(reason):
+                continue
+            given = ",".join(map(str, values))
+            what = f"the option '{name}' of the pass '{spec.name}' is {given or 'without a value'}, not {types[option]}"
+            quoted = f'write {name}="{given}"' if given and types[option].startswith("str") else known
+            return QoptError(what, mend=quoted)
+    return QoptError(f"wrong options for the pass '{spec.name}': {fault}", mend=known)
 
 
 def run_passes(
