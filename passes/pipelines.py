@@ -20,6 +20,7 @@ _STREAMLINE = [
 ]
 _TO_HARDWARE = [
     "q-move-views",
+    "q-fuse-shuffles",  # those whose views had quantisers in between
     "q-move-reshapes",
     "q-infer-ranges",
     "q-remove-idle-quantizers",

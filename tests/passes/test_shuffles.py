@@ -96,3 +96,16 @@ def test_orders(seed: int, exact_pass: Callable[[ModuleOp, str], ModuleOp]) -> N
         x = build.add(GatherOp(moved, [0], 1))
     after = kinds(exact_pass(build.module(x), "q-make-channels-last,q-absorb-gathers"))
     assert after.count(GatherOp) == others + (not in_front and (others or not behind))
+
+
+def test_quantisers_between_views(exact_pass: Callable[[ModuleOp, str], ModuleOp]) -> None:
+    """As ONNX Runtime's static quantisation leaves a shuffle: codes are made anew behind each view."""
+    rng, build = np.random.default_rng(3), Builder((1, 6, 4))
+    x = build.conv(build.input, 6, 2, rng)
+    for view in (lambda v: ReshapeOp(v, (1, 2, 3, 4)), lambda v: TransposeOp(v, (0, 2, 1, 3)), None):
+        x = build.add(view(x) if view else ReshapeOp(x, (1, 6, 4)))
+        x = build.add(QuantizeOp(x, FixedType(4, -1)))
+    module = build.module(build.conv(x, 3, 3, rng))
+    assert TransposeOp in kinds(module)
+    after = kinds(exact_pass(module, "q-to-typed"))
+    assert after == [TransposeOp, GatherOp, TransposeOp], "the host's at both ends, the order of channels alone between"
