@@ -82,9 +82,8 @@ def test_builds_quantise_shorten_and_share(tmp_path: Path, capfd: pytest.Capture
     assert qopt(build) == 0, capfd.readouterr().err
     assert "!q.shared<" in (tmp_path / "b/ir/dataflow.mlir").read_text(encoding="utf-8")
     report = (tmp_path / "b/precision.txt").read_text(encoding="utf-8")
-    assert all(
-        part in report for part in ("calibrated on 1437 frames", "q-optimize-word-lengths: cost", "weights of 'fc1' share")
-    )
+    parts = ("calibrated on 1437 frames", "q-optimize-word-lengths: cost", "weights of 'fc1' share")
+    assert all(part in report for part in parts)
 
 
 def test_quantised_levels_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
