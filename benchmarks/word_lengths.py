@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Word lengths: bit operations, trials and seconds of each algorithm, against uniform formats, from float networks.
 
+Seconds are those of the processor, on one thread: what the wall clock says on a machine that does nothing else.
+
 Each network is quantised to 8 bits on some frames, then its word lengths are chosen such that the accuracy on those
 frames is at most a point below the float network's. Accuracies in the table are of other frames.
 """
@@ -103,12 +105,12 @@ class Setting:
     float_accuracy: float  # on the test frames
 
     def problem(self, end: float) -> Problem:
-        """The problem with nothing tried yet; its trials raise OutOfTimeError from `end` on, in seconds."""
+        """The problem with nothing tried yet; its trials raise OutOfTimeError from `end` on, in processor seconds."""
         evaluator = Evaluator(self.measurement.evaluator.frames, self.measurement.evaluator.labels)
         measurement = replace(self.measurement, evaluator=evaluator)
 
         def in_time(_: int) -> None:
-            if time.perf_counter() > end:
+            if time.process_time() > end:
                 raise OutOfTimeError
 
         problem = measured_problem(self.module, self.known.variables, self.known.cost, measurement)
@@ -165,12 +167,12 @@ def rows_of(case: Case, names: list[str], minutes: float) -> Iterator[tuple[obje
     yield row(f"best uniform, weights rounded to nearest: {max(coarse)} bits", nearest, coarse)
     yield row(f"best uniform: {max(best)} bits", setting, best)
     for name in names:
-        problem, started = setting.problem(time.perf_counter() + 60 * minutes), time.perf_counter()
+        problem, started = setting.problem(time.process_time() + 60 * minutes), time.process_time()
         try:
             bits, label = descend(problem, ALGORITHMS[name](problem)), name
         except OutOfTimeError:
             bits, label = problem.best_known(), f"{name} (stopped)"
-        tried, seconds = problem.evaluations, time.perf_counter() - started
+        tried, seconds = problem.evaluations, time.process_time() - started
         problem.progress = lambda count: None
         assert label != name or is_one_minimal(problem, bits), name
         yield row(label, setting, bits, tried, seconds)
@@ -192,7 +194,7 @@ def main() -> int:
     if missing:
         print(f"skipped: no {', '.join(missing)} in the model collection beside the checkout", file=sys.stderr)
     titles = ["word lengths", "10^6 bit operations", "% of 8 bits", "% of best uniform"]
-    titles += ["points lost (test)", "choices tried", "seconds", "tried a minute", "bits of each quantiser"]
+    titles += ["points lost (test)", "choices tried", "processor seconds", "tried a minute", "bits of each quantiser"]
     note = (
         f"At most {POINTS} point below the float network on the frames of the search, two standard errors in reserve; "
         "weights rounded by reconstruction; all results are 1-minimal, but that of an algorithm that was stopped after "
