@@ -27,6 +27,8 @@ from .simulators.common import SimulationResult, Stimulus
 Engine = Literal["reference", "dataflow", "amaranth", "verilog"]
 ENGINES: tuple[Engine, ...] = ("reference", "dataflow", "amaranth", "verilog")
 
+MANY_FRAMES = 1000  # from which it pays to make chains of ops one step
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -73,7 +75,9 @@ def _run_main(module: ModuleOp, inputs: dict[str, Array]) -> list[Array]:
     main = function(module, "main")
     if not main.function_type.outputs.data:
         raise QoptError("@main has no outputs", main, "return what the network computes")
-    return compile_function(module, "main").run(code_values(main, input_codes(main, inputs)))
+    codes = input_codes(main, inputs)
+    many = any(len(array) >= MANY_FRAMES for array in codes)
+    return compile_function(module, "main", many_frames=many).run(code_values(main, codes))
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,18 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 Run = Callable[[], Any]
+PRODUCT_BYTES = 1 << 19  # of the rows of a product: they are in a cache, as where a layer has just copied them
 
 
-def qopt(model: Path, input_formats: list[str], frames: Any) -> Run:
-    """The typed reference: the whole network, host parts included."""
+def typed_plan(model: Path, input_formats: list[str]) -> Any:
+    """The network at the typed level, ready to run."""
     from qopt_mlir.frontends.onnx import import_onnx
     from qopt_mlir.passes.pipelines import to_typed
     from qopt_mlir.passes.runner import parse_passes, run_passes
@@ -31,8 +33,40 @@ def qopt(model: Path, input_formats: list[str], frames: Any) -> Run:
 
     module = import_onnx(model)
     run_passes(new_context(), module, parse_passes(to_typed(input_formats)))
-    plan = compile_function(module)
+    return compile_function(module, many_frames=True)
+
+
+def qopt(model: Path, input_formats: list[str], frames: Any) -> Run:
+    """The typed reference: the whole network, host parts included."""
+    plan = typed_plan(model, input_formats)
     return lambda: plan.run({0: frames})[0]
+
+
+def products(model: Path, input_formats: list[str], frames: Any) -> Run:
+    """No more than the products of matrices of its dense layers, in float32: a limit for engines that make them so."""
+    from qopt_mlir.qdialect.q import ConvOp, MatMulOp
+    from qopt_mlir.qdialect.types import shape_of
+
+    calls: list[tuple[Any, Any, Any, int]] = []
+    for step in typed_plan(model, input_formats).steps:
+        if isinstance(step.op, ConvOp) and step.op.groups == 1:
+            columns, *taps = shape_of(step.op.weights)
+        elif isinstance(step.op, MatMulOp):
+            columns, taps = shape_of(step.op.rhs)[-1], [shape_of(step.op.rhs)[-2]]
+        else:
+            continue
+        depth, rows = prod(taps), len(frames) * prod(step.results[0].shape) // columns
+        block = min(rows, max(1, PRODUCT_BYTES // (4 * depth)))
+        arrays = (np.ones(shape, np.float32) for shape in ((block, depth), (depth, columns), (block, columns)))
+        calls.append((*arrays, -(-rows // block)))
+
+    def run() -> Any:
+        for left, right, result, times in calls:
+            for _ in range(times):
+                np.dot(left, right, out=result)
+        return np.zeros(len(frames))
+
+    return run
 
 
 def batched(model: Path, batch: int) -> Any:
@@ -80,7 +114,7 @@ def qonnx(model: Path, _: list[str], frames: Any) -> Run:
     return lambda: execute_onnx(wrapper, {name: frames})[result]
 
 
-ENGINES = {"qopt": qopt, "onnxruntime": onnxruntime, "qonnx": qonnx}
+ENGINES = {"qopt": qopt, "products": products, "onnxruntime": onnxruntime, "qonnx": qonnx}
 
 
 def median_ms(run: Run, frames: int, seconds: float) -> float:

@@ -206,9 +206,10 @@ class PadOp(MoveOp):
 
     def move(self, *arrays: Array, lead: int = 0) -> Array:
         array, value = arrays
-        result = np.empty((*array.shape[:lead], *self.infer_shape()), array.dtype)
-        result[...] = value.reshape(*value.shape[:lead], *(1,) * len(self.low)) if lead else value
-        inner = (slice(low, low + size) for low, size in zip(self.low, array.shape[lead:], strict=True))
+        ends = list(zip(self.low, array.shape[lead:], self.high, strict=True))
+        result = np.empty((*array.shape[:lead], *(low + size + high for low, size, high in ends)), array.dtype)
+        result[...] = value.reshape(*value.shape[:lead], *(1,) * len(ends)) if lead else value
+        inner = (slice(low, low + size) for low, size, _ in ends)
         result[(slice(None),) * lead + tuple(inner)] = array
         return result
 

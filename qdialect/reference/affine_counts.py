@@ -9,6 +9,7 @@ float32 is twice as quick as float64; the few channels of a layer that it does n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product as combinations
 
 import numpy as np
 
@@ -54,7 +55,8 @@ def _kernel(lines: Sequence[Array] | Array, dtype: DType, in_place: bool) -> Ker
     """`lines`: slope, offset, lowest and highest code, in a shape that broadcasts to the argument's."""
     slope, offset, *limits = lines
     work = slope.dtype
-    low, high = (limit if (limit != limit.flat[0]).any() else limit.flat[0] for limit in limits)
+    low, high = (limit.flat[0] for limit in limits)
+    alike = all((limit == limit.flat[0]).all() for limit in limits)
 
     def kernel(x: Array) -> Array:
         out = x if in_place else None
@@ -63,7 +65,10 @@ def _kernel(lines: Sequence[Array] | Array, dtype: DType, in_place: bool) -> Ker
         result = np.multiply(x, slope, out=out)
         np.add(result, offset, out=result)
         np.rint(result, out=result)
-        result.clip(low, high, out=result)
+        if alike:
+            result.clip(low, high, out=result)
+        else:
+            np.minimum(np.maximum(result, limits[0], out=result), limits[1], out=result)
         return result if work == dtype else result.astype(dtype)
 
     return kernel
@@ -85,7 +90,7 @@ class _Fit:
     """For each row, lines that round to the number of thresholds reached, if there are any.
 
     Such a line is at least k - 1/2 at the threshold of the count k, and below that one before, for all thresholds that
-    some input reaches and some other misses; beyond these the codes are clipped, those of each row for themselves.
+    some input reaches and some other misses; beyond these the codes are clipped, where need be each row's for itself.
     """
 
     def __init__(self, x: Numbers, rows: Array, falls: Array, codes: IntRange, dtype: DType):
@@ -94,7 +99,9 @@ class _Fit:
         counts = np.stack([np.searchsorted(row, at, side="right") for row, at in zip(rows, self.points, strict=True)])
         self.signs, self.starts = np.where(falls, -1.0, 1.0), np.where(falls, codes.hi, codes.lo)
         self.wanted = np.where(falls[:, None], codes.hi - counts, codes.lo + counts)
-        self.limits = [self.wanted.min(axis=1), self.wanted.max(axis=1)]
+        ends = np.full((2, len(rows)), [[codes.lo], [codes.hi]])
+        own = np.stack([self.wanted.min(axis=1), self.wanted.max(axis=1)])
+        self.limits = (ends, own)  # those that are one number for all channels are quicker
         self.dtype, self.x_dtype = dtype, x.dtype
         self.counts, self.thresholds = np.arange(1, rows.shape[1] + 1) - 0.5, rows.astype(np.float64)
         self.inner = (rows > low) & (rows <= high)
@@ -103,17 +110,16 @@ class _Fit:
     def lines(self, work: DType) -> tuple[Array, Array]:
         """Lines [4, C] for a kernel in `work`, and the channels for which there are none."""
         result, left = np.zeros((4, len(self.slopes)), work), np.arange(len(self.slopes))
-        result[2:] = self.limits
-        for steps in NEAR_SLOPES:
-            for part in PARTS:
-                slopes = self.slopes[left].astype(work)
-                slopes += steps * np.spacing(slopes)
-                offsets = self._offsets(slopes.astype(np.float64), left, part)
-                result[0, left] = slopes * self.signs[left]
-                result[1, left] = self.starts[left] + offsets * self.signs[left]
-                left = left[~self._is_right(result[:, left], left)]
-                if not len(left):
-                    return result, left
+        for limits, steps, part in combinations(self.limits, NEAR_SLOPES, PARTS):
+            slopes = self.slopes[left].astype(work)
+            slopes += steps * np.spacing(slopes)
+            offsets = self._offsets(slopes.astype(np.float64), left, part)
+            result[0, left] = slopes * self.signs[left]
+            result[1, left] = self.starts[left] + offsets * self.signs[left]
+            result[2:, left] = limits[:, left]
+            left = left[~self._is_right(result[:, left], left)]
+            if not len(left):
+                break
         return result, left
 
     def _is_right(self, lines: Array, rows: Array) -> Array:

@@ -21,7 +21,7 @@ from ...q import ConvOp
 from ...q.window import Window
 from ...types import shape_of
 from ..products import Product
-from ..values import Array
+from ..values import OBJECT, Array
 
 BLOCK_BYTES = 1 << 19  # of what a step makes: it stays in the caches for the next
 LEAST_RUN, LEAST_ROWS = 32, 64  # elements under a row of the window, and positions, for products of single rows
@@ -107,7 +107,14 @@ def _under(x: Array, window: Window, positions: tuple[int, ...], rows: int | Non
     taps = [d * step if n > 1 else step for d, step, n in zip(window.dilations, steps, window.kernel, strict=True)]
     first, kernel = (positions[0], window.kernel) if rows is None else (rows, window.kernel[1:])
     strides = (x.strides[0], *places, *taps[len(taps) - len(kernel) :], x.itemsize)
-    return as_strided(x, (len(x), first, *positions[1:], *kernel, x.shape[-1]), strides, writeable=False)
+    return _view(x, (len(x), first, *positions[1:], *kernel, x.shape[-1]), strides)
+
+
+def _view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """A view of contiguous memory; `as_strided` takes ten times as long to make one, but takes Python integers."""
+    if x.dtype == OBJECT:
+        return as_strided(x, shape, strides, writeable=False)
+    return np.ndarray(shape, x.dtype, x, strides=strides)
 
 
 def _blocks(frames: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, slice]]:
@@ -134,9 +141,10 @@ def _depthwise(window: Window, weights: Array, positions: tuple[int, ...]) -> Co
     axes = [[*outer, *kernel, inner], [*kernel, inner], [*outer, inner]]
 
     def convolve(x: Array) -> Array:
-        under = _under(padded(x, window), unit, (*positions[:-1], width))
+        x = padded(x, window)
+        under = _under(x, unit, (*positions[:-1], width))
         strides = (*under.strides[:rank], *under.strides[rank + 1 :])
-        under = as_strided(under, (*under.shape[:rank], *window.kernel, width * channels), strides, writeable=False)
+        under = _view(x, (*under.shape[:rank], *window.kernel, width * channels), strides)
         result = np.empty((len(x), *positions[:-1], width * channels), x.dtype)
         for start in range(0, width * channels, run * channels):
             part = result[..., start : start + run * channels]

@@ -23,13 +23,8 @@ from ..values import FLOAT32, Array, DType, Numbers, carrier
 
 @meaning(MaxPoolOp)
 def max_pool(op: MaxPoolOp, operands: Sequence[Numbers]) -> Compiled:
-    (x,), taps, first = operands, op.taps, op.spatial_axes.start + 1
-    lowest = _below_all(x)
-
-    def kernel(array: Array) -> Array:
-        for axis, windows in enumerate(taps, first):
-            array = pooled(array, axis, windows, np.maximum, lowest)
-        return array
+    (x,) = operands
+    kernel = _over_axes(op, np.maximum, _below_all(x))
 
     return [replace(x, shape=shape_of(op.result), reusable=False)], _in_order(x, kernel)
 
@@ -43,18 +38,22 @@ def _below_all(numbers: Numbers) -> Any:
 
 @meaning(SumPoolOp)
 def sum_pool(op: SumPoolOp, operands: Sequence[Numbers]) -> Compiled:
-    taps, first = op.taps, op.spatial_axes.start + 1
-    most = int(np.prod([windows.counts().max() for windows in taps], dtype=object))
+    most = int(np.prod([windows.counts().max() for windows in op.taps], dtype=object))
     operand, result = _summed(op, operands[0], most)
-    convert = operand.convert
+    kernel, convert = _over_axes(op, np.add, 0), operand.convert
+    return [result], kernel if convert is None else lambda array: kernel(convert(array))
+
+
+def _over_axes(op: MaxPoolOp | SumPoolOp, ufunc: Any, neutral: Any) -> Kernel:
+    """One spatial axis after the other."""
+    along = [_pooling(axis, windows, ufunc, neutral) for axis, windows in enumerate(op.taps, op.spatial_axes.start + 1)]
 
     def kernel(array: Array) -> Array:
-        array = array if convert is None else convert(array)
-        for axis, windows in enumerate(taps, first):
-            array = pooled(array, axis, windows, np.add, 0)
+        for kernel in along:
+            array = kernel(array)
         return array
 
-    return [result], kernel
+    return kernel
 
 
 def _summed(op: SumPoolOp | ReduceSumOp, x: Numbers, most: int) -> tuple[Operand, Numbers]:
@@ -70,25 +69,33 @@ def _summed(op: SumPoolOp | ReduceSumOp, x: Numbers, most: int) -> tuple[Operand
 
 def pooled(array: Array, axis: int, windows: Taps, ufunc: Any, neutral: Any) -> Array:
     """`ufunc` of the windows along one axis; `neutral`: of a window without elements, and changes no other."""
-    shape = (*array.shape[:axis], windows.num_windows, *array.shape[axis + 1 :])
-    if windows.num_windows == 1:
-        inside = [tap for tap in range(windows.kernel) if windows.outputs(tap) == (0, 1)]
-        if inside:
-            first, last = (windows.elements(tap).start for tap in (inside[0], inside[-1]))
-            return ufunc.reduce(array[_at(axis, slice(first, last + 1, windows.dilation))], axis=axis, keepdims=True)
+    return _pooling(axis, windows, ufunc, neutral)(array)
+
+
+def _pooling(axis: int, windows: Taps, ufunc: Any, neutral: Any) -> Kernel:
+    """`pooled`, made ready."""
+    count, taps = windows.num_windows, [tap for tap in range(windows.kernel) if windows.outputs(tap) == (0, 1)]
+    if count == 1 and taps:
+        first, last = (windows.elements(tap).start for tap in (taps[0], taps[-1]))
+        inside = _at(axis, slice(first, last + 1, windows.dilation))
+        return lambda array: ufunc.reduce(array[inside], axis=axis, keepdims=True)
     taps = sorted(range(windows.kernel), key=lambda tap: windows.outputs(tap)[0] - windows.outputs(tap)[1])
-    first, second = (array[_at(axis, windows.elements(tap))] for tap in (taps[0], taps[min(1, len(taps) - 1)]))
-    if len(taps) > 1 and first.shape == second.shape == shape:
-        result, taps = ufunc(first, second), taps[1:]
-    else:
-        result = np.empty(shape, array.dtype)
-        if first.shape != shape:
-            result[...] = neutral
-        result[_at(axis, slice(*windows.outputs(taps[0])))] = first
-    for tap in taps[1:]:
-        part = result[_at(axis, slice(*windows.outputs(tap)))]
-        ufunc(part, array[_at(axis, windows.elements(tap))], out=part)
-    return result
+    places = [(_at(axis, slice(*windows.outputs(tap))), _at(axis, windows.elements(tap))) for tap in taps]
+    whole = [windows.outputs(tap) == (0, count) for tap in taps[:2]]
+
+    def kernel(array: Array) -> Array:
+        if whole == [True, True]:
+            result, left = ufunc(array[places[0][1]], array[places[1][1]]), places[2:]
+        else:
+            result, left = np.empty((*array.shape[:axis], count, *array.shape[axis + 1 :]), array.dtype), places[1:]
+            if not whole[0]:
+                result[...] = neutral
+            result[places[0][0]] = array[places[0][1]]
+        for outputs, elements in left:
+            ufunc(result[outputs], array[elements], out=result[outputs])
+        return result
+
+    return kernel
 
 
 def _at(axis: int, part: slice) -> tuple[slice, ...]:
