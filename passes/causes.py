@@ -22,7 +22,7 @@ from ..qdialect.q import (
     TransposeOp,
 )
 from ..qdialect.types import RealType, element_type, is_integer_type
-from .hardware_support import LINEAR, is_pointwise, number_refusal
+from .hardware_support import LINEAR, is_pointwise, joins_branches, number_refusal
 from .lower_functions import lowered_ops
 from .lower_joins import join_ops
 from .lower_joins import recognise as recognise_join
@@ -39,12 +39,13 @@ def explained(found: Iterable[Refusal]) -> list[Refusal]:
     """The refusals with their causes; those of real numbers that only follow from another are left out."""
     found = list(found)
     blamed = {why.op for why in found if why.op.name in LINEAR or isinstance(why.op, QuantizeOp)}
+    joins = {why.op for why in found if joins_branches(why.op)}
     result, ranges = list[Refusal](), None
     for why in found:
         if why != number_refusal(why.op) and not is_pointwise(why.op):
             result.append(why)
         elif isinstance(why.op, QuantizeOp) and not is_integer_type(element_type(why.op.result)):
-            result += [] if blamed & set(_makers(why.op)) else [_of_rounding(why)]
+            result += [] if (blamed & set(_makers(why.op))) | (joins & _users(why.op)) else [_of_rounding(why)]
         elif isinstance(why.op, QuantizeOp):
             ranges = ranges or analyse(_module_of(why.op))
             result += [] if blamed & set(_makers(why.op)) else [_of_quantiser(why, ranges)]
@@ -91,6 +92,10 @@ def _makers(op: Operation) -> Iterator[Operation]:
             yield value.owner
         else:
             todo += value.owner.operands
+
+
+def _users(op: Operation) -> set[Operation]:
+    return {use.operation for result in op.results for use in result.uses}
 
 
 def _leads_to(op: Operation, ends: Collection[Operation]) -> bool:
@@ -165,9 +170,26 @@ def _of_function(why: Refusal, op: QuantizeOp, ranges: Ranges) -> Refusal:
     try:
         lowered_ops(op, ranges, MAX_LEVELS)
     except NoTail as reason:
+        product = _product_above(op.input)
+        if product is not None:
+            what = f"a branch of {product.name} is more than an integer with a scale and an offset of whole scales"
+            return Refusal(product, what, "quantise both branches in front of the product")
         what = f"what stands in front of {op.name} is not made of integers: {reason}"
         return Refusal(op, what, reason.mend or "quantise in front of the activation as well")
     return why
+
+
+def _product_above(value: SSAValue) -> MulOp | None:
+    """The nearest product of two branches that are no integers, in front of a real number."""
+    todo = [value]
+    while todo:
+        op = todo.pop(0).owner
+        if not is_pointwise(op) or not _is_real(op.results[0]):
+            continue
+        if isinstance(op, MulOp) and joins_branches(op):
+            return op
+        todo += op.operands
+    return None
 
 
 def _of_layer(why: Refusal) -> Refusal:

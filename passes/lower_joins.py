@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turn a sum of two scaled integers in front of a quantiser into integer arithmetic: where branches of a network join.
+"""Turn a sum or difference of two scaled integers in front of a quantiser into integer arithmetic: branches that join.
 
 Before:
     %0 = q.mul %a, %s : tensor<1x4x!q.ufixed<8, 0>>, tensor<!q.real> -> tensor<1x4x!q.real>
@@ -19,7 +19,8 @@ Needs: scales and offsets between the integers and the sum, and behind it, which
 clip behind it, the same for all.
 Keeps: every output bit and the type of the result.
 Leaves: clips in front of the sum, more than a million pairs (remark).
-Codes that are clipped to less than a type holds are clipped behind the quantiser.
+Codes that are clipped to less than a type holds are clipped behind the quantiser. The second multiplier of a difference is
+negated; a branch that repeats its elements is multiplied before it does.
 """
 
 from __future__ import annotations

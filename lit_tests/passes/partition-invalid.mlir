@@ -169,3 +169,22 @@ func.func @main(%x: tensor<1x4x4x1x!q.fixed<4, 0>>) -> tensor<1x2x2x1x!q.fixed<4
 // CHECK:      error: q.max_pool takes the float32 numbers of q.tanh of node 'Tanh_1' as they are
 // CHECK-NEXT: at: node 'Pool_2'
 // CHECK-NEXT: mend: put a quantiser between both
+
+// -----
+// A product is made of integers where both of its branches are scaled integers: not of what an activation leaves real.
+func.func @main(%x: tensor<1x2x!q.fixed<3, 0>>) -> tensor<1x1x!q.fixed<9, 0>> {
+  %w = q.constant #q.dense<[[1, -1], [2, 1]] : tensor<2x2x!q.fixed<3, 0>>>
+  %v = q.constant #q.dense<[[1], [1]] : tensor<2x1x!q.fixed<2, 0>>>
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %a = q.matmul %x, %w : tensor<1x2x!q.fixed<3, 0>>, tensor<2x2x!q.fixed<3, 0>> -> tensor<1x2x!q.fixed<5, 0>>
+  %b = q.matmul %a, %w : tensor<1x2x!q.fixed<5, 0>>, tensor<2x2x!q.fixed<3, 0>> -> tensor<1x2x!q.fixed<7, 0>>
+  %0 = q.mul %a, %s : tensor<1x2x!q.fixed<5, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %1 = q.relu %0 : tensor<1x2x!q.real> -> tensor<1x2x!q.real> loc("Relu_1")
+  %2 = q.mul %1, %b : tensor<1x2x!q.real>, tensor<1x2x!q.fixed<7, 0>> -> tensor<1x2x!q.real> loc("Mul_2")
+  %3 = q.quantize %2 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.fixed<4, 0>>
+  %y = q.matmul %3, %v : tensor<1x2x!q.fixed<4, 0>>, tensor<2x1x!q.fixed<2, 0>> -> tensor<1x1x!q.fixed<9, 0>>
+  func.return %y : tensor<1x1x!q.fixed<9, 0>>
+}
+// CHECK:      error: a branch of q.mul is more than an integer with a scale and an offset of whole scales
+// CHECK-NEXT: at: node 'Mul_2'
+// CHECK-NEXT: mend: quantise both branches in front of the product

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Float networks whose branches meet in products, gates and differences, quantised and made hardware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qopt_mlir.backends.build import BuildOptions, build
+from qopt_mlir.backends.execute import BuildFolder, Engine, Request, run_folder
+from qopt_mlir.backends.simulators import missing_engine
+from qopt_mlir.qdialect.text import new_context
+from xdsl.dialects.builtin import ModuleOp
+
+from .networks import Builder, frames_for, outputs, quantised
+
+
+def gated_residual_network(gate: str = "Sigmoid") -> ModuleOp:
+    """[1, 3, 6, 6] -> [1, 4]: a residual block whose branch is scaled by squeeze and excitation."""
+    net = Builder(3)
+    start = net.add("Relu", [net.conv("x", "conv1", (4, 3, 3, 3), pads=[1, 1, 1, 1])], "relu1")
+    deep = net.conv(start, "conv2", (4, 4, 3, 3), pads=[1, 1, 1, 1])
+    squeezed = net.add("GlobalAveragePool", [deep], "squeeze")
+    narrow = net.add("Relu", [net.conv(squeezed, "reduce", (2, 4, 1, 1))], "relu2")
+    gates = net.add(gate, [net.conv(narrow, "expand", (4, 2, 1, 1))], "gate")
+    scaled = net.add("Mul", [deep, gates], "scale")
+    joined = net.add("Relu", [net.add("Add", [scaled, start], "join")], "relu3")
+    flat = net.add("Flatten", [net.add("GlobalAveragePool", [joined], "average")], "flatten")
+    return net.module((1, 3, 6, 6), net.gemm(flat, "fc", (4, 4)), (1, 4))
+
+
+def difference_network() -> ModuleOp:
+    """[1, 3, 6, 6] -> [1, 4, 6, 6]: the difference of two convolutions, times the second."""
+    net = Builder(4)
+    first = net.conv("x", "conv1", (4, 3, 3, 3), pads=[1, 1, 1, 1])
+    second = net.add("Relu", [net.conv("x", "conv2", (4, 3, 1, 1))], "relu2")
+    product = net.add("Mul", [net.add("Sub", [first, second], "sub"), second], "mul")
+    return net.module((1, 3, 6, 6), net.conv(product, "conv3", (4, 4, 1, 1)), (1, 4, 6, 6))
+
+
+def check(module: ModuleOp, folder: Path, engine: Engine) -> str:
+    """Quantise, build, run: the text of the units."""
+    frames = frames_for(module, 64)
+    wanted = outputs(module, frames)
+    quantised(module, folder)
+    noise = np.square(outputs(module, frames) - wanted).mean() / np.square(wanted).mean()
+    assert noise < 0.01
+    build(new_context(), module, folder / "build", BuildOptions(name="net"), lambda _: None)
+    stall = 0.3 if engine == "verilog" else 0.0
+    run = run_folder(BuildFolder.open(folder / "build"), Request({"": frames[:4]}, engine, stall=stall))
+    assert all(comparison.passed and comparison.total for comparison in run.comparisons)
+    return "".join(file.read_text() for file in sorted((folder / "build" / "ir").glob("*dataflow*")))
+
+
+def test_squeeze_and_excitation(tmp_path: Path) -> None:
+    """The gates repeat for all pixels of their channel."""
+    text = check(gated_residual_network(), tmp_path, "dataflow")
+    assert text.count("dataflow.mul") == 1
+    assert "repeats [36, 4]" in text
+
+
+def test_differences(tmp_path: Path) -> None:
+    assert "dataflow.mul" in check(difference_network(), tmp_path, "dataflow")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gate", ["Sigmoid", "HardSigmoid"])
+def test_verilog_of_squeeze_and_excitation(gate: str, tmp_path: Path) -> None:
+    if missing := missing_engine("verilator"):
+        pytest.skip(missing)
+    assert "dataflow.mul" in check(gated_residual_network(gate), tmp_path, "verilog")
