@@ -21,13 +21,16 @@ def check_accumulators(network: Network, specification: Specification, quantizer
     A search begins with the most bits that the formats allow: there the accumulator has to fit already.
     """
     for linear in network.linears:
-        limit = linear_choices(specification, linear).formats.get(Role.ACCUMULATOR)
+        choices = linear_choices(specification, linear)
+        limit = choices.formats.get(Role.ACCUMULATOR)
+        if limit is None or choices.keep:
+            continue
         weight = quantizers.weights.get(linear.op)
         activation = None if linear.input is None else quantizers.sites.get(linear.input.value)
-        if limit is None or weight is None or activation is None:
-            continue
-        if has_floats(weight, activation):
-            continue
+        if weight is None or activation is None or has_floats(weight, activation):
+            what = f"the accumulator of '{linear.name}' has a limit, and its weights or its input no chosen integers"
+            mend = "give both of a float network a format such as fixed<8>, or leave 'accumulator' out"
+            raise error_in(specification, limit.place, what, mend, linear.op)
         needed = accumulator_range(linear, weight, activation).word_length
         if needed > limit.bits.hi:
             raise _too_wide(linear, needed, limit, specification)

@@ -42,6 +42,29 @@ def check_patterns(network: Network, specification: Specification) -> None:
         raise error_in(specification, pattern.place, f"no layer matches {pattern}", mend)
 
 
+def check_roles(network: Network, specification: Specification) -> None:
+    """QoptError for a rule of named layers that gives a format to what none of them has."""
+    takers = {
+        Role.WEIGHT: [*network.linears, *(one for one in network.given if one.weights is not None)],
+        Role.ACTIVATION: [*network.sites.values(), *(one for one in network.given if one.weights is None)],
+        Role.BIAS: [linear for linear in network.linears if linear.bias is not None],
+        Role.ACCUMULATOR: network.linears,
+    }
+    missing = {
+        Role.WEIGHT: "they have no constant weights",
+        Role.ACTIVATION: "what they give stays as it is, because no product or sum takes it",
+        Role.BIAS: "they have no bias",
+        Role.ACCUMULATOR: "they add nothing up",
+    }
+    for rule in specification.rules:
+        if any("*" in pattern.text or pattern.is_kind for pattern in rule.patterns):
+            continue
+        for role, choice in rule.formats.items():
+            if not any(rule.matches(one.names, one.kind) for one in takers[role]):
+                what = f"the {role} of {', '.join(map(str, rule.patterns))} gets a format, and {missing[role]}"
+                raise error_in(specification, choice.place, what, f"leave '{role}' out")
+
+
 def check_kept(network: Network, specification: Specification) -> None:
     """QoptError for a layer that one rule keeps in float32, and a later one gives a format."""
     for names, kind in _layers(network):

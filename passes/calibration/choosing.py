@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...frontends.precision.format_parser import LARGEST_SCALED
 from ...frontends.precision.specification import Clip, FormatChoice, Granularity, Kind
 from ...qdialect.attrs import Array
 from ...qdialect.types import FixedType, FloatType, UFixedType, type_of
@@ -36,7 +37,7 @@ def activation_quantizer(histogram: Histogram, choice: FormatChoice, bits: int, 
         return Quantizer(type_, np.float32(2.0) ** np.asarray(-choice.fraction_bits, np.float32))
     if isinstance(type_, FloatType):
         largest = max(-histogram.low, histogram.high)
-        return Quantizer(type_, _scale_for(np.asarray(largest), largest_number(type_), choice.power_of_two))
+        return Quantizer(type_, _float_scale(np.asarray(largest), type_, choice))
     clip = choice.clip or (Clip.PERCENTILE if bits >= FINE_BITS else Clip.MSE)
     signed = isinstance(type_, FixedType)
     levels = 2**type_.format.word_length - (2 if signed else 1)
@@ -83,7 +84,7 @@ def weight_quantizer(weights: Array, axis: int | None, choice: FormatChoice, bit
         type_ = type_of(choice.float_format)
         assert isinstance(type_, FloatType)
         limits = weight_limits(weights, axis, 1, Clip.MAX)
-        return Quantizer(type_, _scalar(_scale_for(limits, largest_number(type_), choice.power_of_two)))
+        return Quantizer(type_, _scalar(_float_scale(limits, type_, choice)))
     if choice.fraction_bits is not None:
         return Quantizer(FixedType(bits), np.float32(2.0) ** np.asarray(-choice.fraction_bits, np.float32))
     levels = 2 ** (bits - 1) - 1
@@ -94,6 +95,10 @@ def weight_quantizer(weights: Array, axis: int | None, choice: FormatChoice, bit
 
 def _scalar(scale: Array) -> Array:
     return scale.reshape(()) if scale.size == 1 else scale
+
+
+def _float_scale(limits: Array, type_: FloatType, choice: FormatChoice) -> Array:
+    return _scale_for(limits, min(largest_number(type_), LARGEST_SCALED), choice.power_of_two)
 
 
 def _scale_for(limits: Array, largest: Any, power_of_two: bool) -> Array:

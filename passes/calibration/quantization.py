@@ -33,7 +33,7 @@ from .applying import (
     linear_choices,
     site_choices,
 )
-from .checks import check_hardware, check_kept, check_labels, check_patterns
+from .checks import check_hardware, check_kept, check_labels, check_patterns, check_roles
 from .equalization import equalize
 from .folding import fold_batch_norms
 from .given_formats import check_given, free_weights
@@ -150,6 +150,7 @@ def _data(module: ModuleOp, specification: Specification) -> Data | None:
 
 def _check(network: Network, specification: Specification, hardware: bool) -> None:
     check_patterns(network, specification)
+    check_roles(network, specification)
     check_kept(network, specification)
     check_given(network, specification)
     if hardware:

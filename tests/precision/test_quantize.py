@@ -250,6 +250,19 @@ REFUSED = {
         73,
         "a search begins with the widest formats, weights of 8 bits and an input of 8",
     ),
+    f'{EIGHT_BITS}\nlayers "fc3" {{ activation = fixed<4> }}': (
+        29,
+        'the activation of "fc3" gets a format',
+    ),
+    f'{EIGHT_BITS}\nlayers "x" {{ weight = fixed<4> }}': (
+        23,
+        'the weight of "x" gets a format, and they',
+    ),
+    'layers "*" { weight = fixed<8>; accumulator = fixed<20> }': (47, "its input no chosen integers"),
+    'layers "*" { weight = e4m3; activation = fixed<8>; accumulator = fixed<20> }': (
+        66,
+        "its input no chosen integers",
+    ),
     'layers "fc2" { keep }\nlayers "*" { weight = fixed<8> }': (23, "the layer 'fc2' is kept in float32 (line 2)"),
     'layers "*" { weight = fixed<2>; activation = fixed<1> }': (46, "the activation of 'x' has a sign"),
 }
@@ -389,6 +402,7 @@ def test_layers_without_rows_say_so_and_have_limits(tmp_path: Path) -> None:
     module = net.module((1, 4, 3, 3), up, (1, 6, 6, 6))
     with pytest.raises(QoptError, match=r"the accumulator of 'up' needs 1[78] bits, the limit is 12"):
         quantised(module, tmp_path, f'{EIGHT_BITS}\nlayers "*" {{ accumulator = fixed<12> }}')
+    module = net.module((1, 4, 3, 3), up, (1, 6, 6, 6))
     quantised(module, tmp_path, f'{EIGHT_BITS}\nlayers "*" {{ accumulator = fixed<18> }}')
 
 
