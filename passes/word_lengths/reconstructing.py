@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from ...qdialect.attrs import Array
+from ...qdialect.formats import Rounding
 from ...qdialect.q import AddOp, ConstantOp, Convolution, DivOp, MatMulOp, MulOp, QuantizeOp
 from ...qdialect.q.inference import constant_of
 from ...qdialect.reference import compile_function
@@ -29,6 +30,7 @@ from ..calibration.scoring import numbers_of
 from ..calibration.statistics import BATCH, observe
 from .fitting import Fit, constant_array
 
+NEAREST = (Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.HALF_DOWN)
 FRAMES = 256  # that the inputs of layers are taken from
 
 
@@ -51,7 +53,12 @@ class Layer:
 
 
 def layer_of(op: QuantizeOp) -> Layer | None:
-    """The layer whose weights pass a quantiser; None if these are moved, or shared, on their way."""
+    """The layer whose weights pass a quantiser; None if these are moved, or shared, on their way.
+
+    None as well where rounding is directed: it may take numbers on the grid, divided by the scale in float32, off it.
+    """
+    if op.rounding not in NEAREST:
+        return None
     division = op.input.owner if isinstance(op.input.owner, DivOp) else None
     constant = _own_constant(op.input if division is None else division.lhs)
     scale = np.ones((), np.float32) if division is None else _float_constant(division.rhs)

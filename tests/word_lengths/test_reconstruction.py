@@ -16,6 +16,7 @@ from qopt_mlir.passes.optimize_word_lengths import Search, word_length_problem
 from qopt_mlir.passes.rewriting import function_named
 from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
 from qopt_mlir.passes.word_lengths.problem import Problem
+from qopt_mlir.passes.word_lengths.reconstructing import layer_of
 from qopt_mlir.passes.word_lengths.variables import Bits, with_bits
 from qopt_mlir.qdialect.attrs import Array
 from qopt_mlir.qdialect.q import QuantizeOp
@@ -120,6 +121,14 @@ def test_the_ir_holds_the_weights_on_their_grid(text: str, tmp_path: Path) -> No
         quanta = fit.weights / fit.scale * 2.0 ** problem.variables[number].type_of(quantizer, 4).format.fraction_bits
         assert np.abs(quanta - np.rint(quanta)).max() < 1e-3
         assert np.abs(quanta).max() <= 7
+
+
+@pytest.mark.parametrize(("change", "found"), [("half_even", True), ("floor", False)])
+def test_directed_rounding_is_left_alone(change: str, found: bool, tmp_path: Path) -> None:
+    module, _ = problem_of(tmp_path, FULLY_CONNECTED, "per channel", Rounding.NEAREST)
+    text = module_text(module).replace("half_even saturate narrow", f"{change} saturate narrow")
+    quantizers = [op for op in parse_module(text, "net.mlir").walk() if isinstance(op, QuantizeOp) and op.narrow]
+    assert [layer_of(op) is not None for op in quantizers] == [found, found]
 
 
 def channel_means(module: ModuleOp) -> Array:
