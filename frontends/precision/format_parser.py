@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from ...qdialect.errors import QoptError
+from ...qdialect.float_formats import value_of
 from ...qdialect.formats import FORMAT_NAMES, FloatFormat, IntRange, float_format
 from .specification import MAX_BITS, Clip, FormatChoice, Granularity, Kind, Role
 from .syntax import Item, Source
@@ -17,6 +18,7 @@ _FLOATS = {name: format_ for name, format_ in FORMAT_NAMES.items() if isinstance
 _KNOWN = ("fixed<W>", "ufixed<W>", "fixed<W, F>", "float<E, M>", *_FLOATS)
 _MODIFIERS = ("per", "power_of_two", "asymmetric", "clip")
 MAX_FRACTION_BITS = 64
+LARGEST_SCALED = 1 << 60  # number of a float format that a scale brings numbers to: the scale is a float32
 
 
 def parse_choice(words: Words, role: Role) -> FormatChoice:
@@ -88,7 +90,17 @@ def _float(item: Item, positional: list[Item], source: Source) -> FloatFormat:
             options["specials"] = one_of(argument, source, ("none", "ieee", "fn"), "specials")
         elif name is not None:
             raise source.error(argument.place, f"float knows no '{name}'", "known: bias, specials, flush")
-    return float_format(exponent_bits, fraction_bits, **options)
+    format_ = float_format(exponent_bits, fraction_bits, **options)
+    _check_reach(format_, item, source)
+    return format_
+
+
+def _check_reach(format_: FloatFormat, item: Item, source: Source) -> None:
+    """QoptError for a format whose numbers are so large, or so small, that float32 has no scale for them."""
+    largest, least = value_of(format_.max_code, format_), Fraction(2) ** format_.min_exponent
+    if largest < Fraction(1, LARGEST_SCALED) or (largest > LARGEST_SCALED and least > 1):
+        what = f"the numbers of the format are too {'small' if largest < 1 else 'large'} for a scale of float32"
+        raise source.error(item.place, what, "give a bias nearer to that of IEEE formats, or leave it out")
 
 
 def _modified(choice: FormatChoice, name: str, words: Words) -> FormatChoice:

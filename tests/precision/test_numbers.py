@@ -153,6 +153,16 @@ def test_float_values_are_nearest(name: str) -> None:
     np.testing.assert_allclose(np.abs(np.clip(numbers, grid[0], grid[-1]) - found), nearest, atol=1e-7)
 
 
+@pytest.mark.parametrize("size", [1e-15, 1e-3, 1e15])
+@pytest.mark.parametrize("text", ["bf16", "float<8, 7>", "float<8, 7, specials = fn>", "float<7, 7, bias = 20>"])
+def test_floats_of_wide_range_round_numbers_of_every_size(text: str, size: float) -> None:
+    weights = (size * np.random.default_rng(11).uniform(0.01, 1, (8, 40))).astype(np.float32)
+    for per in ("tensor", "channel"):
+        quantizer = weight_quantizer(weights, 0, parse_format(f"{text} per {per}", Role.WEIGHT, "weight"), 16)
+        error = np.abs(quantizer.apply(weights).astype(np.float64) / weights - 1)
+        assert 0 < error.max() <= 2**-8 + 2**-20, "half a quantum of 7 fraction bits, and the float32 arithmetic"
+
+
 def correlated(rng: np.random.Generator, rows: int, terms: int) -> np.ndarray:
     return rng.normal(size=(rows, 5)) @ rng.normal(size=(5, terms)) + 0.1 * rng.normal(size=(rows, terms)) + 0.5
 

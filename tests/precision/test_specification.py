@@ -132,6 +132,18 @@ MISTAKES = {
     "range of fraction bits": (RULE.format("weight = fixed<8, 2..4>"), 32, "fraction bits have no range", "one number"),
     "float of one number": (RULE.format("weight = float<4>"), 23, "float has two numbers", "float<E, M>"),
     "unknown option of a float": (RULE.format("weight = float<4, 3, base = 2>"), 42, "no 'base'", "known: bias"),
+    "float of no size": (
+        RULE.format("weight = float<4, 3, bias = 200>"),
+        23,
+        "too small for a scale",
+        "a bias nearer",
+    ),
+    "float far off": (
+        RULE.format("activation = float<4, 3, bias = -100>"),
+        27,
+        "too large for a scale",
+        "a bias nearer",
+    ),
     "unknown modifier": (RULE.format("weight = fixed<8> pre channel"), 32, "unknown modifier of a format 'pre'", "per"),
     "unknown granularity": (RULE.format("weight = fixed<8> per layer"), 36, "unknown granularity 'layer'", "channel"),
     "modifier twice": (
