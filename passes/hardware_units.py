@@ -13,12 +13,10 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
+from ..qdialect import dataflow
 from ..qdialect.attrs import Array, RangeAttr
-from ..qdialect.dataflow import AddOp as AddUnitOp
 from ..qdialect.dataflow import ArgMaxOp as ArgMaxUnitOp
 from ..qdialect.dataflow import DepthwiseOp, JoinOp, MatrixVectorOp, RequantizeOp, stream_type
-from ..qdialect.dataflow import MulOp as MulUnitOp
-from ..qdialect.dataflow import SubOp as SubUnitOp
 from ..qdialect.dataflow import SumPoolOp as SumPoolUnitOp
 from ..qdialect.formats import FixedFormat, IntRange, Overflow, Rounding
 from ..qdialect.q import (
@@ -49,7 +47,7 @@ class NotHardware(Exception):
 
 
 UnitT = TypeVar("UnitT", MatrixVectorOp, DepthwiseOp, JoinOp, SumPoolUnitOp)
-JOINS: dict[type[Operation], type[JoinOp]] = {AddOp: AddUnitOp, SubOp: SubUnitOp, MulOp: MulUnitOp}
+JOINS: dict[type[Operation], type[JoinOp]] = {AddOp: dataflow.AddOp, SubOp: dataflow.SubOp, MulOp: dataflow.MulOp}
 
 
 class Blocked(Exception):

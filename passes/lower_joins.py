@@ -19,8 +19,8 @@ Needs: scales and offsets between the integers and the sum, and behind it, which
 clip behind it, the same for all.
 Keeps: every output bit and the type of the result.
 Leaves: clips in front of the sum, more than a million pairs (remark).
-Codes that are clipped to less than a type holds are clipped behind the quantiser. The second multiplier of a difference is
-negated; a branch that repeats its elements is multiplied before it does.
+Codes that are clipped to less than a type holds are clipped behind the quantiser. The second multiplier of a difference
+is negative; a branch that repeats its elements is multiplied before it does.
 """
 
 from __future__ import annotations
