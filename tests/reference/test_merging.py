@@ -10,9 +10,10 @@ from qopt_mlir.qdialect.attrs import RangeAttr
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import IntRange, Overflow, Rounding
 from qopt_mlir.qdialect.q import AddOp, ClipOp, MatMulOp, MulOp, QuantizeOp, ReluOp, SubOp
-from qopt_mlir.qdialect.reference import Plan, compile_function
+from qopt_mlir.qdialect.reference import Plan, affine_counts, compile_function
+from qopt_mlir.qdialect.reference.affine_counts import affine_kernel
 from qopt_mlir.qdialect.reference.products import Product
-from qopt_mlir.qdialect.reference.values import FLOAT32, FLOAT64
+from qopt_mlir.qdialect.reference.values import FLOAT32, FLOAT64, Numbers
 from qopt_mlir.qdialect.types import FixedType, UFixedType
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Attribute, SSAValue
@@ -76,6 +77,24 @@ def test_points_where_codes_change() -> None:
     numbers = np.arange(-(1 << 19), 1 << 19)
     for part in np.split(numbers, 64)[::7]:
         same(plain, quick, np.broadcast_to(part.reshape(-1, 1, 4, 1), (len(part) // 4, 1, 4, channels)))
+
+
+@pytest.mark.parametrize("few", [0, 1])
+def test_each_channel_in_its_own_way(few: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines in float32, some that float32 cannot hold, and some that are clipped where other channels are not."""
+    monkeypatch.setattr(affine_counts, "FEW", few)
+    x = Numbers(FixedType(21), (1, 12), FLOAT32, Fraction(1), IntRange(-(1 << 20), (1 << 20) - 1))
+    rows = np.ceil((np.arange(255) - 127.37) / np.geomspace(0.00031, 0.0021, 12)[:, None]).astype(np.int64)
+    rows[3, 100:] = 1 << 20  # never reached
+    rows[4, :10], rows[4, 10:] = 7, 1 << 20  # some at once, others never
+    kernel = affine_kernel(x, rows, np.arange(12) == 5, IntRange(-127, 128), FLOAT32, 0)
+    assert kernel is not None
+    near = np.concatenate([rows + step for step in (-1, 0, 1)], axis=1).clip(-(1 << 20), (1 << 20) - 1).T
+    counts = np.stack([np.searchsorted(row, at, side="right") for row, at in zip(rows, near.T, strict=True)], axis=1)
+    wanted = np.where(np.arange(12) == 5, 128 - counts, counts - 127)
+    got = kernel(near.astype(np.float32)[:, None])
+    assert got.dtype == np.float32
+    assert np.array_equal(got[:, 0], wanted)
 
 
 def test_what_is_used_twice_or_returned_stays() -> None:
