@@ -15,7 +15,8 @@ from ..qdialect.cost.progress import surely_progresses
 from ..qdialect.cost.timing import FEW_BEATS, Deadlock, Network, Unsettled, check_progress, simulate
 
 LEAST_DEPTH = 2  # a beat can pass every cycle
-MAX_WORK = 100_000_000  # beats to compute before the search ends; a few seconds
+DEEPER = (2, 4)  # times what FIFOs hold when frames come evenly, tried where that is too slow
+MAX_WORK = 500_000_000  # beats to compute before the search ends; a few seconds
 
 Depths = dict[int, int]
 
@@ -40,10 +41,15 @@ class Fifo:
 class Sizing:
     """The search for least depths.
 
+    Deadlock if no depths keep the graph from stopping; Unsettled if its timing cannot be found.
+
     Args:
         build: the stages of the graph with these depths (None: unlimited), and the number of the unit of each stage.
         fifos: to size.
         cycles: of the busiest unit, a frame.
+
+    Attributes:
+        interval: between frames with as much room as what waits at full speed takes.
     """
 
     def __init__(
@@ -54,25 +60,42 @@ class Sizing:
     ) -> None:
         self._build, self._cycles, self._fifos = build, cycles, fifos
         self._work, self._longest = 0, MAX_WORK
+        held = self._held()
+        self._idle = [fifo.number for fifo in fifos if fifo.optional and held[fifo.number] <= LEAST_DEPTH]
+        self.interval, self._depths = self._timed(held, 1)
+        for factor in DEEPER:
+            if self.interval <= cycles:
+                break
+            found = self._timed(held, factor)
+            self.interval, self._depths = min((self.interval, self._depths), found, key=lambda found: found[0])
 
-    def run(self) -> Depths:
-        """Least depths, found one by one from the largest on, that are as fast as what waits at full speed.
-
-        Deadlock if no depths keep the graph from stopping; Unsettled if its timing cannot be found.
-        """
-        depths = self._safe(self._held())
+    def _timed(self, held: Depths, factor: int) -> tuple[Fraction, Depths]:
+        """(interval, depths) with so many times what FIFOs hold."""
+        depths = self._safe({number: factor * depth for number, depth in held.items()})
         timing = simulate(self._build(depths)[0])
-        best, self._longest = timing.initiation_interval, max(MAX_WORK, 2 * timing.work)
-        idle = {fifo.number: 0 for fifo in self._fifos if fifo.optional and depths[fifo.number] <= LEAST_DEPTH}
+        self._longest = max(self._longest, 4 * timing.work)
+        return timing.initiation_interval, depths
+
+    def least(self) -> Depths:
+        """Least depths that keep the interval, found one by one from the largest on."""
+        depths, best = dict(self._depths), self.interval
         least = {fifo.number: max(LEAST_DEPTH, fifo.burst) for fifo in self._fifos if fifo.burst}
         bursts = {number: min(depth, depths[number]) for number, depth in least.items()}
-        for trial in (idle | bursts, idle):
-            if self._keeps(depths | trial, best):
-                depths |= trial
-                break
+        if self._keeps(depths | bursts | dict.fromkeys(self._idle, 0), best):
+            depths |= bursts | dict.fromkeys(self._idle, 0)
+        else:
+            self._leave_out(self._idle, depths, best)
         for fifo in sorted(self._fifos, key=lambda fifo: -fifo.width * depths[fifo.number]):
             self._lower(fifo, depths, best)
         return depths
+
+    def _leave_out(self, idle: Sequence[int], depths: Depths, best: Fraction) -> None:
+        """Leave out those of the FIFOs that the interval does not need: all, or half of them at a time."""
+        if self._keeps(depths | dict.fromkeys(idle, 0), best):
+            depths |= dict.fromkeys(idle, 0)
+        elif len(idle) > 1:
+            for half in (idle[: len(idle) // 2], idle[len(idle) // 2 :]):
+                self._leave_out(half, depths, best)
 
     def _held(self) -> Depths:
         """What each unlimited FIFO holds when a frame comes with every interval of the busiest unit."""

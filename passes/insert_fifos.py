@@ -13,10 +13,12 @@ A matrix-vector unit takes its input in a burst and then works on it; the unit b
 is room. The FIFO stands behind a width converter, where the burst is as fast as the unit can take it. A unit that keeps
 rows of an image pauses while these are full, and gets a FIFO if that would slow the unit before it. A unit that joins
 streams gets one on each of them that needs it: the branch over which beats come early has to hold them until the others
-come, or the graph comes to a stop. Depths come from the exact timing simulation: first the most beats that unlimited
-FIFOs hold when a frame comes with every interval of the busiest unit, and what keeps the graph going whatever pauses
-source and sink make; then each depth, largest FIFO first, is lowered as far as the initiation interval lasts (in large
-networks as far as a bounded search gets). At least 2, so that a beat can pass every cycle.
+come, or the graph comes to a stop. If the whole is then still slower than its busiest unit, because a unit gives beats
+in bursts that the next one takes slowly, FIFOs go to whatever stream needs them. Depths come from the exact timing
+simulation: first the most beats that unlimited FIFOs hold when a frame comes with every interval of the busiest unit,
+and what keeps the graph going whatever pauses source and sink make; then each depth, largest FIFO first, is lowered as
+far as the initiation interval lasts (in large networks as far as a bounded search gets). At least 2, so that a beat can
+pass every cycle.
 
 Exact: values and order stay.   Needs: q-insert-width-converters.   Keeps: folding.
 Leaves: FIFOs that are there already, with their depths; it is an error if they are too small to keep the graph going.
@@ -24,7 +26,7 @@ Leaves: FIFOs that are there already, with their depths; it is an error if they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,7 +37,7 @@ from xdsl.passes import ModulePass
 
 from ..qdialect.cost import refuse_deadlock, refuse_too_many_beats, total_cost, unit_network, unit_stages
 from ..qdialect.cost.latency import fifo_latency
-from ..qdialect.cost.timing import Buffer, Deadlock, Network, Schedule, Stage, Window
+from ..qdialect.cost.timing import Buffer, Deadlock, Network, Schedule, Stage, Unsettled, Window
 from ..qdialect.dataflow import (
     FifoOp,
     MatrixVectorOp,
@@ -43,7 +45,6 @@ from ..qdialect.dataflow import (
     UnitOp,
     check_lanes,
     hardware_function,
-    stream_type,
     unit_graph,
 )
 from .fifo_sizing import LEAST_DEPTH, Depths, Fifo, Sizing
@@ -65,10 +66,8 @@ def _needs_room(unit: UnitOp) -> bool:
     return bursty or len(unit.streams_in) > 1
 
 
-def _burst(fifo: UnitOp) -> int:
-    """Beats that the unit behind a FIFO takes at once, before it works on them; 0 if it is not so."""
-    (use,) = fifo.results[0].uses
-    unit = use.operation
+def _burst(unit: UnitOp) -> int:
+    """Beats that a unit takes at once, before it works on them; 0 if it is not so."""
     if not isinstance(unit, MatrixVectorOp):
         return 0
     first = unit_stages(unit)[0]
@@ -76,25 +75,24 @@ def _burst(fifo: UnitOp) -> int:
 
 
 def _places(units: Sequence[UnitOp]) -> list[tuple[UnitOp, int]]:
-    """(unit, operand) where a FIFO belongs and none is; none before the first unit, for the host waits."""
+    """(unit, operand) where a FIFO could be and none is; none before the first unit, for the host waits."""
     return [
         (unit, number)
         for unit in units
+        if not isinstance(unit, FifoOp)
         for number, operand in enumerate(unit.operands)
         if operand in unit.streams_in
-        and _needs_room(unit)
         and not isinstance(operand, BlockArgument)
         and not isinstance(operand.owner, FifoOp)
     ]
 
 
-def _depths(units: Sequence[UnitOp], new: Mapping[UnitOp, bool]) -> Depths:
-    """A depth for each FIFO in `new`, which says whether it can be left out (depth 0), by its place in `units`."""
-    numbers = {number: unit for number, unit in enumerate(units) if unit in new}
-    known = {unit: unit_stages(unit) for unit in units if unit not in new}
+def _sizing(units: Sequence[UnitOp], new: Mapping[int, UnitOp], places: Collection[int]) -> Sizing:
+    """The search for depths of the FIFOs at `places`; the others in `new` (place in `units`: taker) are left out."""
+    known = {unit: unit_stages(unit) for number, unit in enumerate(units) if number not in new}
 
     def build(depths: Mapping[int, int | None]) -> tuple[Network, list[int]]:
-        given = {numbers[number]: depth for number, depth in depths.items()}
+        given = {units[number]: depths.get(number, 0) for number in new}
 
         def stages(unit: UnitOp) -> tuple[Stage, ...]:
             if unit in known:
@@ -104,14 +102,28 @@ def _depths(units: Sequence[UnitOp], new: Mapping[UnitOp, bool]) -> Depths:
         return unit_network(units, stages)
 
     fifos = [
-        Fifo(number, new[fifo], stream_type(fifo.results[0]).width, _burst(fifo)) for number, fifo in numbers.items()
+        Fifo(number, not isinstance(new[number], MatrixVectorOp), units[number].result_type.width, _burst(new[number]))
+        for number in places
     ]
     try:
-        return Sizing(build, fifos, total_cost(units).cycles).run()
+        return Sizing(build, fifos, total_cost(units).cycles)
     except Deadlock:
-        network, owners = build(dict.fromkeys(numbers))
+        network, owners = build(dict.fromkeys(places))
         refuse_deadlock(units, network, owners)
         raise
+
+
+def _depths(units: Sequence[UnitOp], new: Mapping[int, UnitOp]) -> Depths:
+    """A depth for each FIFO in `new`, 0 where none is needed; those where FIFOs belong, or all if that is faster."""
+    places = [number for number, taker in new.items() if _needs_room(taker)]
+    sizing = _sizing(units, new, places)
+    if sizing.interval > total_cost(units).cycles and len(places) < len(new):
+        try:
+            anywhere = _sizing(units, new, new.keys())
+        except Unsettled:
+            anywhere = sizing
+        sizing = min(sizing, anywhere, key=lambda sizing: sizing.interval)
+    return dict.fromkeys(new, 0) | sizing.least()
 
 
 @dataclass(frozen=True)
@@ -127,15 +139,10 @@ class InsertFifosPass(ModulePass):
         check_lanes(units)
         if units:
             refuse_too_many_beats(units)
-        new: dict[UnitOp, bool] = {
-            _insert(unit, number): not isinstance(unit, MatrixVectorOp) for unit, number in _places(units)
-        }
-        if not new:
-            if units:
-                refuse_deadlock(units, *unit_network(units))
-            return
+        takers: dict[UnitOp, UnitOp] = {_insert(unit, number): unit for unit, number in _places(units)}
         units = unit_graph(function)
-        for number, depth in _depths(units, new).items():
+        new = {number: takers[unit] for number, unit in enumerate(units) if unit in takers}
+        for number, depth in (_depths(units, new) if units else {}).items():
             fifo = units[number]
             if depth:
                 fifo.properties["depth"] = IntegerAttr(depth, i64)

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from .timing import Network
 
 Cycles = NDArray[np.int64]
-MAX_SWEEPS = 400  # through the graph, for a frame; and a tenth of that if all of it changes every time
+MAX_SWEEPS = 400  # through the graph, for a frame; in a hurry a tenth of that if all of it changes every time
 _MAX_TURNS = 30  # of a pipeline alone, before its neighbours go on
+_TURN_WORK = 3  # what a turn costs, in evaluations of the bounds
 _EVALUATION_WORK = 1000  # what evaluating a stage costs, however few its beats
 _LONG_AGO = -(1 << 60)
 _NONE: Cycles = np.zeros(0, np.int64)
@@ -111,6 +112,10 @@ class _Solver(ABC):
     def exact(self) -> tuple[list[Cycles], list[Cycles], bool]:
         """As `bound`, and whether that is the answer to what the neighbours do now."""
         return *self.bound(), True
+
+    def turns(self) -> int:
+        """What the last `exact` cost, in evaluations of `bound`."""
+        return 1
 
     def close(self) -> None:
         """End the frame, whose channels are solved."""
@@ -203,6 +208,7 @@ class _Rigid(_Solver):
         self.tail_offered, self.tail_taken, self.tail_ticks = _NONE, _NONE, _NONE  # outputs that may stall the frame
         self.offered = _NONE  # as found last
         self.taken_steps = _NONE
+        self._turns = 0
 
     def _add_ticks(self, cycles: Cycles, ticks: Cycles, sign: int) -> Cycles:
         """Add the tick of each beat in place."""
@@ -271,13 +277,17 @@ class _Rigid(_Solver):
         )
 
     def exact(self) -> tuple[list[Cycles], list[Cycles], bool]:
-        settled, turns = False, 0
+        settled, self._turns = False, 0
         taken, offered = list[Cycles](), list[Cycles]()
-        while not settled and turns < _MAX_TURNS:
+        while not settled and self._turns < _MAX_TURNS:
             before = self.offered
             taken, offered = self._turn()
-            settled, turns = np.array_equal(before, offered[0]), turns + 1
+            settled = np.array_equal(before, offered[0])
+            self._turns += 1
         return taken, offered, settled
+
+    def turns(self) -> int:
+        return _TURN_WORK * self._turns
 
     def _turn(self) -> tuple[list[Cycles], list[Cycles]]:
         """The answer to the stalls that the offers found last make."""
@@ -333,9 +343,14 @@ class _Rigid(_Solver):
 
 
 class FrameRun:
-    """Frames of a network, one after the other, from the first cycle after reset."""
+    """Frames of a network, one after the other, from the first cycle after reset.
 
-    def __init__(self, network: Network, frame_interval: int = 0, max_work: int | None = None) -> None:
+    `hurried`: Unsettled as soon as following the beats one by one is likely to be quicker.
+    """
+
+    def __init__(
+        self, network: Network, frame_interval: int = 0, max_work: int | None = None, *, hurried: bool = False
+    ) -> None:
         self.network, self.interval, self.ends = network, frame_interval, list[int]()
         self.channels = [_Channel() for _ in network.beats]
         self._solvers: list[_Solver] = []
@@ -348,6 +363,7 @@ class FrameRun:
         self.start = 0  # cycle in which the first beat was taken
         self.work = 0  # beats computed
         self._most, self._limit = max_work, 0  # of work: in all, in this frame
+        self._sweeps = MAX_SWEEPS // 10 if hurried else _MAX_TURNS * MAX_SWEEPS
 
     def frame(self) -> None:
         """Offer one more frame and follow it to its end. Unsettled if that takes too long."""
@@ -355,7 +371,7 @@ class FrameRun:
         offered[0] = len(self.ends) * self.interval
         self.channels[0].offered = offered
         sweep = sum(self.network.beats) + _EVALUATION_WORK * len(self._solvers)
-        self._limit = self.work + MAX_SWEEPS // 10 * sweep
+        self._limit = self.work + self._sweeps * sweep
         if self._most is not None:
             self._limit = min(self._limit, self._most)
         sweeps = self._settle(set(range(len(self._solvers))), 0, exact=False)
@@ -384,8 +400,10 @@ class FrameRun:
     def _evaluate(self, number: int, *, exact: bool) -> None:
         _, inputs, outputs = self.network.stages[number]
         self._changed.discard(number)
-        self.work += _EVALUATION_WORK + sum(self.network.beats[port] for port in (*inputs, *outputs))
-        taken, offered, settled = self._solvers[number].exact() if exact else (*self._solvers[number].bound(), True)
+        solver = self._solvers[number]
+        taken, offered, settled = solver.exact() if exact else (*solver.bound(), True)
+        work = _EVALUATION_WORK + sum(self.network.beats[port] for port in (*inputs, *outputs))
+        self.work += work * (solver.turns() if exact else 1)
         if not settled:
             self._changed.add(number)
         for port, cycles in zip(inputs, taken, strict=True):

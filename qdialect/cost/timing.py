@@ -31,7 +31,7 @@ _FRAME_WORK = 50  # what comparing frames costs for each channel, in beats
 FEW_BEATS = 2000
 # up to so many if whole frames do not settle.
 MAX_FOLLOWED = 3_000_000
-_FOLLOWED_WORK = 40  # what following a beat costs, against computing it with its frame
+_FOLLOWED_WORK = 80  # what following a beat costs, against computing it with its frame
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def simulate(
         max_frames = max(8, MAX_WORK // _frame_work(network))
     if beats > FEW_BEATS:
         try:
-            return _repeat(FrameRun(network, frame_interval, max_work), max_frames)
+            return _repeat(FrameRun(network, frame_interval, max_work, hurried=beats <= max_followed), max_frames)
         except Unsettled:
             if beats > max_followed:
                 raise

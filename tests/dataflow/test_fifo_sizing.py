@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from qopt_mlir.qdialect.dataflow import (
     MatrixVectorOp,
     SlidingWindowOp,
     StreamType,
+    SumPoolOp,
     UnitOp,
     hardware_function,
     unit_graph,
@@ -34,6 +36,7 @@ from xdsl.ir import Block, SSAValue
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hardware_check import codes_of, stimulus_for
+from images import RandomImages
 from networks import random_codes, run_passes
 from units import constant, module_of
 
@@ -95,6 +98,33 @@ def test_a_timing_that_is_not_found_is_refused(monkeypatch: pytest.MonkeyPatch) 
     block = Block(arg_types=[StreamType(ELEMENT, 1, 4)])
     with pytest.raises(QoptError, match="wait for each other so often that their timing is not found"):
         predict_timing([FifoOp(block.args[0], 2)])
+
+
+def test_a_burst_behind_a_pool_does_not_slow_it() -> None:
+    """Its sums of a frame come at once, faster than the converter behind it takes them."""
+    type_ = fixed_type(IntRange(-128, 112), 0)
+    module = module_of(
+        ELEMENT,
+        (4, 4, 8),
+        lambda x: matrix(SumPoolOp(x, type_, taps=16, channels=8, lanes=4).result, 2, 8),
+        4,
+    )
+    sized = run_passes(module, "q-insert-width-converters,q-insert-fifos")
+    assert predict_timing(units_of(sized)).timing.initiation_interval == total_cost(units_of(sized)).cycles
+    (pool,) = (unit for unit in units_of(sized) if isinstance(unit, SumPoolOp))
+    assert any(isinstance(use.operation, FifoOp) for use in pool.result.uses)
+
+
+@pytest.mark.parametrize("seed", [7, 26, 43, 50, 68, 82, 99, 147])
+def test_a_target_is_kept_behind_bursts(seed: int) -> None:
+    """Networks in which FIFOs before windows and matrices alone leave the whole slower than its busiest unit."""
+    rnd = random.Random(seed)
+    images = RandomImages(rnd)
+    images.shape = (rnd.randint(4, 8), rnd.choice([4, 6, 8]), rnd.choice([2, 4, 8]))
+    module = run_passes(images.module(), "q-insert-forks")
+    target = units_of(module)[0].input_type.elements * rnd.choice([1, 2, 3, 5]) // 2
+    units = units_of(run_passes(module, f"q-set-folding{{cycles={target}}},q-insert-width-converters,q-insert-fifos"))
+    assert predict_timing(units).timing.initiation_interval == total_cost(units).cycles <= target
 
 
 @pytest.mark.slow
