@@ -16,6 +16,8 @@ from ..products import Product, weighted_range
 from ..registry import Compiled, Kernel, meaning
 from ..values import FLOAT32, Array, Numbers, carrier, product
 
+FEW_ROWS = 16  # of a product: a call of numpy more is felt
+
 
 @meaning(MatMulOp)
 def matmul(op: MatMulOp, operands: Sequence[Numbers]) -> Compiled:
@@ -57,20 +59,19 @@ def product_kernel(lhs: Operand, rhs: Operand, shape: tuple[int, ...]) -> Kernel
 
 def _times_matrix(lhs: Operand, weights: Array, shape: tuple[int, ...]) -> Kernel:
     """All frames and rows in one matrix product: what BLAS is fastest at."""
-    depth, columns = weights.shape
-    convert = lhs.convert or _same
-    if lhs.numbers.range is None:
-        weights = np.ascontiguousarray(weights)
-        return lambda x: convert(x).reshape(-1, depth).dot(weights).reshape(len(x), *shape)
-    product = Product([weights], lhs.range)
+    weights = np.ascontiguousarray(weights)
+    depth, convert = weights.shape[0], lhs.convert
+    product = None if lhs.numbers.range is None else Product([weights], lhs.range)
 
     def kernel(x: Array) -> Array:
-        rows = convert(x).reshape(-1, depth)
-        result = np.empty((len(rows), columns), rows.dtype)
+        rows = x.reshape(-1, depth)
+        if product is None or product.columns == weights.shape[1] or len(rows) < FEW_ROWS:
+            return rows.dot(weights).reshape(len(x), *shape)
+        result = np.empty((len(rows), weights.shape[1]), rows.dtype)
         product([rows], result)
         return result.reshape(len(x), *shape)
 
-    return kernel
+    return kernel if convert is None else lambda x: kernel(convert(x))
 
 
 def _as_matrices(operand: Operand, new_axis: int) -> Operand:
