@@ -130,7 +130,8 @@ def _channel_axis(ops: list[QOp], shape: tuple[int, ...]) -> int | None:
                 own = (*own, *(1,) * (len(shape) - 1 - op.axis))
             axes |= {len(shape) - len(own) + at for at, size in enumerate(own) if size > 1}
     if len(axes) > 1:
-        raise NoTail("constants differ along more than one axis")
+        mend = "give each channel one constant; an average pool may count its pads (count_include_pad = 1)"
+        raise NoTail("constants differ along more than one axis", mend)
     return axes.pop() if axes else None
 
 
