@@ -44,14 +44,30 @@ def activation_quantizer(histogram: Histogram, choice: FormatChoice, bits: int, 
     low, high = clip_range(histogram, clip, levels, signed, choice.percentile)
     if isinstance(type_, UFixedType) and not choice.asymmetric:
         low = 0.0
-    step = (high - low) / levels
+    step, zero_point = (high - low) / levels, None
+    if choice.asymmetric and choice.bits.lo < choice.bits.hi:
+        step, zero_point = coarse_zero_point(low, high, levels, 1 << (choice.bits.hi - choice.bits.lo))
     if choice.power_of_two:
         scale = _power_of_two_step(histogram, step, levels, signed, clip)
     else:
         tieless = at_join or bits > MOST_THRESHOLD_BITS
         scale = tieless_scale(step) if tieless else short_scale(np.asarray(step))
-    zero_point = int(np.rint(-low / float(scale))) if choice.asymmetric else 0
+    if zero_point is None:
+        zero_point = int(np.rint(-low / float(scale))) if choice.asymmetric else 0
     return Quantizer(type_, scale, min(max(zero_point, 0), levels))
+
+
+def coarse_zero_point(low: float, high: float, levels: int, quantum: int) -> tuple[float, int]:
+    """The least step, with a zero point that is a multiple of `quantum`, at which codes 0 to `levels` hold both ends.
+
+    A search for word lengths drops the last bits of codes: zero stays a code only if its own are 0. `low <= 0 <= high`.
+    """
+    ideal = -low / (high - low) * levels / quantum if high > low else 0.0
+    found: list[tuple[float, int]] = []
+    for zero in (int(ideal) * quantum, (int(ideal) + 1) * quantum):
+        if zero < levels and (zero or low == 0):
+            found.append((max(-low / zero if zero else 0.0, high / (levels - zero)), zero))
+    return min(found)
 
 
 def _activation_type(histogram: Histogram, choice: FormatChoice, bits: int) -> FixedType | UFixedType | FloatType:

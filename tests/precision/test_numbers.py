@@ -11,6 +11,7 @@ from qopt_mlir.frontends.precision.specification import Clip, Role
 from qopt_mlir.passes.calibration.choosing import (
     SCALE_BITS,
     activation_quantizer,
+    coarse_zero_point,
     power_of_two_above,
     short_scale,
     tieless_scale,
@@ -93,6 +94,16 @@ def test_ranges_without_zero_are_held(clip: str, numbers: np.ndarray) -> None:
     unsigned = parse_format(f"ufixed<8> clip {clip}", Role.ACTIVATION, "a")
     held = activation_quantizer(histogram_of(numbers), unsigned, 8).apply(numbers.astype(np.float32))
     np.testing.assert_allclose(held, np.maximum(numbers, 0), atol=0.2)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 3.0), (-0.1, 3.9), (-3.9, 0.1), (0.0, 2.0), (-2.0, 0.0), (0.0, 0.0)])
+def test_zero_stays_a_code_with_fewer_bits(low: float, high: float) -> None:
+    step, zero = coarse_zero_point(low, high, 255, 32)
+    assert zero % 32 == 0
+    assert 0 <= zero <= 255
+    assert zero * step >= -low * (1 - 1e-9)
+    assert (255 - zero) * step >= high * (1 - 1e-9)
+    assert step <= 1.2 * (high - low) / 255
 
 
 def test_all_zero_numbers_have_a_scale() -> None:

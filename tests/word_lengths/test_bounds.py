@@ -19,7 +19,9 @@ from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
 from qopt_mlir.passes.word_lengths.descent import descend
 from qopt_mlir.passes.word_lengths.variables import Bits, with_bits
 from qopt_mlir.qdialect.errors import QoptError
+from qopt_mlir.qdialect.q import QuantizeOp
 from qopt_mlir.qdialect.text import module_text, new_context, parse_module, verify_module
+from qopt_mlir.qdialect.types import UFixedType, element_type
 from xdsl.dialects.builtin import ModuleOp
 
 TEXT = """
@@ -211,3 +213,19 @@ def test_nothing_to_choose_is_shown_where_it_is_asked_for(text: str, place: str,
     with pytest.raises(QoptError, match="no quantiser may have fewer bits") as caught:
         optimize_word_lengths(quantised(specification), specification, Search())
     assert caught.value.where == f"{file}:{place}"
+
+
+def test_zero_points_stay_codes_of_shorter_formats(tmp_path: Path) -> None:
+    """Padding adds zeros: they have to be codes of a zero point, whatever bits are chosen."""
+    file = specification_file(tmp_path, "6", "objective = bit_operations\nbound = sqnr 6 dB")
+    file.write_text(file.read_text().replace("activation = fixed<2..8>", "activation = fixed<2..8> asymmetric"))
+    module = float_network()
+    apply_specification(new_context(), module, str(file))
+    quantizer = next(op for op in module.walk() if isinstance(op, QuantizeOp))
+    type_ = element_type(quantizer.result)
+    (shift,) = [use.operation for use in quantizer.result.uses]
+    zero = float(shift.operands[1].owner.value.array)  # pyright: ignore
+    assert isinstance(type_, UFixedType)
+    assert type_.format.word_length < 8
+    assert zero > 0
+    assert zero * 2.0**type_.format.fraction_bits % 1 == 0

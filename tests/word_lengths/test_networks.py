@@ -18,6 +18,7 @@ from qopt_mlir.frontends.precision.specification import (
     FormatChoice,
     Kind,
     Measure,
+    Objective,
     Pattern,
     Role,
     Rule,
@@ -25,6 +26,7 @@ from qopt_mlir.frontends.precision.specification import (
 )
 from qopt_mlir.passes.accuracy_evaluation import Evaluator
 from qopt_mlir.passes.optimize_word_lengths import Search, word_length_problem
+from qopt_mlir.passes.remarks import collected_remarks
 from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
 from qopt_mlir.passes.word_lengths.costs import layer_products
 from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
@@ -98,6 +100,14 @@ def test_the_bound_holds_and_no_bit_can_go(
     bits = descend(problem, ALGORITHMS["analytic"](problem))
     assert is_one_minimal(problem, bits)
     assert problem.cost(bits) < problem.cost(problem.highest) / 2
+
+
+def test_trials_leave_no_remarks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    stated_luts = replace(stated(tmp_path_factory, Bound(Measure.SQNR, Fraction(20))), objective=Objective.LUTS)
+    problem = word_length_problem(network(), stated_luts, Search())[0]
+    with collected_remarks() as remarks:
+        assert problem.cost(problem.highest) > problem.cost(problem.lowest) > 0
+    assert not remarks
 
 
 def test_the_result_is_ir_whose_types_say_it(tmp_path_factory: pytest.TempPathFactory) -> None:
