@@ -26,8 +26,10 @@ from .fifo_sizing import LEAST_DEPTH
 BEAM = 512
 
 Prices: TypeAlias = tuple[int, int, int]  # of a look-up table, a DSP block, an 18-kbit memory
-AREA: Prices = (1, DSP_AREA, BRAM18_AREA)
+FINE = 16  # prices rise in parts of a look-up table
+AREA: Prices = (FINE, FINE * DSP_AREA, FINE * BRAM18_AREA)
 RISES = 5  # how often the prices of resources beyond the budget rise, each time fourfold
+STEPS = 4  # how often the last rise is halved, to pay no more than the budget asks for
 
 
 class Folding(NamedTuple):
@@ -205,18 +207,48 @@ def within(units: Sequence[FoldableUnit], max_cycles: int, budget: Budget) -> Ch
 
     None if there is none, as found for certain of one limit; of several, a way may be overlooked.
     """
-    prices = AREA
+    prices, before = AREA, None
     for _ in range(RISES):
         choice = cheapest(units, max_cycles, prices)
         exceeded = [] if choice is None else budget.exceeded(choice.cost)
-        if not exceeded:
-            return choice
+        if choice is None or not exceeded:
+            return choice if choice is None or before is None else _nearer(units, max_cycles, budget, before, choice)
         lut, dsp, bram18 = (
             price * (4 if name in exceeded else 1) for price, name in zip(prices, budget.names, strict=True)
         )
-        prices = lut, dsp, bram18
+        before, prices = (prices, (lut, dsp, bram18)), (lut, dsp, bram18)
     choice = cheapest(units, max_cycles, budget.scarcity)
     return None if choice is None or budget.exceeded(choice.cost) else choice
+
+
+def _nearer(
+    units: Sequence[FoldableUnit], max_cycles: int, budget: Budget, rise: tuple[Prices, Prices], best: Choice
+) -> Choice:
+    """The choice of least area at prices between those that ask for too much and those of `best`, which do not."""
+    low, high = rise
+    for _ in range(STEPS):
+        lut, dsp, bram18 = ((a + b) // 2 for a, b in zip(low, high, strict=True))
+        choice = cheapest(units, max_cycles, (lut, dsp, bram18))
+        if choice is None or budget.exceeded(choice.cost):
+            low = lut, dsp, bram18
+        else:
+            high, best = (lut, dsp, bram18), min(choice, best, key=lambda choice: choice.cost.area)
+    return _kept_elsewhere(units, budget, best)
+
+
+def _kept_elsewhere(units: Sequence[FoldableUnit], budget: Budget, choice: Choice) -> Choice:
+    """With the numbers of units in other memories, where that takes less area and the budget has room; lanes stay."""
+    for place, unit in enumerate(units):
+        own = choice.foldings[place]
+        for other in sorted(unit.options, key=lambda folding: unit.options[folding].area):
+            if other[:2] != own[:2] or unit.options[other].area >= unit.options[own].area:
+                continue
+            foldings = (*choice.foldings[:place], other, *choice.foldings[place + 1 :])
+            cost = _total(units, foldings)
+            if not budget.exceeded(cost):
+                choice = Choice(foldings, cost)
+                break
+    return choice
 
 
 def fastest(units: Sequence[FoldableUnit], budget: Budget) -> Choice | None:

@@ -35,7 +35,7 @@ class WindowScan:
         """
         columns = self.positions[1]
         in_time = (columns // self.pixels - 1) * self.pace < self.row_beats
-        return columns % self.pixels == 0 and in_time and self.makes[0] >= 0
+        return columns % self.pixels == 0 and in_time and self.lowest_rows[0] * self.row_beats + self.newest >= 0
 
     @property
     def fault(self) -> str | None:
@@ -98,13 +98,15 @@ class WindowScan:
     @property
     def steps(self) -> int:
         """Steps of a frame."""
-        return max(self.beats, self.makes[-1] + 1)
+        last = self.newest + (self.positions[1] // self.pixels - 1) * self.pace
+        return max(self.beats, self.lowest_rows[-1] * self.row_beats + last + 1)
 
     @property
     def makes(self) -> list[int]:
         """The steps that make an output beat; each of the first `beats` steps takes a beat."""
         columns = range(self.newest, self.newest + self.positions[1] // self.pixels * self.pace, self.pace)
-        return [row * self.row_beats + column for row in self.lowest_rows for column in columns]
+        row_beats = self.row_beats
+        return [row * row_beats + column for row in self.lowest_rows for column in columns]
 
     def row_flags(self, tap: int) -> list[bool]:
         """For each row of the output whether kernel row `tap` lies outside the image."""

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from qopt_mlir.passes.folding_search import Budget, Feed, FoldableUnit, Folding, within
 from qopt_mlir.passes.pipelines import to_dataflow
-from qopt_mlir.qdialect.cost import total_cost
-from qopt_mlir.qdialect.dataflow import hardware_function, unit_graph
+from qopt_mlir.qdialect.cost import UnitCost, total_cost
+from qopt_mlir.qdialect.dataflow import Memory, hardware_function, unit_graph
 from qopt_mlir.qdialect.errors import QoptError
 from xdsl.dialects.builtin import ModuleOp
 
@@ -58,3 +59,16 @@ def test_fifos_beyond_the_budget_are_named() -> None:
             assert int(more) > needed, message
             needed = int(more)
     assert refusals > 0
+
+
+def test_all_of_a_budget_is_used_where_that_saves_area() -> None:
+    """Equal units are worth the same price; as many as fit get what is scarce, not none of them."""
+    options = {
+        Folding(1, 1, Memory.BLOCK): UnitCost(cycles=8, lut=10, bram18=2),
+        Folding(1, 1, Memory.DISTRIBUTED): UnitCost(cycles=8, lut=400),
+    }
+    units = [FoldableUnit(str(number), options, (Feed(number - 1, 8, 4),)) for number in range(5)]
+    for blocks in range(6):
+        choice = within(units, 8, Budget(bram18=2 * blocks + 1))
+        assert choice is not None
+        assert choice.cost.bram18 == 2 * blocks
