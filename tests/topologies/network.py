@@ -177,7 +177,8 @@ class Net:
         return self.quantise(Value(self.node("LeakyRelu", x.name, alpha=alpha), x.shape), 3.0, signed=True)
 
     def pointwise(self, kind: str, x: Value, signed: bool, reach: float = 3.0) -> Value:
-        """An elementwise function and its quantiser."""
+        """An elementwise function and its quantiser; in QDQ one in front, too."""
+        x = self.quantise(x, 4.0, signed=True) if self.form == "qdq" else x
         return self.quantise(Value(self.node(kind, x.name), x.shape), reach, signed)
 
     def block(self, x: Value, maps: int, kernel: int | tuple[int, ...], stride: int = 1, **options: Any) -> Value:
