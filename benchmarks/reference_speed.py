@@ -33,8 +33,8 @@ WHY_IMAGES_MISSED = """\
 qonnx multiplies in float32 too. onnxruntime multiplies codes of 8 bits with instructions made for them, four times as
 many a cycle, and requantises sums while they are in registers; numpy has neither. What qopt takes beyond the products
 are the rows that it copies for them, four or five passes over the numbers of each layer to requantise them (in float32
-where that is proven exact), the sweep of each depthwise layer, as many products as it has taps for each number, at a
-fifth of the speed of a product of matrices; and, for a frame alone, some 200 calls of numpy, each 0.4 us to 10 us."""
+where that is proven exact), the sweep of each depthwise layer, as many products as it has taps for each number, at an
+eighth of the speed of a product of matrices; and, for a frame alone, some 200 calls of numpy, each 0.4 us to 10 us."""
 TOLERANCE, IMAGE_TOLERANCE = 1e-4, 2e-2  # of the outputs' range; a code of 8 bits may differ along a chain
 
 
