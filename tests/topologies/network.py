@@ -190,7 +190,8 @@ class Net:
 
     def concat(self, *parts: Value) -> Value:
         shape = (1, sum(part.channels for part in parts), *parts[0].shape[2:])
-        return Value(self.node("Concat", *(part.name for part in parts), axis=1), shape)
+        y = Value(self.node("Concat", *(part.name for part in parts), axis=1), shape)
+        return self.quantise(y, 4.0, signed=True) if self.form == "qdq" else y
 
     def pool(self, kind: str, x: Value, kernel: int, stride: int, pads: Sequence[int] = (), **options: Any) -> Value:
         rank = len(x.shape) - 2
