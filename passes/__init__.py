@@ -12,6 +12,7 @@ PASSES: dict[str, str] = {
     "q-lower-sub-div": ".lower_sub_div:LowerSubDivPass",
     "q-collapse-affine": ".collapse_affine:CollapseAffinePass",
     "q-move-affine-past-linear": ".move_affine_past_linear:MoveAffinePastLinearPass",
+    "q-split-mixed-scales": ".split_mixed_scales:SplitMixedScalesPass",
     "q-lower-top-k": ".lower_top_k:LowerTopKPass",
     "q-move-reshapes": ".move_reshapes:MoveReshapesPass",
     "q-move-views": ".move_views:MoveViewsPass",

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 
 from ..qdialect.attrs import Array, DenseAttr
@@ -83,35 +85,44 @@ class MoveOffsetPastConvolution(RewritePattern):
         if not isinstance(op, ConvOp) or not isinstance(op.weights.owner, ConstantOp):
             remark(op, "offset not moved behind the convolution: transposed, or weights that are no plain constant")
             return
-        padded = _padded(op, match)
-        if padded is None:
+        bordered = _padded(op, match)
+        if bordered is None:
             remark(op, "offset not moved behind the convolution: the border would be no code of the operand")
             return
-        x = padded[-1].results[0] if padded else match.x
+        x = bordered[-1].results[0] if bordered else match.x
         window = op.window
         conv = ConvOp(x, op.weights, window.strides, (0,) * len(window.pads), window.dilations, op.groups)
-        offset = _offset_of_result(op, op.weights.owner.value, match)
+        offsets = np.broadcast_to(match.at_full_rank.reshape(-1), shape_of(op.input)[1])
+        offset = offset_of_convolution(op, op.weights.owner.value, offsets)
         moved = with_constant(AddOp, conv.result, offset, op.result, match.op)
-        replace(rewriter, op, [*padded, at(conv, op), *moved])
+        replace(rewriter, op, [*bordered, at(conv, op), *moved])
 
 
 def _padded(op: ConvOp, match: Affine) -> list[Operation] | None:
     """The ops that give `match.x` the border that is 0 behind the offset; None if they cannot."""
-    values, window = match.at_full_rank, op.window
+    values = match.at_full_rank
     if any(size != 1 for size in (values.shape[0], *values.shape[2:])):
         return None
+    if values.size > 1:
+        return None if any(op.window.pads) else []
+    return padded(op, match.x, -values.reshape(-1)[0])
+
+
+def padded(op: ConvOp, x: SSAValue, number: Fraction) -> list[Operation] | None:
+    """The ops that give `x` the border of `op`, of `number` instead of 0; None if that is no code of `x`."""
+    window = op.window
     if not any(window.pads):
         return []
-    border = constant_like(match.x, -values.reshape(-1)[0]) if values.size == 1 else None
+    border = constant_like(x, number)
     if border is None:
         return None
-    return [border, at(PadOp(match.x, border.result, (0, 0, *window.low), (0, 0, *window.high)), op)]
+    return [border, at(PadOp(x, border.result, (0, 0, *window.low), (0, 0, *window.high)), op)]
 
 
-def _offset_of_result(op: ConvOp, weights: DenseAttr, match: Affine) -> Array:
-    """`sum over c, k of w[m, c, k] * offset[c]` as [M, 1, ...]."""
+def offset_of_convolution(op: ConvOp, weights: DenseAttr, offsets: Array) -> Array:
+    """`sum over c, k of w[m, c, k] * offsets[c]` as [M, 1, ...]."""
     groups, taps = op.groups, op.window.num_taps
     codes = weights.array.reshape(groups, len(weights.array) // groups, -1)
     matrices = DenseAttr(codes, tensor(unshared(weights.type.element_type), codes.shape))
-    offsets = np.broadcast_to(match.at_full_rank.reshape(-1), shape_of(op.input)[1]).repeat(taps)
-    return matmul_with(matrices, offsets.reshape(groups, -1, 1), left=False).reshape(-1, *(1,) * op.window.rank)
+    repeated = offsets.repeat(taps).reshape(groups, -1, 1)
+    return matmul_with(matrices, repeated, left=False).reshape(-1, *(1,) * op.window.rank)

@@ -146,6 +146,24 @@ def _keeps_order(op: ArgMaxOp | TopKOp, match: Affine, axis: int) -> bool:
     return True
 
 
+def moves() -> list[RewritePattern]:
+    """All moves of scales and offsets behind linear ops."""
+    return [
+        MoveScalePastMatMul(),
+        MoveOffsetPastMatMul(),
+        MoveScalePastConvolution(),
+        MoveOffsetPastConvolution(),
+        MoveAffinePastMove(),
+        MoveAffinePastPad(),
+        MoveAffinePastConcat(),
+        MoveAffinePastExtreme(),
+        MoveAffinePastSum(),
+        MoveAffinePastProduct(),
+        MoveAffinePastArgMax(),
+        MoveAffinePastTopK(),
+    ]
+
+
 @dataclass(frozen=True)
 class MoveAffinePastLinearPass(ModulePass):
     """Move scales and offsets behind products, moves, pools, reductions and arg-max."""
@@ -154,18 +172,4 @@ class MoveAffinePastLinearPass(ModulePass):
     exact: ClassVar[bool] = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        rewrite(
-            op,
-            MoveScalePastMatMul(),
-            MoveOffsetPastMatMul(),
-            MoveScalePastConvolution(),
-            MoveOffsetPastConvolution(),
-            MoveAffinePastMove(),
-            MoveAffinePastPad(),
-            MoveAffinePastConcat(),
-            MoveAffinePastExtreme(),
-            MoveAffinePastSum(),
-            MoveAffinePastProduct(),
-            MoveAffinePastArgMax(),
-            MoveAffinePastTopK(),
-        )
+        rewrite(op, *moves())

@@ -15,6 +15,7 @@ _STREAMLINE = [
     "q-lower-sub-div",
     "q-collapse-affine",
     "q-move-affine-past-linear",
+    "q-split-mixed-scales",
     "q-collapse-affine",
     "q-lower-top-k",
 ]

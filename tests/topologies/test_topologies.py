@@ -18,16 +18,10 @@ from .models import MODELS, frames, generate
 from .network import Form
 
 QUICK = [("jet_conv1d", "qonnx"), ("jet_conv1d", "qdq"), ("tcn_chomp", "qonnx")]
-SIDE_BY_SIDE = r"sums over tensors of different scales or zero points, which q\.concat of node '.+' puts side by side"
 UNCOUNTED = r"constants differ along more than one axis[\s\S]*count_include_pad = 1"
 REFUSED = {
     ("inception_excluded", "qonnx"): UNCOUNTED,
     ("inception_excluded", "qdq"): UNCOUNTED,
-    ("shufflenet", "qonnx"): SIDE_BY_SIDE,
-    ("squeezenet", "qonnx"): SIDE_BY_SIDE,
-    ("unet", "qonnx"): SIDE_BY_SIDE,
-    ("unet_resize", "qonnx"): SIDE_BY_SIDE,
-    ("tiny_yolo", "qonnx"): SIDE_BY_SIDE,
     ("efficientnet_lite", "qdq"): r"is a function of \d+ codes, too many for a table",
     ("keyword_cnn", "qonnx"): "q.transpose has no hardware unit",
     ("keyword_cnn", "qdq"): "q.transpose has no hardware unit",
@@ -35,10 +29,18 @@ REFUSED = {
     ("mixer", "qdq"): "q.transpose has no hardware unit",
 }
 BITS = {"vgg10": 1, "mobilenet_v2": 2, "resnet18": 3, "unet": 1}  # of QONNX; 4 otherwise
-SIMULATED = [("jet_conv1d", "qonnx"), ("shufflenet_v1", "qdq"), ("tcn", "qdq"), ("mobilenet_v2", "qonnx")]
+SIDE_BY_SIDE = ("shufflenet", "squeezenet", "unet", "unet_resize", "tiny_yolo")  # tensors of different scales
+SIMULATED = [
+    ("jet_conv1d", "qonnx"),
+    ("unet_resize", "qonnx"),
+    ("shufflenet_v1", "qdq"),
+    ("tcn", "qdq"),
+    ("mobilenet_v2", "qonnx"),
+]
 FORMS: tuple[Form, ...] = ("qonnx", "qdq")
 IN_TURN = [(name, FORMS[index % 2]) for index, name in enumerate(MODELS)]
 MORE = [pair for pair in IN_TURN if pair not in REFUSED and pair not in QUICK]
+MORE += [(name, "qonnx") for name in SIDE_BY_SIDE if (name, "qonnx") not in MORE]
 
 
 def built(name: str, form: Form, folder: Path) -> None:
