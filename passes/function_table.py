@@ -12,7 +12,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from ..qdialect.attrs import Array
 from ..qdialect.formats import BipolarFormat, IntRange, NoCodeError
-from ..qdialect.q import BatchNormOp, ClipOp, MulOp, QOp, QuantizeOp
+from ..qdialect.q import BatchNormOp, ClipOp, MulOp, QOp, QuantizeOp, ThresholdOp
 from ..qdialect.q.base import tensor
 from ..qdialect.rounding import as_objects
 from ..qdialect.types import element_type, integer_format, is_integer_type, shape_of
@@ -81,7 +81,7 @@ def _function(op: QOp) -> tuple[SSAValue, list[QOp]]:
     while len(leaves) > 1 or not all(map(_can_be_source, leaves)):
         last = max(leaves, key=lambda leaf: place.get(leaf.owner, -1))
         maker = last.owner
-        if not is_pointwise(maker):
+        if not (is_pointwise(maker) or isinstance(maker, ThresholdOp)):  # a branch may be one already
             name = maker.name if isinstance(maker, Operation) else "an argument"
             raise NoTail(f"it is no function of one integer: {name} feeds it")
         leaves.remove(last)
@@ -128,6 +128,8 @@ def _channel_axis(ops: list[QOp], shape: tuple[int, ...]) -> int | None:
             own = shape_of(operand)
             if isinstance(op, BatchNormOp):
                 own = (*own, *(1,) * (len(shape) - 1 - op.axis))
+            elif isinstance(op, ThresholdOp):
+                own = (own[0], *(1,) * op.trailing)
             axes |= {len(shape) - len(own) + at for at, size in enumerate(own) if size > 1}
     if len(axes) > 1:
         mend = "give each channel one constant; an average pool may count its pads (count_include_pad = 1)"

@@ -109,3 +109,19 @@ func.func @main(%x: tensor<1x2x3x!q.fixed<24, 0>>) -> tensor<1x2x3x!q.fixed<2, 0
 }
 // MANY:      %thresholds = q.constant #q.dense<{{\[\[}}-4000, 0, 1000], [-1333, 0, 1000]] : tensor<2x3x!q.fixed<24, 0>>>
 // MANY-NEXT: %y = q.threshold %x, %thresholds base -2 axis 1
+
+// -----
+// A branch that is thresholds of the same integer already is part of the function: hard swish with quantised branches.
+func.func @main(%x: tensor<1x2x!q.fixed<3, 0>>) -> tensor<1x2x!q.fixed<4, 0>> {
+  %t = q.constant #q.dense<[[-1, 1]] : tensor<1x2x!q.fixed<3, 0>>>
+  %s = q.constant #q.dense<"1/3" : tensor<!q.real>>
+  %u = q.constant #q.dense<"3" : tensor<!q.real>>
+  %0 = q.threshold %x, %t base 0 : tensor<1x2x!q.fixed<3, 0>>, tensor<1x2x!q.fixed<3, 0>> -> tensor<1x2x!q.ufixed<2, 0>>
+  %1 = q.mul %x, %s : tensor<1x2x!q.fixed<3, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %2 = q.mul %0, %u : tensor<1x2x!q.ufixed<2, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %3 = q.mul %1, %2 : tensor<1x2x!q.real>, tensor<1x2x!q.real> -> tensor<1x2x!q.real>
+  %y = q.quantize %3 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.fixed<4, 0>>
+  func.return %y : tensor<1x2x!q.fixed<4, 0>>
+}
+// CHECK:      [[T:%.*]] = q.constant #q.dense<{{\[\[}}0, 0, 0, -1, 0, 2, 4, 6]]
+// CHECK-NEXT: q.table %x, [[T]] base -4
