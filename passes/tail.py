@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recognise a quantiser tail: the elementwise ops with constants from an integer value to a `q.quantize`.
 
-Additions, multiplications, batch normalisation, ReLU and clips compose to one `clip(slope * a + offset, low, high)` a
-channel, in exact rational numbers; the quantiser behind them makes it a `Tail` of threshold_math.py.
+Additions, multiplications, batch normalisation, ReLU, clips and extremes with constants compose to one
+`clip(slope * a + offset, low, high)` a channel, in exact rational numbers; the quantiser behind them makes it a `Tail`
+of threshold_math.py.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from xdsl.ir import Operation, SSAValue
 from ..qdialect.affine import batch_norm_affine
 from ..qdialect.attrs import Array
 from ..qdialect.formats import BipolarFormat, Overflow, Rounding
-from ..qdialect.q import AddOp, BatchNormOp, ClipOp, DivOp, MulOp, QuantizeOp, ReluOp, SubOp
+from ..qdialect.q import AddOp, BatchNormOp, ClipOp, DivOp, MaxOp, MinOp, MulOp, QuantizeOp, ReluOp, SubOp
 from ..qdialect.rounding import as_objects, round_fraction, saturation_range
 from ..qdialect.types import BipolarType, RealType, element_type, integer_format, is_integer_type, shape_of
 from .interval import Interval
@@ -216,7 +217,7 @@ def step_of(value: SSAValue) -> tuple[SSAValue, Step]:
     if not (is_integer_type(element_type(value)) or isinstance(element_type(value), RealType)):
         raise NoTail(f"{op.name} gives {element_type(value)}")
     match op:
-        case AddOp() | SubOp() | MulOp() | DivOp():
+        case AddOp() | SubOp() | MulOp() | DivOp() | MaxOp() | MinOp():
             return _arithmetic_step(op, shape)
         case ReluOp():
             return op.input, Step(minimum=np.array([Fraction(0)], dtype=object))
@@ -231,13 +232,19 @@ def step_of(value: SSAValue) -> tuple[SSAValue, Step]:
             raise NoTail(f"{op.name} is not an elementwise op with constants")
 
 
-def _arithmetic_step(op: AddOp | SubOp | MulOp | DivOp, shape: tuple[int, ...]) -> tuple[SSAValue, Step]:
+def _arithmetic_step(
+    op: AddOp | SubOp | MulOp | DivOp | MaxOp | MinOp, shape: tuple[int, ...]
+) -> tuple[SSAValue, Step]:
     swapped = is_constant(op.lhs)
     x, constant = (op.rhs, op.lhs) if swapped else (op.lhs, op.rhs)
     if is_constant(x) or not is_constant(constant):
         raise NoTail(f"{op.name} has no constant operand" if not is_constant(x) else f"{op.name} is constant")
     values = constant_step(constant, shape)
     match op:
+        case MaxOp():
+            return x, Step(minimum=values)
+        case MinOp():
+            return x, Step(maximum=values)
         case MulOp():
             return x, Step(factor=values)
         case DivOp():

@@ -112,3 +112,21 @@ func.func @main(%a: tensor<1x2x3x!q.fixed<5, 0>>) -> (tensor<1x2x3x!q.fixed<2, 0
 // CHECK:     @main(%a: tensor<1x2x3x!q.fixed<5, 0>>)
 // CHECK-NOT: bipolar
 // CHECK:     q.conv {{.*}} : tensor<1x2x3x!q.fixed<2, 0>>
+
+// -----
+// ReLU2 as the smaller of a ReLU and 2, and a floor for each channel, are clips: part of the function.
+func.func @main(%x: tensor<1x2x!q.fixed<24, 0>>) -> tensor<1x2x!q.ufixed<2, 0>> {
+  %s = q.constant #q.dense<"1/1000" : tensor<!q.real>>
+  %most = q.constant #q.dense<"2" : tensor<!q.real>>
+  %least = q.constant #q.dense<["0", "1"] : tensor<2x!q.real>>
+  %0 = q.mul %x, %s : tensor<1x2x!q.fixed<24, 0>>, tensor<!q.real> -> tensor<1x2x!q.real>
+  %1 = q.relu %0 : tensor<1x2x!q.real> -> tensor<1x2x!q.real>
+  %2 = q.min %most, %1 : tensor<!q.real>, tensor<1x2x!q.real> -> tensor<1x2x!q.real>
+  %3 = q.max %2, %least : tensor<1x2x!q.real>, tensor<2x!q.real> -> tensor<1x2x!q.real>
+  %y = q.quantize %3 floor saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.ufixed<2, 0>>
+  func.return %y : tensor<1x2x!q.ufixed<2, 0>>
+}
+// SMALL: %thresholds = q.constant #q.dense<{{\[\[}}1000, 2000], [-8388608, 2000]]
+// SMALL: q.threshold %x, %thresholds base 0
+// FEW-NOT: q.min
+// FEW-NOT: q.max

@@ -25,6 +25,8 @@ from qopt_mlir.qdialect.q import (
     ClipOp,
     ConstantOp,
     DivOp,
+    MaxOp,
+    MinOp,
     MulOp,
     QuantizeOp,
     ReluOp,
@@ -226,3 +228,23 @@ def test_estimates_prefer_thresholds_for_few_bits() -> None:
         form = MultiplyShift(np.full(64, (4 << bits) - 1, dtype=object), addend, 16)
         preferred[bits] = thresholds_area(thresholds, 16, bits) <= multiply_shift_area(form, 16, bits)
     assert [bits for bits, few in preferred.items() if few] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_extremes_with_constants_are_clips(swapped: bool, exact_pass: Callable[[ModuleOp, str], ModuleOp]) -> None:
+    operands = "%six, %1 : tensor<!q.real>, tensor<1x2x!q.real>"
+    operands = operands if swapped else "%1, %six : tensor<1x2x!q.real>, tensor<!q.real>"
+    text = f"""\
+func.func @main(%x: tensor<1x2x!q.fixed<12, 0>>) -> tensor<1x2x!q.fixed<4, 0>> {{
+  %s = q.constant #q.dense<["1/100", "-1/70"] : tensor<2x!q.real>>
+  %six = q.constant #q.dense<"6" : tensor<!q.real>>
+  %least = q.constant #q.dense<["-3/2", "1"] : tensor<2x!q.real>>
+  %0 = q.mul %x, %s : tensor<1x2x!q.fixed<12, 0>>, tensor<2x!q.real> -> tensor<1x2x!q.real>
+  %1 = q.max %0, %least : tensor<1x2x!q.real>, tensor<2x!q.real> -> tensor<1x2x!q.real>
+  %2 = q.min {operands} -> tensor<1x2x!q.real>
+  %y = q.quantize %2 half_even saturate : tensor<1x2x!q.real> -> tensor<1x2x!q.fixed<4, 0>>
+  func.return %y : tensor<1x2x!q.fixed<4, 0>>
+}}
+"""
+    after = exact_pass(parse_module(text, "net.mlir"), "q-lower-quantizers")
+    assert not any(isinstance(op, MaxOp | MinOp) for op in after.walk())
