@@ -170,7 +170,7 @@ def _of_function(why: Refusal, op: QuantizeOp, ranges: Ranges) -> Refusal:
     try:
         lowered_ops(op, ranges, MAX_LEVELS)
     except NoTail as reason:
-        product = _product_above(op.input)
+        product = None if reason.mend else _product_above(op.input)
         if product is not None:
             what = f"a branch of {product.name} is more than an integer with a scale and an offset of whole scales"
             return Refusal(product, what, "quantise both branches in front of the product")

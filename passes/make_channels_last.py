@@ -38,7 +38,17 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ..qdialect.attrs import Array
-from ..qdialect.q import ConvOp, MatMulOp, MaxPoolOp, QOp, ReshapeOp, SumPoolOp, TransposeOp
+from ..qdialect.q import (
+    ConvOp,
+    MatMulOp,
+    MaxPoolOp,
+    QOp,
+    ReduceExtremeOp,
+    ReduceSumOp,
+    ReshapeOp,
+    SumPoolOp,
+    TransposeOp,
+)
 from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import element_type, is_integer_type, shape_of
@@ -68,6 +78,18 @@ def _is_layer(op: Operation) -> bool:
     return all(is_integer_type(element_type(value)) for value in op.operands)
 
 
+def _reduces_image(op: Operation) -> TypeGuard[ReduceSumOp | ReduceExtremeOp]:
+    """Whether `op` reduces rows or columns of an image of integers that has its channels in front, for certain."""
+    if not isinstance(op, ReduceSumOp | ReduceExtremeOp) or not is_integer_type(element_type(op.input)):
+        return False
+    rank = len(shape_of(op.input))
+    return rank > 2 and rank - 1 in op.axes and {*op.axes} <= {*range(2, rank)}
+
+
+def _wants_last(op: Operation) -> bool:
+    return _is_layer(op) or _reduces_image(op)
+
+
 def _followers(op: Operation) -> list[SSAValue]:
     """The operands of `op` that get their channels last together with its result; none if it cannot follow."""
     found = images(op) or []
@@ -91,7 +113,7 @@ def _wanted(ops: Sequence[Operation]) -> set[SSAValue]:
     """Values that end in layers: all the ops on the way can follow."""
     wanted = set[SSAValue]()
     for op in reversed(ops):
-        if _is_layer(op):
+        if _wants_last(op):
             wanted.add(op.operands[0])
         elif _keeps_channels(op) and op.result in wanted:
             wanted.add(op.input)
@@ -145,7 +167,9 @@ class _Rewriting:
             pass
         elif any(operand in self.order for operand in op.operands):
             self._vector(op)
-        elif followers and (op.results[0] in self.wanted or any(x in self.last for x in followers)):
+        elif followers and (
+            op.results[0] in self.wanted or _reduces_image(op) or any(x in self.last for x in followers)
+        ):
             assert isinstance(op, QOp)
             moved = {operand: self._in_last(operand, op) for operand in followers}
             self._become(op, transposed(op, _to_last(len(shape_of(followers[0]))), moved), self.last)
@@ -263,5 +287,5 @@ class MakeChannelsLastPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         main = function_named(op, "main")
-        if main is not None and any(_is_layer(inner) for inner in main.body.block.ops):
+        if main is not None and any(map(_wants_last, main.body.block.ops)):
             _rewrite(main)

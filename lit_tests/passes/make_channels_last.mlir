@@ -74,3 +74,24 @@ func.func @main(%x: tensor<1x2x2x2x!q.fixed<4, 0>>) -> tensor<1x8x!q.fixed<2, 0>
 // CHECK-NEXT: q.quantize
 // CHECK-NEXT: q.transpose {{.*}} perm [0, 3, 1, 2]
 // CHECK-NEXT: q.reshape
+
+// -----
+// A reduction of rows and columns wants its channels last as well, without any other layer.
+func.func @main(%x: tensor<1x3x2x4x!q.fixed<4, 0>>) -> tensor<1x3x2x4x!q.fixed<8, 0>> {
+  %s = q.reduce_sum %x axes [2, 3] keep_dims : tensor<1x3x2x4x!q.fixed<4, 0>> -> tensor<1x3x1x1x!q.fixed<7, 0>>
+  %y = q.sub %x, %s : tensor<1x3x2x4x!q.fixed<4, 0>>, tensor<1x3x1x1x!q.fixed<7, 0>> -> tensor<1x3x2x4x!q.fixed<8, 0>>
+  func.return %y : tensor<1x3x2x4x!q.fixed<8, 0>>
+}
+// CHECK:      %x_1 = q.transpose %x perm [0, 2, 3, 1]
+// CHECK-NEXT: %s = q.reduce_sum %x_1 axes [1, 2] keep_dims : {{.*}} -> tensor<1x1x1x3x!q.fixed<7, 0>>
+// CHECK-NEXT: %y = q.sub %x_1, %s : {{.*}} -> tensor<1x2x4x3x!q.fixed<8, 0>>
+// CHECK-NEXT: %y_1 = q.transpose %y perm [0, 3, 1, 2]
+
+// -----
+// One of axes that may be rows and columns of an image with its channels last stays.
+func.func @main(%x: tensor<1x2x4x3x!q.fixed<4, 0>>) -> tensor<1x1x1x3x!q.fixed<7, 0>> {
+  %s = q.reduce_sum %x axes [1, 2] keep_dims : tensor<1x2x4x3x!q.fixed<4, 0>> -> tensor<1x1x1x3x!q.fixed<7, 0>>
+  func.return %s : tensor<1x1x1x3x!q.fixed<7, 0>>
+}
+// CHECK-NOT: q.transpose
+// CHECK:     q.reduce_sum %x axes [1, 2]

@@ -188,3 +188,23 @@ func.func @main(%x: tensor<1x2x!q.fixed<3, 0>>) -> tensor<1x1x!q.fixed<9, 0>> {
 // CHECK:      error: a branch of q.mul is more than an integer with a scale and an offset of whole scales
 // CHECK-NEXT: at: node 'Mul_2'
 // CHECK-NEXT: mend: quantise both branches in front of the product
+
+// -----
+// A long integer times a function of itself is one function: the mend is that of functions, not of two branches.
+func.func @main(%x: tensor<1x1x!q.fixed<16, 0>>) -> tensor<1x1x!q.fixed<6, 0>> {
+  %w = q.constant #q.dense<[[3]] : tensor<1x1x!q.fixed<3, 0>>>
+  %s = q.constant #q.dense<"1/300" : tensor<!q.real>>
+  %z = q.constant #q.dense<0 : tensor<!q.ufixed<1, 0>>>
+  %n = q.constant #q.dense<9 : tensor<!q.ufixed<4, 0>>>
+  %0 = q.matmul %x, %w : tensor<1x1x!q.fixed<16, 0>>, tensor<1x1x!q.fixed<3, 0>> -> tensor<1x1x!q.fixed<18, 0>>
+  %1 = q.mul %0, %s : tensor<1x1x!q.fixed<18, 0>>, tensor<!q.real> -> tensor<1x1x!q.real>
+  %2 = q.add %1, %n : tensor<1x1x!q.real>, tensor<!q.ufixed<4, 0>> -> tensor<1x1x!q.real>
+  %3 = q.relu %2 : tensor<1x1x!q.real> -> tensor<1x1x!q.real>
+  %4 = q.mul %1, %3 : tensor<1x1x!q.real>, tensor<1x1x!q.real> -> tensor<1x1x!q.real> loc("HardSwish_3/Mul")
+  %5 = q.quantize %4 half_even saturate : tensor<1x1x!q.real> -> tensor<1x1x!q.fixed<4, 0>> loc("Quant_4")
+  %y = q.matmul %5, %w : tensor<1x1x!q.fixed<4, 0>>, tensor<1x1x!q.fixed<3, 0>> -> tensor<1x1x!q.fixed<6, 0>>
+  func.return %y : tensor<1x1x!q.fixed<6, 0>>
+}
+// CHECK:      error: what stands in front of q.quantize is not made of integers: it is a function of !q.fixed<18, 0> that neither rises nor falls throughout, or has too many levels
+// CHECK-NEXT: at: node 'Quant_4'
+// CHECK-NEXT: mend: put a quantiser between the layer and the activation as well
