@@ -130,8 +130,11 @@ def _quantiser_behind(op: Operation) -> QuantizeOp | None:
 
 
 def _of_rounding(why: Refusal) -> Refusal:
-    """Why numbers in front of a function of float32 stay float32: an op that takes its result without a quantiser."""
-    todo = [why.op]
+    """Why numbers in front of a function of float32 stay float32.
+
+    An op takes its result without a quantiser; or the quantiser behind it, with the function, has no integer form.
+    """
+    todo, quantisers = [why.op], list[QuantizeOp]()
     while todo:
         maker = todo.pop(0)
         for use in (use for result in maker.results for use in result.uses):
@@ -140,8 +143,12 @@ def _of_rounding(why: Refusal) -> Refusal:
                 what = f"{user.name} takes the float32 numbers of {_named(maker)} as they are"
                 where = user if user.results else maker
                 return Refusal(where, what, "put a quantiser between both")
-            todo += [] if isinstance(user, QuantizeOp) else [user]
-    return why
+            if isinstance(user, QuantizeOp):
+                quantisers.append(user)
+            else:
+                todo.append(user)
+    integer = next((op for op in quantisers if is_integer_type(element_type(op.result))), None)
+    return why if integer is None else _of_quantiser(Refusal(integer, why.what, why.mend), analyse(_module_of(integer)))
 
 
 def _of_quantiser(why: Refusal, ranges: Ranges) -> Refusal:

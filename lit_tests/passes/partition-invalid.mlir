@@ -208,3 +208,20 @@ func.func @main(%x: tensor<1x1x!q.fixed<16, 0>>) -> tensor<1x1x!q.fixed<6, 0>> {
 // CHECK:      error: what stands in front of q.quantize is not made of integers: it is a function of !q.fixed<18, 0> that neither rises nor falls throughout, or has too many levels
 // CHECK-NEXT: at: node 'Quant_4'
 // CHECK-NEXT: mend: put a quantiser between the layer and the activation as well
+
+// -----
+// Of a function of float32 with a quantiser behind it, that quantiser is explained.
+func.func @main(%x: tensor<1x1x!q.fixed<30, 0>>) -> tensor<1x1x!q.fixed<6, 0>> {
+  %w = q.constant #q.dense<[[3]] : tensor<1x1x!q.fixed<3, 0>>>
+  %s = q.constant #q.dense<"1/300" : tensor<!q.real>>
+  %0 = q.matmul %x, %w : tensor<1x1x!q.fixed<30, 0>>, tensor<1x1x!q.fixed<3, 0>> -> tensor<1x1x!q.fixed<32, 0>>
+  %1 = q.mul %0, %s : tensor<1x1x!q.fixed<32, 0>>, tensor<!q.real> -> tensor<1x1x!q.real>
+  %2 = q.quantize %1 half_even saturate : tensor<1x1x!q.real> -> tensor<1x1xf32> loc("Gemm_0")
+  %3 = q.sigmoid %2 : tensor<1x1xf32> loc("Sigmoid_1")
+  %4 = q.quantize %3 half_even saturate : tensor<1x1xf32> -> tensor<1x1x!q.fixed<4, 0>> loc("Quant_2")
+  %y = q.matmul %4, %w : tensor<1x1x!q.fixed<4, 0>>, tensor<1x1x!q.fixed<3, 0>> -> tensor<1x1x!q.fixed<6, 0>>
+  func.return %y : tensor<1x1x!q.fixed<6, 0>>
+}
+// CHECK:      error: what stands in front of q.quantize is not made of integers: it is a function of {{[0-9]+}} codes, too many for a table
+// CHECK-NEXT: at: node 'Quant_2'
+// CHECK-NEXT: mend: put a quantiser between the layer and the activation as well
