@@ -22,7 +22,6 @@ UNCOUNTED = r"constants differ along more than one axis[\s\S]*count_include_pad 
 REFUSED = {
     ("inception_excluded", "qonnx"): UNCOUNTED,
     ("inception_excluded", "qdq"): UNCOUNTED,
-    ("efficientnet_lite", "qdq"): r"is a function of \d+ codes, too many for a table",
     ("keyword_cnn", "qonnx"): "q.transpose has no hardware unit",
     ("keyword_cnn", "qdq"): "q.transpose has no hardware unit",
     ("mixer", "qonnx"): "q.transpose has no hardware unit",
@@ -39,8 +38,8 @@ SIMULATED = [
 ]
 FORMS: tuple[Form, ...] = ("qonnx", "qdq")
 IN_TURN = [(name, FORMS[index % 2]) for index, name in enumerate(MODELS)]
-MORE = [pair for pair in IN_TURN if pair not in REFUSED and pair not in QUICK]
-MORE += [(name, "qonnx") for name in SIDE_BY_SIDE if (name, "qonnx") not in MORE]
+JOINED: list[tuple[str, Form]] = [(name, "qonnx") for name in SIDE_BY_SIDE]
+MORE = [pair for pair in dict.fromkeys(IN_TURN + JOINED) if pair not in REFUSED and pair not in QUICK]
 
 
 def built(name: str, form: Form, folder: Path) -> None:
