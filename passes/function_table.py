@@ -23,6 +23,10 @@ from .rewriting import is_constant
 from .tail import NoTail, TailSource
 
 MAX_ENTRIES = 1 << 20  # codes times channels
+FEWER_CODES = (
+    "put a quantiser between the layer and the activation as well: function = fixed<12> in a specification, a Quant "
+    "node or quantised layer in a quantised model"
+)
 MAX_FUSED_WIDTH = 10  # bits of a value whose products with its own functions are smaller as a table
 
 
@@ -59,8 +63,7 @@ def tabulate(op: QOp, ranges: Ranges) -> FunctionTable:
     shape = tuple(size if at == axis else 1 for at, size in enumerate(shape_of(source)))
     count = (hull.hi - hull.lo) // step + 1
     if count * max(shape, default=1) > MAX_ENTRIES:
-        mend = "put a quantiser between the layer and the activation as well"
-        raise NoTail(f"it is a function of {count} codes, too many for a table", mend)
+        raise NoTail(f"it is a function of {count} codes, too many for a table", FEWER_CODES)
     codes = np.arange(hull.lo, hull.hi + 1, step, dtype=np.int64)
     try:
         table = _run(op, source, ops, shape, codes)

@@ -37,7 +37,7 @@ from ..qdialect.cost.unit import BRAM18_AREA, table_cost
 from ..qdialect.dataflow.table import MAX_TABLE_WIDTH
 from ..qdialect.q import AddOp, DivOp, MulOp, QOp, QuantizeOp, SubOp, TableOp
 from ..qdialect.types import BipolarType, element_type, integer_format, is_integer_type
-from .function_table import FunctionTable, is_short_product, tabulate
+from .function_table import FEWER_CODES, FunctionTable, is_short_product, tabulate
 from .hardware_support import is_pointwise, unit_refusal
 from .input_table import table_thresholds
 from .lower_tails import replace_tail
@@ -79,7 +79,7 @@ def function_ops(op: QOp, function: FunctionTable, max_levels: int) -> list[Oper
         return threshold_ops(op, function, thresholds)
     if not fits_table:
         why = f"it is a function of {source} that neither rises nor falls throughout, or has too many levels"
-        raise NoTail(why, "put a quantiser between the layer and the activation as well")
+        raise NoTail(why, FEWER_CODES)
     table = constant(np.ascontiguousarray(function.table.T), element_type(op.results[0]))
     table.result.name_hint = "table"
     return [table, TableOp(function.source, table.result, int(function.codes[0]), function.axis)]

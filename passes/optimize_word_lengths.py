@@ -50,7 +50,7 @@ from .word_lengths.descent import descend
 from .word_lengths.figures import search_figures
 from .word_lengths.measuring import Measurement, lut_cost
 from .word_lengths.problem import Problem
-from .word_lengths.variables import Bits, Variable, find_variables, set_bits, with_bits
+from .word_lengths.variables import Bits, Variable, find_variables, function_variables, set_bits, with_bits
 from .word_lengths.writing import with_word_lengths, write_specification
 
 DEFAULT_BOUND = Bound(Measure.AGREEMENT, Fraction(99))
@@ -141,7 +141,9 @@ def optimize_word_lengths(
     objective = specification.objective or Objective.BIT_OPERATIONS
     record_search(search_figures(search.algorithm, objective, measurement.bound, problem, bits))
     if write is not None:
-        write_specification(write, with_word_lengths(specification, problem.variables, bits))
+        functions = function_variables(module, specification)
+        lengths = (*bits, *(one.high for one in functions))
+        write_specification(write, with_word_lengths(specification, (*problem.variables, *functions), lengths))
 
 
 def word_length_problem(module: ModuleOp, specification: Specification, search: Search) -> tuple[Problem, Measurement]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from ...qdialect.dataflow.table import MAX_TABLE_WIDTH
 from ...qdialect.errors import QoptError
 from ...qdialect.float_formats import value_of
 from ...qdialect.formats import FORMAT_NAMES, FloatFormat, IntRange, float_format
@@ -136,8 +137,13 @@ def _check(choice: FormatChoice, role: Role, item: Item, seen: dict[str, Item], 
     if integer_role and (choice.kind is not Kind.FIXED or choice.fraction_bits is not None or is_range or seen):
         what = f"the {role} counts quanta of the products"
         raise refuse(next(iter(seen), ""), what, "write fixed<W> alone: W is the word length it may have")
-    if role is Role.ACTIVATION and choice.granularity is Granularity.CHANNEL:
+    if role in (Role.ACTIVATION, Role.FUNCTION) and choice.granularity is Granularity.CHANNEL:
         raise refuse("per", "an activation has one scale for the tensor", "leave 'per channel' out")
+    if role is Role.FUNCTION and is_range:
+        raise refuse("", "no search chooses the format of a function", f"write function = fixed<{choice.bits.hi}>")
+    if role is Role.FUNCTION and (choice.kind is Kind.FLOAT or choice.bits.hi > MAX_TABLE_WIDTH):
+        what = f"a function becomes a table of codes of up to {MAX_TABLE_WIDTH} bits, not of {choice}"
+        raise refuse("", what, "write function = fixed<12>")
     if role is Role.WEIGHT and choice.asymmetric:
         raise refuse("asymmetric", "weights are symmetric", "leave 'asymmetric' out")
     if role is Role.WEIGHT and choice.kind is Kind.UFIXED:

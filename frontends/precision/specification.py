@@ -24,6 +24,7 @@ class Role(StrEnum):
 
     WEIGHT = "weight"
     ACTIVATION = "activation"  # the numbers that a layer gives to the next
+    FUNCTION = "function"  # what a sigmoid, tanh, ... of the layer gets, where it becomes a table
     BIAS = "bias"
     ACCUMULATOR = "accumulator"
 

@@ -16,6 +16,7 @@ from ...qdialect.formats import IntRange
 from ...qdialect.types import FloatType, shape_of
 from .choosing import activation_quantizer, bias_quantizer, power_of_two_above, weight_quantizer
 from .folding import along, bias_by_channel, bias_operand, bias_shaped, replace_constant
+from .functions import count_codes, default_function, is_tabulated, layer_of
 from .histogram import Histogram
 from .layers import Linear, Network, Site
 from .quantizer import Quantizer
@@ -49,9 +50,11 @@ def choose_activations(network: Network, specification: Specification, statistic
     """The quantisers of all activations that the specification gives a format, at its greatest word length."""
     result = Quantizers()
     shared = _shared_histograms(network, statistics)
-    for value, site in network.sites.items():
+    for value, site in network.sites.items():  # functions stand behind all others
         choices = site_choices(specification, site)
-        choice = choices.formats.get(Role.ACTIVATION)
+        choice = choices.formats.get(site.role)
+        if site.role is Role.FUNCTION and choice is None and statistics.frames and not choices.keep:
+            choice = _function_choice(network, specification, result, site)
         if choice is not None and not choices.keep:
             at_join = any(other.at_join for other in network.sites.values() if other.group == site.group)
             _check_sign(shared[site.group], choice, site, specification)
@@ -60,11 +63,30 @@ def choose_activations(network: Network, specification: Specification, statistic
     return result
 
 
+def _function_choice(
+    network: Network, specification: Specification, quantizers: Quantizers, site: Site
+) -> FormatChoice | None:
+    """The format that a function's argument gets where none is stated; None if it needs none."""
+    activation = site_choices(specification, site).formats.get(Role.ACTIVATION)
+    if activation is None or activation.kind is Kind.FLOAT:
+        return None
+    linear = layer_of(network, site)
+    x = None if linear is None else _input_quantizer(linear, quantizers)
+    if linear is None or x is None or has_floats(x):
+        return default_function(activation)
+    choices = linear_choices(specification, linear)
+    if choices.keep or Role.WEIGHT not in choices.formats or choices.formats[Role.WEIGHT].kind is Kind.FLOAT:
+        return None
+    weight = choose_weight(linear, linear.weights.array, specification, quantizers)
+    is_short = is_tabulated(site, activation, count_codes(linear, weight, x), weight.scale.size)
+    return None if is_short else default_function(activation)
+
+
 def _check_sign(histogram: Histogram, choice: FormatChoice, site: Site, specification: Specification) -> None:
     """QoptError if one bit is to hold negative numbers, and the scale follows from the data."""
     one_bit = choice.kind is Kind.FIXED and choice.bits.hi < 2 and not choice.asymmetric
     if one_bit and choice.fraction_bits is None and histogram.low < 0:
-        what = f"the activation of '{site.name}' has a sign, which {choice} has no bit for"
+        what = f"the {site.role} of '{site.name}' has a sign, which {choice} has no bit for"
         raise error_in(specification, choice.place, what, "give it 2 bits, or write ufixed<1>")
 
 
@@ -83,7 +105,7 @@ def _check_groups(network: Network, specification: Specification, quantizers: Qu
         mine, theirs = quantizers.sites.get(value), quantizers.sites.get(other.value)
         if (mine is None) != (theirs is None) or (mine and theirs and mine.type != theirs.type):
             what = f"'{other.name}' and '{site.name}' are concatenated, but their activations differ in format"
-            choices = [site_choices(specification, one).formats.get(Role.ACTIVATION) for one in (site, other)]
+            choices = [site_choices(specification, one).formats.get(one.role) for one in (site, other)]
             place = next((choice.place for choice in choices if choice is not None), None)
             raise error_in(specification, place, what, "give both the same format")
 

@@ -46,13 +46,18 @@ def check_roles(network: Network, specification: Specification) -> None:
     """QoptError for a rule of named layers that gives a format to what none of them has."""
     takers = {
         Role.WEIGHT: [*network.linears, *(one for one in network.given if one.weights is not None)],
-        Role.ACTIVATION: [*network.sites.values(), *(one for one in network.given if one.weights is None)],
+        Role.ACTIVATION: [
+            *(site for site in network.sites.values() if site.role is Role.ACTIVATION),
+            *(one for one in network.given if one.weights is None),
+        ],
+        Role.FUNCTION: [site for site in network.sites.values() if site.role is Role.FUNCTION],
         Role.BIAS: [linear for linear in network.linears if linear.bias is not None],
         Role.ACCUMULATOR: network.linears,
     }
     missing = {
         Role.WEIGHT: "they have no constant weights",
         Role.ACTIVATION: "what they give stays as it is, because no product or sum takes it",
+        Role.FUNCTION: "they have no function that becomes a table, as sigmoid or tanh",
         Role.BIAS: "they have no bias",
         Role.ACCUMULATOR: "they add nothing up",
     }

@@ -7,6 +7,7 @@ in quanta of the products is exactly on the grid of the accumulator), and they k
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,8 @@ def activation_quantizer(histogram: Histogram, choice: FormatChoice, bits: int, 
     if choice.power_of_two:
         scale = _power_of_two_step(histogram, step, levels, signed, clip)
     else:
-        tieless = at_join or bits > MOST_THRESHOLD_BITS
-        scale = tieless_scale(step) if tieless else short_scale(np.asarray(step))
+        exact = prime_scale if bits > MOST_THRESHOLD_BITS else tieless_scale if at_join else None
+        scale = short_scale(np.asarray(step)) if exact is None else exact(step)
     if zero_point is None:
         zero_point = int(np.rint(-low / float(scale))) if choice.asymmetric else 0
     return Quantizer(type_, scale, min(max(zero_point, 0), levels))
@@ -134,12 +135,26 @@ def tieless_scale(step: float) -> Array:
     """The step as a float32 with an odd 24-bit mantissa; 1 if it is zero.
 
     A sum of two branches, `a * s + b * t` in quanta of r, becomes integers with one rounding only if no sum of codes
-    lies half-way between two codes: short scales have many such ties, these have none but by rare chance. The same
-    holds for sums of products that become codes of many bits, for which thresholds would be too many.
+    lies half-way between two codes: short scales have many such ties, these have none but by rare chance.
     """
     scale = np.float32(step if step > 0 else 1.0)
     mantissa = int(np.ldexp(np.frexp(scale)[0], 24))
     return np.asarray(scale if mantissa % 2 else np.nextafter(scale, np.float32(np.inf)), np.float32)
+
+
+def prime_scale(step: float) -> Array:
+    """The step as a float32 whose mantissa, of 24 bits, is the prime next below.
+
+    Sums of products have no ties when they become codes of many bits, for which thresholds would be too many:
+    `2 * sum * s * t` is an odd multiple of the scale only if the prime divides one of them, and short scales s, t are
+    less than it.
+    """
+    scale = tieless_scale(step)
+    mantissa, exponent = np.frexp(scale)
+    whole = int(np.ldexp(mantissa, 24))
+    while any(whole % divisor == 0 for divisor in range(3, isqrt(whole) + 1, 2)):
+        whole -= 2
+    return np.asarray(np.ldexp(np.float32(whole), exponent - 24), np.float32)
 
 
 def power_of_two_above(steps: Array) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
+from ...frontends.precision.specification import Role
 from ...qdialect.attrs import DenseAttr
 from ...qdialect.errors import node_name
 from ...qdialect.q import (
@@ -46,6 +47,7 @@ class Site:
     """A value that is to be codes. Sites of one `group` have one scale: a concatenation joins them.
 
     `at_join`: it is a sum of two branches, or a term of such a sum.
+    `role`: which format it takes, and `function`: of the role FUNCTION, the ops up to the value that it is for.
     """
 
     value: SSAValue
@@ -53,6 +55,8 @@ class Site:
     kind: str  # of the layer that computes it, of KINDS_OF_LAYERS
     group: int
     at_join: bool = False
+    role: Role = Role.ACTIVATION
+    function: tuple[Operation, ...] = ()
 
     @property
     def name(self) -> str:
@@ -156,7 +160,7 @@ class Network:
             for operand in dynamic:
                 self._need(operand, at_join=True)
         elif isinstance(op, QuantizeOp) and isinstance(type_ := element_type(op.result), FormatType):
-            self.given.append(Given(op, *self._origin(op.result), type_))
+            self.given.append(Given(op, *self.origin(op.result), type_))
 
     def _add_linear(self, op: MatMulOp | Convolution, x: SSAValue) -> None:
         site = self._need(x)
@@ -186,7 +190,7 @@ class Network:
         group = min(groups, default=len(self.sites))
         for source in sources:
             if source not in self.sites:
-                names, kind = self._origin(source)
+                names, kind = self.origin(source)
                 self.sites[source] = Site(source, names, kind, group, kind == "add")
             if at_join:
                 self.sites[source] = replace(self.sites[source], at_join=True)
@@ -203,7 +207,7 @@ class Network:
         codes = [operand for operand in value.owner.operands if not is_f32(element_type(operand))]
         return not any(operand in self.dynamic for operand in codes)  # else it is a scaled code already
 
-    def _origin(self, value: SSAValue) -> tuple[tuple[str, ...], str]:
+    def origin(self, value: SSAValue) -> tuple[tuple[str, ...], str]:
         """Names and kind of the layer that computes a value."""
         ops = list[Operation]()
         while isinstance(value.owner, Operation):

@@ -36,6 +36,7 @@ from .applying import (
 from .checks import check_hardware, check_kept, check_labels, check_patterns, check_roles
 from .equalization import equalize
 from .folding import fold_batch_norms
+from .functions import add_functions
 from .given_formats import check_given, free_weights
 from .layers import Network, Site, find_layers, has_quantizers
 from .quantizer import Quantizer
@@ -90,6 +91,7 @@ def quantize_network(
     fold_batch_norms(job.function)
     pairs = equalize(job.function) if specification.equalize else 0
     network = find_layers(job.function)
+    add_functions(network)
     notes = _notes(network, specification, pairs)
     _check(network, specification, hardware)
     plan = compile_function(module)
@@ -161,9 +163,9 @@ def _statistics(job: _Job, network: Network, plan: Plan) -> Statistics:
     """What the values to be quantised are on the calibration frames."""
     needed = [site for site in network.sites.values() if _needs_data(job.specification, site)]
     if needed and job.data is None:
-        what = f"the range of the activation of '{needed[0].name}' is not known without data"
+        what = f"the range of the {needed[0].role} of '{needed[0].name}' is not known without data"
         mend = 'name frames to calibrate with: data { file = "x.npz" ... }, or the option data'
-        place = site_choices(job.specification, needed[0]).formats[Role.ACTIVATION].place
+        place = site_choices(job.specification, needed[0]).formats[needed[0].role].place
         raise error_in(job.specification, place, what, mend)
     batches = [] if job.data is None else ([batch] for batch in job.data.calibration.batches(job.shape))
     return gather(plan, network.sites, batches, job.progress)
@@ -186,6 +188,9 @@ def _report(
     for value, site in network.sites.items():
         row = rows.get(site.name, LayerReport(site.name, site.kind))
         quantizer = quantizers.sites.get(value)
+        if site.role is Role.FUNCTION:
+            rows[site.name] = replace(row, function=None if quantizer is None else format_text(quantizer))
+            continue
         rows[site.name] = replace(
             row,
             activation=None if quantizer is None else format_text(quantizer),
@@ -201,7 +206,7 @@ def _report(
 def _needs_data(specification: Specification, site: Site) -> bool:
     """Whether the scale of an activation follows from what it is."""
     choices = site_choices(specification, site)
-    choice = choices.formats.get(Role.ACTIVATION)
+    choice = choices.formats.get(site.role)
     return choice is not None and choice.fraction_bits is None and not choices.keep
 
 

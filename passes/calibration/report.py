@@ -25,6 +25,7 @@ class LayerReport:
     weight: str | None = None
     activation: str | None = None
     bias: str | None = None
+    function: str | None = None  # what a sigmoid, tanh, ... of the layer gets
     weight_sqnr: float | None = None
     sqnr: float | None = None
 
@@ -48,10 +49,12 @@ class QuantizationReport:
         return _finite(asdict(self))
 
     def __str__(self) -> str:
-        titles = ("layer", "kind", "weight", "activation", "bias", "weight SQNR", "SQNR")
+        roles = ["weight", "activation", "bias"]
+        roles += ["function"] if any(layer.function for layer in self.layers) else []
+        titles = ("layer", "kind", *roles, "weight SQNR", "SQNR")
         rows = [titles]
         for layer in self.layers:
-            texts = (layer.name, layer.kind, layer.weight, layer.activation, layer.bias)
+            texts = (layer.name, layer.kind, *(getattr(layer, role) for role in roles))
             rows.append((*(text or "-" for text in texts), _decibels(layer.weight_sqnr), _decibels(layer.sqnr)))  # pyright: ignore[reportArgumentType]
         rows = [(_shortened(row[0]), *row[1:]) for row in rows]
         widths = [max(len(row[column]) for row in rows) for column in range(len(titles))]

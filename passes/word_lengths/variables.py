@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
-from typing import cast
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from ...frontends.precision.specification import Clip, Role, Rounding, Specification
@@ -26,16 +25,16 @@ from ...qdialect.errors import QoptError
 from ...qdialect.q import QOp, QuantizeOp
 from ...qdialect.q.base import tensor
 from ...qdialect.reference import ExactReal, compile_function
-from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, shape_of
+from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, shape_of
 from ..accuracy_evaluation import Evaluator, decoded
-from ..calibration.layers import layer_kind, node_names
+from ..calibration.functions import feeds_function
 from ..calibration.reconstruction import Moments
 from ..evaluation import computed
-from ..hardware_support import argument_name
 from ..noise import noise_of
 from ..rewriting import function_named
-from .fitting import PRODUCTS, Fit, bias_scales, candidate_fits, fitted_type, own_scale, set_constant
+from .fitting import Fit, bias_scales, candidate_fits, fitted_type, own_scale, set_constant
 from .reconstructing import input_moments, layer_of, reconstructed
+from .roles import constant_values, layer_names, role_of, weights_layer_names
 
 SAMPLES = 20_000  # numbers of each quantiser that its range is chosen on
 SAMPLE_FRAMES = 16
@@ -91,16 +90,21 @@ def find_variables(
     """
     main = function_named(module, "main")
     assert main is not None
-    constants = _constant_values(main)
+    constants = constant_values(main)
     ops = list(main.body.block.ops)
     quantizers = [(index, op) for index, op in enumerate(ops) if isinstance(op, QuantizeOp)]
-    roles = [(index, op, role) for index, op in quantizers if (role := _role(op, constants)) is not None]
+    left = {function.index for function in function_variables(module, specification)}
+    roles = [
+        (index, op, role)
+        for index, op in quantizers
+        if index not in left and (role := role_of(op, constants)) is not None
+    ]
     samples = _samples(module, [op for _, op, _ in roles], constants, frames)
     moments = _moments(module, [op for _, op, role in roles if role is Role.WEIGHT], frames, specification)
     found, evaluator = list[Variable](), Evaluator(frames[:FIT_FRAMES])
     for (index, op, role), numbers in zip(roles, samples, strict=True):
         high = integer_format(element_type(op.result)).word_length
-        names, kind = _weights_of(op) if role is Role.WEIGHT else _layer_of(op, constants)
+        names, kind = weights_layer_names(op) if role is Role.WEIGHT else layer_names(op, constants)
         choice = specification.choices(names, kind).formats.get(role)
         low = max(
             min_bits if choice is None else choice.bits.lo, 2 if isinstance(element_type(op.result), FixedType) else 1
@@ -117,6 +121,19 @@ def find_variables(
             found.append(_fitted(module, variable, candidates, evaluator))
     if not found:
         raise _nothing_to_choose(module, min_bits, specification)
+    return tuple(found)
+
+
+def function_variables(module: ModuleOp, specification: Specification) -> tuple[Variable, ...]:
+    """The quantisers in front of functions that q-quantize chose: their word lengths, which no search changes."""
+    main = function_named(module, "main")
+    if main is None or not specification.rules:
+        return ()
+    constants, found = constant_values(main), list[Variable]()
+    for index, op in enumerate(main.body.block.ops):
+        if isinstance(op, QuantizeOp) and role_of(op, constants) is Role.ACTIVATION and feeds_function(op):
+            (names, kind), bits = layer_names(op, constants), integer_format(element_type(op.result)).word_length
+            found.append(Variable(names, kind, Role.FUNCTION, index, bits, bits, (Fit(),)))
     return tuple(found)
 
 
@@ -204,63 +221,6 @@ def _infer_types_behind(main: FuncOp) -> None:
             if result.type != type_:
                 Rewriter.replace_value_with_new_type(result, type_)
     main.update_function_type()
-
-
-def _constant_values(main: FuncOp) -> set[SSAValue]:
-    """Values that no input reaches."""
-    found = set[SSAValue]()
-    for op in main.body.block.ops:
-        if all(operand in found for operand in op.operands):
-            found.update(op.results)
-    return found
-
-
-def _layer_of(op: QuantizeOp, constants: set[SSAValue]) -> tuple[tuple[str, ...], str]:
-    """Names and kind of the layer whose result is quantised; its last node first."""
-    value, ops = op.input, [cast(Operation, op)]
-    while isinstance(value.owner, Operation):
-        ops.append(value.owner)
-        dynamic = [operand for operand in value.owner.operands if operand not in constants]
-        kind = layer_kind(value.owner)
-        if len(dynamic) != 1 or kind != "other":
-            return node_names(ops), "add" if kind == "other" and len(dynamic) > 1 else kind
-        value = dynamic[0]
-    assert isinstance(value, BlockArgument)
-    return (argument_name(value), *node_names(ops)), "input"
-
-
-def _weights_of(op: QuantizeOp) -> tuple[tuple[str, ...], str]:
-    """Names and kind of the layer whose weights are quantised."""
-    work, seen = list(op.result.uses), list[Operation]([op])
-    while work:
-        user = work.pop().operation
-        seen.append(user)
-        if isinstance(user, PRODUCTS):
-            return node_names(seen), layer_kind(user)
-        work += [use for result in user.results for use in result.uses]
-    return node_names([op]), "other"
-
-
-def _role(op: QuantizeOp, constants: set[SSAValue]) -> Role | None:
-    """What the quantiser is for; None: its word length is no choice of ours (a bias, another format)."""
-    if not isinstance(element_type(op.result), FixedType | UFixedType):
-        return None
-    if op.result not in constants:
-        return Role.ACTIVATION
-    if not is_f32(element_type(op.input)):
-        return None
-    return Role.WEIGHT if _reaches_product(op.result, constants) else None
-
-
-def _reaches_product(value: SSAValue, constants: set[SSAValue]) -> bool:
-    for use in value.uses:
-        user = use.operation
-        if isinstance(user, PRODUCTS) and use.index < 2:
-            return True
-        if all(result in constants for result in user.results) and user.results:
-            if any(_reaches_product(result, constants) for result in user.results):
-                return True
-    return False
 
 
 def _samples(module: ModuleOp, ops: Sequence[QuantizeOp], constants: set[SSAValue], frames: Array) -> list[Array]:

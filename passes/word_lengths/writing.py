@@ -8,9 +8,10 @@ from dataclasses import replace
 from glob import escape
 from pathlib import Path
 
-from ...frontends.precision.specification import FormatChoice, Kind, Pattern, Rule, Specification
+from ...frontends.precision.specification import FormatChoice, Kind, Pattern, Role, Rule, Specification
 from ...qdialect.errors import QoptError
 from ...qdialect.formats import IntRange
+from ..calibration.functions import default_function
 from .variables import Bits, Variable
 
 
@@ -23,7 +24,7 @@ def with_word_lengths(specification: Specification, variables: Sequence[Variable
     rules = [_widest(rule) for rule in specification.rules]
     for variable, count in zip(variables, bits, strict=True):
         known = specification.choices(variable.names, variable.kind).formats.get(variable.role)
-        choice = known or FormatChoice(Kind.FIXED, IntRange(count, count))
+        choice = known or _like_its_result(specification, variable) or FormatChoice(Kind.FIXED, IntRange(count, count))
         pattern = Pattern(escape(variable.name))
         rules.append(Rule((pattern,), {variable.role: replace(choice, bits=IntRange(count, count))}))
     data = specification.data
@@ -32,6 +33,12 @@ def with_word_lengths(specification: Specification, variables: Sequence[Variable
     shares = [rule.share.count for rule in rules if rule.share is not None]
     bound = specification.bound if any(count.lo < count.hi for count in shares) else None
     return replace(specification, rules=tuple(rules), data=data, objective=None, bound=bound)
+
+
+def _like_its_result(specification: Specification, variable: Variable) -> FormatChoice | None:
+    """The format that a function gets without one of its own; None for other roles."""
+    activation = specification.choices(variable.names, variable.kind).formats.get(Role.ACTIVATION)
+    return default_function(activation) if variable.role is Role.FUNCTION and activation is not None else None
 
 
 def _widest(rule: Rule) -> Rule:
