@@ -103,6 +103,8 @@ def _keeps_channels(op: Operation) -> TypeGuard[ReshapeOp]:
     """Whether a reshape of an image, channels last, is one of the image, too: it adds or drops axes of size 1."""
     if not isinstance(op, ReshapeOp) or min(len(shape_of(op.input)), len(shape_of(op.result))) < 3:
         return False
+    if shape_of(op.input)[1] != shape_of(op.result)[1]:
+        return False  # of one pixel, such a reshape is a transposition
     places = np.arange(prod(shape_of(op.input)))
     forms = (places.reshape(shape_of(value)) for value in (op.input, op.result))
     before, after = (form.transpose(_to_last(form.ndim)).reshape(-1) for form in forms)

@@ -95,3 +95,17 @@ func.func @main(%x: tensor<1x2x4x3x!q.fixed<4, 0>>) -> tensor<1x1x1x3x!q.fixed<7
 }
 // CHECK-NOT: q.transpose
 // CHECK:     q.reduce_sum %x axes [1, 2]
+
+// -----
+// An image of one pixel: a reshape that brings its channels to the end is a transposition, and goes as one.
+func.func @main(%x: tensor<1x2x1x1x!q.fixed<4, 0>>) -> tensor<1x2x1x1x!q.fixed<10, 0>> {
+  %w = q.constant #q.dense<[[[[1]], [[2]]], [[[3]], [[-1]]]] : tensor<2x2x1x1x!q.fixed<3, 0>>>
+  %a = q.conv %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x1x1x!q.fixed<4, 0>>, tensor<2x2x1x1x!q.fixed<3, 0>> -> tensor<1x2x1x1x!q.fixed<7, 0>>
+  %b = q.reshape %a : tensor<1x2x1x1x!q.fixed<7, 0>> -> tensor<1x1x1x2x!q.fixed<7, 0>>
+  %c = q.reshape %b : tensor<1x1x1x2x!q.fixed<7, 0>> -> tensor<1x2x1x1x!q.fixed<7, 0>>
+  %y = q.conv %c, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x1x1x!q.fixed<7, 0>>, tensor<2x2x1x1x!q.fixed<3, 0>> -> tensor<1x2x1x1x!q.fixed<10, 0>>
+  func.return %y : tensor<1x2x1x1x!q.fixed<10, 0>>
+}
+// CHECK:      %a = q.conv %x_1, %w {{.*}} channels_last : tensor<1x1x1x2x!q.fixed<4, 0>>
+// CHECK-NOT:  tensor<1x1x2x1x
+// CHECK:      %y = q.conv %b, %w {{.*}} channels_last : tensor<1x1x1x2x!q.fixed<7, 0>>
