@@ -19,7 +19,7 @@ Exact: rational scales are multiples of one number, their greatest common diviso
 Needs: constant integer weights; scales and zero points that are the same within a channel; up to 8 different ones.
 Keeps: output type and every output bit.
 Leaves: groups that mix scales in different ways, a border that is no code, offsets before a transposed convolution,
-more than 8 scales, ratios of more than 64 bits (remark).
+flattened images in front of a matrix, more than 8 scales, ratios of more than 64 bits (remark).
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from ..qdialect.q import (
     GatherOp,
     MatMulOp,
     MulOp,
+    ReshapeOp,
 )
 from ..qdialect.types import RealType, element_type, integer_format, is_integer_type, shape_of
 from .affine_past_convolution import offset_of_convolution, padded
@@ -141,6 +142,8 @@ def _obstacle(op: Layer, mixed: _Mixed, parts: dict[tuple[Fraction, Fraction], l
         return f"it has {len(parts)} of them, more than {MAX_PARTS}"
     if not mixed.scale.all():
         return "one of them is 0"
+    if isinstance(op, MatMulOp) and _flattens_image(mixed.source.owner):
+        return "it is a flattened image, of which hardware takes no part"
     largest = max(abs(scale) for scale, _ in parts) / _common_divisor([scale for scale, _ in parts])
     if largest >= 1 << MAX_FACTOR_BITS:
         return f"their ratio takes numbers of more than {MAX_FACTOR_BITS} bits"
@@ -154,6 +157,10 @@ def _obstacle(op: Layer, mixed: _Mixed, parts: dict[tuple[Fraction, Fraction], l
         if not (kept == kept[0]).all():
             return "its groups mix them in different ways"
     return ""
+
+
+def _flattens_image(op: object) -> bool:
+    return isinstance(op, ReshapeOp) and any(size > 1 for size in shape_of(op.input)[2:])
 
 
 def _sum_of_parts(

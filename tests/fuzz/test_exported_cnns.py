@@ -27,9 +27,11 @@ REFUSALS = (
     r"sums over tensors of different scales or zero points, which q\.concat of node '.+' puts side by side",
     r"is a function of .+ that neither rises nor falls throughout",
     r"is a function of \d+ codes, too many for a table",
+    r"is no function of one integer: q\.transpose feeds it",
     r"no integers give the same codes",
     r"an output follows from \d values that the hardware gives or that pass it by",
 )
+FOLLOWS = r"q\.transpose has no hardware unit yet"  # beside another cause: what is refused cannot turn its channels
 
 
 def typed_outputs(data: bytes, x: Array) -> list[Array]:
@@ -63,7 +65,8 @@ def check_refusal(error: QoptError, seed: int) -> None:
     lines = error.what.split("\n    ")
     causes = lines[1:] if len(lines) > 1 else [f"{error.what}, {error.where}; {error.mend}"]
     for cause in causes:
-        assert any(re.search(known, cause) for known in REFUSALS), f"seed {seed}: {cause}"
+        known = (*REFUSALS, FOLLOWS) if len(causes) > 1 else REFUSALS
+        assert any(re.search(pattern, cause) for pattern in known), f"seed {seed}: {cause}"
         assert re.search(r"node '.+'.*; \w", cause), f"seed {seed}: {cause}"
 
 
