@@ -17,7 +17,7 @@ from ..qdialect.types import RealType, element_type, integer_format, is_integer_
 from .function_table import is_short_product
 from .hardware_support import joins_branches
 from .remarks import remark
-from .rewriting import affine, at, fixed_constant, least_broadcast, replace, with_constant
+from .rewriting import affine, at, fixed_constant, least_broadcast, replace, times_integer, with_constant
 
 MAX_FACTOR_WIDTH = 32  # bits of a factor with its offset
 
@@ -33,11 +33,8 @@ class _Factor:
 
     def integers(self, place: Operation) -> tuple[list[Operation], SSAValue]:
         """Ops that compute `times * x + offset`, and that value."""
-        new, value = list[Operation](), self.x
-        if self.times != 1:
-            factor = fixed_constant(np.array(Fraction(self.times), dtype=object), 0)
-            new += [factor, at(MulOp(value, factor.result), place)]
-            value = new[-1].results[0]
+        new = times_integer(self.x, self.times, place)
+        value = new[-1].results[0] if new else self.x
         if self.offset.any():
             addend = fixed_constant(self.offset, max(_twos(number) for number in self.offset.reshape(-1)))
             new += [addend, at(AddOp(value, addend.result), place)]

@@ -16,7 +16,7 @@ from ..qdialect.cost.timing import FEW_BEATS, Deadlock, Network, Unsettled, chec
 
 LEAST_DEPTH = 2  # a beat can pass every cycle
 DEEPER = (2, 4)  # times what FIFOs hold when frames come evenly, tried where that is too slow
-MAX_WORK = 500_000_000  # beats to compute before the search ends; a few seconds
+MAX_WORK = 500_000_000  # beats to compute before the search ends; half a minute
 
 Depths = dict[int, int]
 

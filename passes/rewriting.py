@@ -287,3 +287,11 @@ def _proof(name: str, x: SSAValue, factor: SSAValue, like: SSAValue) -> RangeAtt
         return None
     codes = code_range(like)
     return RangeAttr(codes.lo, codes.hi)
+
+
+def times_integer(value: SSAValue, factor: int, place: Operation) -> list[Operation]:
+    """The ops that multiply an integer value by an integer, the last giving the product; none for 1."""
+    if factor == 1:
+        return []
+    number = fixed_constant(np.array(Fraction(factor), dtype=object), 0)
+    return [number, at(MulOp(value, number.result), place)]

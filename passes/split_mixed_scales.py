@@ -54,7 +54,7 @@ from ..qdialect.types import RealType, element_type, integer_format, is_integer_
 from .affine_past_convolution import offset_of_convolution, padded
 from .move_affine_past_linear import moves
 from .remarks import remark
-from .rewriting import affine, at, constant, fixed_constant, matmul_with, replace, rewrite, with_constant
+from .rewriting import affine, at, constant, matmul_with, replace, rewrite, times_integer, with_constant
 
 MAX_PARTS = 8  # more would be a layer for each channel
 MAX_FACTOR_BITS = 64  # of an integer that stands for a scale; float32 scales of near size take 24
@@ -171,7 +171,7 @@ def _sum_of_parts(
     for (scale, offset), channels in parts.items():
         taken, x = _channels(mixed.source, mixed.axis, channels, op)
         ops += [*taken, *_layer(op, x, channels, -offset / scale)]
-        ops += _times(ops[-1].results[0], int(scale / unit), op)
+        ops += times_integer(ops[-1].results[0], int(scale / unit), op)
         part = ops[-1].results[0]
         if total is not None:
             ops.append(at(AddOp(total, part), op))
@@ -217,13 +217,6 @@ def _layer(op: Layer, x: SSAValue, channels: list[int], border: Fraction) -> lis
     window, inner = op.window, bordered[-1].results[0] if bordered else x
     conv = ConvOp(inner, part.result, window.strides, (0,) * len(window.pads), window.dilations, op.groups)
     return [*bordered, part, at(conv, op)]
-
-
-def _times(value: SSAValue, factor: int, place: Operation) -> list[Operation]:
-    if factor == 1:
-        return []
-    number = fixed_constant(np.array(Fraction(factor), dtype=object), 0)
-    return [number, at(MulOp(value, number.result), place)]
 
 
 def _offset_of_result(op: Layer, offsets: Array) -> Array:
