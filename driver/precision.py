@@ -18,6 +18,7 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
 
     from ..backends.build import level_of
     from ..frontends.precision.parser import read_specification
+    from ..passes.accumulator_limits import check_accumulator_limits
     from ..passes.bounded_precision import check_bound, shorten_and_share
     from ..passes.remarks import collected_remarks
     from ..passes.runner import make_pass, run_passes
@@ -39,6 +40,7 @@ def apply_specification(context: Context, module: ModuleOp, path: str) -> str:
             run_passes(context, module, sharing)
             if specification.bound is not None:
                 check_bound(module, specification, network)
+    check_accumulator_limits(module, specification)
     return "".join(f"{text.partition(': ')[2].rpartition(chr(10))[0]}\n" for text in remarks)
 
 
