@@ -9,16 +9,16 @@ symbols of their own, so a form has no constant part and `bounds` is a sum of in
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
-from ..qdialect.rounding import INT64_LIMIT, magnitude
+from ..qdialect.rounding import INT64_LIMIT, as_integers, as_objects, magnitude
 from . import interval
 from .interval import Array, Interval
-from .reduction_ranges import reduced
 
+LIMB = 31  # bits of long weights that are summed at a time
 MAX_ENTRIES = 1 << 20  # weights of one symbol in a form; what needs more becomes a symbol itself
 
 
@@ -76,6 +76,8 @@ def mapped(form: Form, taps: Array, weights: Interval) -> Form:
 def _mapped(rows: Rows, taps: Array, weights: Interval) -> Rows:
     (elements, count), inner = taps.shape, rows.index.shape[1]
     check_size(taps.size * inner)
+    if count == 1 and (taps >= 0).all():
+        return _picked(rows, taps[:, 0], weights)
     index = rows.index[taps].reshape(elements, count * inner)
     below = rows.weights.map(lambda codes: codes[None] if len(codes) == 1 else codes[taps])  # [E or 1, K or 1, inner]
     above = weights.map(lambda codes: codes[..., None])
@@ -87,6 +89,19 @@ def _mapped(rows: Rows, taps: Array, weights: Interval) -> Rows:
         lambda codes: codes.reshape(1, 1) if codes.size == 1 else np.broadcast_to(codes, shape).reshape(elements, -1)
     )
     return _merged(Rows(index, flat))
+
+
+def _picked(rows: Rows, taps: Array, weights: Interval) -> Rows:
+    """`weights[e] * rows[taps[e]]`: each element of the symbol stays once a row."""
+    index, below = rows.index, rows.weights
+    if not np.array_equal(taps, np.arange(len(index))):
+        index, below = index[taps], below.map(lambda codes: codes if len(codes) == 1 else codes[taps])
+    if weights.lo.size == 1 and (factor := int(weights.lo.item())) > 0:
+        return Rows(index, replace(below, scale=below.scale * weights.scale * factor))
+    product = interval.multiply(weights, below)
+    if product.lo.size > 1:
+        product = product.map(lambda codes: np.broadcast_to(codes, index.shape))
+    return Rows(index, product)
 
 
 def check_size(entries: int) -> None:
@@ -129,7 +144,27 @@ def bounds(form: Form, range_of: Callable[[Hashable], Interval]) -> Interval:
     """The range of each element, [E]. `range_of`: bounds of a symbol, one for each of its elements in a row."""
     total = interval.points(np.zeros(1, np.int64), Fraction(1))
     for name, rows in form.terms.items():
-        values = range_of(name).map(lambda bound, rows=rows: bound[rows.index])
-        products = interval.multiply(values, rows.weights)
-        total = interval.add(total, reduced(products, rows.index.shape, (1,), False, np.add))
+        total = interval.add(total, _weighted(range_of(name), rows))
     return total.map(lambda bound: np.broadcast_to(bound, (form.elements,)))
+
+
+def _weighted(x: Interval, rows: Rows) -> Interval:
+    """The range of each sum of elements of `x`, from `sum w (lo + hi)` and `sum |w| (hi - lo)`."""
+    lo, hi, weights = as_objects(x.lo), as_objects(x.hi), rows.weights.lo
+    centre, spread = _sums(hi + lo, rows.index, weights), _sums(hi - lo, rows.index, np.abs(weights))
+    low, high = (as_integers(twice // 2) for twice in (centre - spread, centre + spread))
+    return Interval(low, high, x.scale * rows.weights.scale)
+
+
+def _sums(numbers: Array, index: Array, weights: Array) -> Array:
+    """`sum over k of weights[e, k] * numbers[index[e, k]]`; of both a few bits at a time, so that int64 does."""
+    if magnitude(weights) >> LIMB:
+        low = (weights & ((1 << LIMB) - 1)).astype(np.int64)
+        return (_sums(numbers, index, weights >> LIMB) << LIMB) + _sums(numbers, index, low)
+    bits = 62 - LIMB - index.shape[1].bit_length()
+    total, shift, half = np.zeros(len(index), dtype=object), 0, 1 << (bits - 1)
+    while numbers.any():
+        low = (numbers + half) % (1 << bits) - half
+        part = np.einsum("ek,ek->e", weights.astype(np.int64, copy=False), low.astype(np.int64)[index])
+        total, numbers, shift = total + (as_objects(part) << shift), (numbers - low) >> bits, shift + bits
+    return total

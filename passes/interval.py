@@ -72,7 +72,7 @@ def _safe(bound: int, *arrays: Array) -> list[Array]:
 
 def _bound(x: Interval) -> int:
     """A magnitude, at least 1, that no bound passes."""
-    return max(magnitude(x.lo), magnitude(x.hi), 1)
+    return max(magnitude(x.lo), 0 if x.lo is x.hi else magnitude(x.hi), 1)
 
 
 def rescaled(x: Interval, scale: Fraction) -> Interval:

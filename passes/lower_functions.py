@@ -42,7 +42,7 @@ from .hardware_support import is_pointwise, unit_refusal
 from .input_table import table_thresholds
 from .lower_tails import replace_tail
 from .quantizer_cost import thresholds_area
-from .range_analysis import Ranges, analyse
+from .range_analysis import Ranges, RangesOnDemand
 from .remarks import remark
 from .rewriting import constant, is_constant
 from .tail import NoTail
@@ -118,7 +118,7 @@ class LowerFunctionsPass(ModulePass):
     max_levels: int = 255  # no more thresholds than this
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        ranges = analyse(op)
+        ranges = RangesOnDemand(op)
         for item in reversed([item for item in op.walk() if is_pointwise(item)]):
             if item.parent is None or not _wants_table(item):
                 continue

@@ -51,7 +51,7 @@ from .hardware_support import joins_branches
 from .integer_clips import clip_ops
 from .join_math import IntegerJoin, Join, integer_joins
 from .lower_tails import replace_tail
-from .range_analysis import Ranges, analyse
+from .range_analysis import Ranges, RangesOnDemand
 from .remarks import remark
 from .rewriting import constant
 from .tail import Clipped, NoTail, Step, TailSource, compose, quantized, step_of
@@ -204,7 +204,7 @@ class LowerJoinsPass(ModulePass):
     exact: ClassVar[bool] = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        ranges = analyse(op)
+        ranges = RangesOnDemand(op)
         for quantiser in reversed(_quantisers(op)):
             try:
                 tail = recognise(quantiser, ranges)

@@ -12,7 +12,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from ..qdialect.q import QuantizeOp
 from ..qdialect.types import element_type, is_f32
 from .function_table import is_short_product
-from .range_analysis import Ranges, analyse
+from .range_analysis import Ranges, RangesOnDemand
 from .remarks import remark
 from .retype import retype
 from .rewriting import at
@@ -24,7 +24,7 @@ def lower_tails(module: ModuleOp, lower: Callable[[QuantizeOp, QuantizerTail], S
 
     A quantiser without tail, or for which `lower` raises NoTail, is left with a remark; from float32, silently.
     """
-    ranges = analyse(module)
+    ranges = RangesOnDemand(module)
     for op in reversed([op for op in module.walk() if isinstance(op, QuantizeOp)]):
         todo: QuantizeOp | None = op
         while todo is not None and todo.parent is not None:  # else it became part of a later one

@@ -8,8 +8,9 @@ affine forms narrow that (`correlations.py`). Proofs written in the IR (`range`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import TypeAlias
 
 from xdsl.dialects.builtin import ModuleOp
@@ -26,7 +27,27 @@ from .interval import Interval
 from .range_transfer import transfer_of
 from .stream_ranges import stream_interval
 
-Ranges: TypeAlias = dict[SSAValue, Interval]
+Ranges: TypeAlias = Mapping[SSAValue, Interval]
+
+
+class RangesOnDemand(Mapping[SSAValue, Interval]):
+    """The ranges of a module, analysed when the first is asked for: a pass does so before it changes anything."""
+
+    def __init__(self, module: ModuleOp) -> None:
+        self._module = module
+
+    @cached_property
+    def _found(self) -> Ranges:
+        return analyse(self._module)
+
+    def __getitem__(self, value: SSAValue) -> Interval:
+        return self._found[value]
+
+    def __iter__(self) -> Iterator[SSAValue]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 def analyse(module: ModuleOp) -> Ranges:

@@ -24,7 +24,7 @@ from ..qdialect.types import (
     shape_of,
 )
 from .lower_tails import replace_tail
-from .range_analysis import Ranges, analyse
+from .range_analysis import Ranges, RangesOnDemand
 from .remarks import remark
 from .rewriting import constant, exact_values, is_constant
 from .tail import Clipped, NoTail, TailSource, compose
@@ -89,7 +89,7 @@ def _takes_signs(op: Operation) -> bool:
 
 def lower_threshold_tails(module: ModuleOp) -> None:
     """Let each q.threshold compare the integer codes furthest up. What cannot be is left, with a remark."""
-    ranges = analyse(module)
+    ranges = RangesOnDemand(module)
     for op in reversed([op for op in module.walk() if isinstance(op, ThresholdOp)]):
         if not is_f32(element_type(op.input)):
             _lower(op, ranges)
