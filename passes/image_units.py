@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import gcd, prod
 
 import numpy as np
 from xdsl.dialects.func import ReturnOp
@@ -95,18 +95,34 @@ def reduction(build: UnitBuilder, op: ReduceSumOp | ReduceMaxOp) -> None:
 
 
 def pad(build: UnitBuilder, op: PadOp) -> None:
-    """A border; windows behind it make it themselves."""
-    shape, value = shape_of(op.input), constant_of(op.value)
-    last = len(shape) - 1
-    if value is None or not 3 <= len(shape) <= 4 or any((*op.low[::last], *op.high[::last])):
-        mend = f"pad rows and columns of an image, with a constant; {LAYOUT}"
+    """A border, and channels in front of and behind those of each pixel; windows behind a border make it themselves."""
+    shape = shape_of(op.input)
+    if constant_of(op.value) is None or not 3 <= len(shape) <= 4 or op.low[0] or op.high[0]:
+        mend = f"pad rows, columns and channels of an image, with a constant; {LAYOUT}"
         raise NotHardware(f"q.pad of {list(shape)} by {list(op.low)} and {list(op.high)} has no hardware unit", mend)
     if _border(op) is not None and all(_makes_border(use.operation) for use in op.result.uses):
         return
     stream = build.retyped(build.stream(op.input), element_type(op.result))
-    window = Window((1,) * (last - 1), (1,) * (last - 1), (*op.low[1:-1], *op.high[1:-1]), (1,) * (last - 1))
-    unit = SlidingWindowOp(stream, _image(shape), _plane(window), pad_value=_pad_code(op))
-    build.emit(unit, op, op.result)
+    steps = _pad_steps(op)
+    for image, pads in steps:
+        unit = SlidingWindowOp(stream, image, Window((1, 1), (1, 1), pads, (1, 1)), pad_value=_pad_code(op))
+        build.add(unit, op)
+        stream = unit.result
+    build.streams[op.result] = stream
+
+
+def _pad_steps(op: PadOp) -> list[tuple[tuple[int, int, int], tuple[int, int, int, int]]]:
+    """(image, border) of the units for `op`. Channels are a border of each pixel, seen as a row of groups of them."""
+    rows, columns, channels = _image(shape_of(op.input))
+    missing = (0,) * (4 - len(op.low))
+    (top, left, before), (bottom, right, behind) = (*missing, *op.low[1:]), (*missing, *op.high[1:])
+    size = gcd(channels, before, behind)
+    pixels = (rows + top + bottom) * (columns + left + right)
+    steps = [
+        ((rows, columns, channels), (top, left, bottom, right)),
+        ((pixels, channels // size, size), (0, before // size, 0, behind // size)),
+    ]
+    return [step for step in steps if any(step[1])]
 
 
 def upsample(build: UnitBuilder, op: GatherOp) -> None:
@@ -144,8 +160,9 @@ def _pad_code(op: PadOp) -> int:
 
 
 def _border(op: PadOp) -> int | None:
-    """The code of the border if the type of the image holds it."""
-    return _pad_code(op) if element_type(op.input) == element_type(op.result) else None
+    """The code of the border if the type of the image holds it and channels stay as they are."""
+    channels = op.low[-1] or op.high[-1]
+    return _pad_code(op) if element_type(op.input) == element_type(op.result) and not channels else None
 
 
 def _makes_border(user: Operation) -> bool:

@@ -123,6 +123,17 @@ func.func private @hardware(%x: tensor<1x3x4x2x!q.fixed<3, 0>>) -> tensor<1x1x1x
 // CHECK:      %m = dataflow.max_pool %f taps 4 channels 2
 
 // -----
+// Channels around those of each pixel are a border, too: of rows of channels, in groups as large as they divide all.
+func.func private @hardware(%x: tensor<1x2x3x4x!q.fixed<3, 0>>) -> tensor<1x2x4x8x!q.fixed<3, 0>> {
+  %one = q.constant #q.dense<1 : tensor<!q.fixed<3, 0>>>
+  %p = q.pad %x, %one low [0, 0, 1, 2] high [0, 0, 0, 2] : tensor<1x2x3x4x!q.fixed<3, 0>>, tensor<!q.fixed<3, 0>> -> tensor<1x2x4x8x!q.fixed<3, 0>>
+  func.return %p : tensor<1x2x4x8x!q.fixed<3, 0>>
+}
+// CHECK:      %[[P:.*]] = dataflow.sliding_window %x image [2, 3, 4] kernel [1, 1] pads [0, 1, 0, 0] pad_value 1
+// CHECK-NEXT: %[[C:.*]] = dataflow.sliding_window %[[P]] image [8, 2, 2] kernel [1, 1] pads [0, 1, 0, 1] pad_value 1
+// CHECK-NEXT: func.return %[[C]]
+
+// -----
 // Branches join in one unit; groups that are not depthwise get zeros as weights; a kernel of one needs no windows.
 func.func private @hardware(%x: tensor<1x2x2x4x!q.fixed<2, 0>>) -> tensor<1x2x2x4x!q.fixed<5, 0>> {
   %w = q.constant #q.dense<[[[[1]], [[-1]]], [[[1]], [[1]]]] : tensor<2x2x1x1x!q.fixed<2, 0>>>

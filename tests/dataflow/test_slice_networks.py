@@ -20,6 +20,7 @@ from qopt_mlir.qdialect.q import (
     ConvTransposeOp,
     GatherOp,
     MaxPoolOp,
+    PadOp,
     QOp,
     QuantizeOp,
     ReshapeOp,
@@ -180,6 +181,28 @@ def test_gathers_along_any_axis(axis: int, indices: list[int]) -> None:
     x = network.add(GatherOp(x, indices, axis))
     x = network.add(MaxPoolOp(x, Window((2, 3), (1, 1), (0,) * 4, (1, 1))))
     module, codes, expected = units_of(network.returning(network.layer(x, 2)), 0)
+    check_hardware(module, codes, expected)
+
+
+@pytest.mark.parametrize(
+    ("spatial", "low", "high"),
+    [
+        ((2, 3), (4, 0, 0), (4, 0, 0)),
+        ((3, 2), (1, 0, 1), (0, 2, 0)),
+        ((3,), (0, 1), (2, 0)),
+        ((2, 2), (0, 0, 0), (3, 1, 1)),
+    ],
+)
+def test_channels_around_those_of_a_pixel(
+    spatial: tuple[int, ...], low: tuple[int, ...], high: tuple[int, ...]
+) -> None:
+    """As the shortcuts of small residual networks have them; with a border of rows and columns, too."""
+    network = RandomNetwork(0)
+    network.block = Block(arg_types=[tensor(FixedType(4), (1, 1, *spatial))])
+    x = network.layer(network.block.args[0], 4)
+    value = network.add(ConstantOp(DenseAttr(np.array(3), tensor(FixedType(4), ()))))
+    x = network.add(PadOp(x, value, (0, *low), (0, *high)))
+    module, codes, expected = units_of(network.returning(network.layer(x, 1)), 0)
     check_hardware(module, codes, expected)
 
 
