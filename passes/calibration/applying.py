@@ -13,15 +13,17 @@ from ...frontends.precision.specification import MAX_BITS, Choices, FormatChoice
 from ...frontends.precision.syntax import error_in
 from ...qdialect.attrs import Array
 from ...qdialect.formats import IntRange
+from ...qdialect.q import ConstantOp
 from ...qdialect.types import FloatType, shape_of
 from .choosing import activation_quantizer, bias_quantizer, power_of_two_above, weight_quantizer
-from .folding import along, bias_by_channel, bias_operand, bias_shaped, replace_constant
+from .folding import along, bias_by_channel, bias_operand, bias_shaped, constant_array, replace_constant
 from .functions import count_codes, default_function, is_tabulated, layer_of
 from .histogram import Histogram
 from .layers import Linear, Network, Site
 from .quantizer import Quantizer
 from .result_types import infer_types
 from .statistics import Statistics
+from .ties import avoid_ties
 
 DEFAULT_BIAS = FormatChoice(Kind.FIXED, IntRange(32, 32))
 MOST_EXACT_BITS = 16  # of weights: with more, products may get finer than biases can count
@@ -176,7 +178,12 @@ def choose_bias(linear: Linear, specification: Specification, quantizers: Quanti
 
 
 def insert_activations(network: Network, quantizers: Quantizers) -> None:
-    """Put the quantisers of activations behind the values; all users get the quantised value."""
+    """Put the quantisers of activations behind the values; all users get the quantised value.
+
+    Scales that may be any number move a little, where two codes could meet half-way between two others.
+    """
+    groups: dict[int, list[ConstantOp]] = {}
+    scales: dict[SSAValue, ConstantOp] = {}
     for value, quantizer in quantizers.sites.items():
         site = network.sites[value]
         owner = value.owner if isinstance(value.owner, Operation) else None
@@ -190,6 +197,12 @@ def insert_activations(network: Network, quantizers: Quantizers) -> None:
             assert isinstance(value, BlockArgument)
             Rewriter.insert_op(ops, InsertPoint.at_start(value.owner))  # pyright: ignore[reportArgumentType]
         quantizers.quantised[value] = last
+        if isinstance(ops[0], ConstantOp):
+            scales[value] = ops[0]
+            groups.setdefault(site.group, []).append(ops[0])
+    avoid_ties(network.function, {scale: groups[network.sites[value].group] for value, scale in scales.items()})
+    for value, scale in scales.items():
+        quantizers.sites[value] = replace(quantizers.sites[value], scale=constant_array(scale))
     infer_types(network.function)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from math import prod
 
+import numpy as np
 from xdsl.dialects.func import FuncOp
 
 from ...frontends.precision.data import Data
@@ -24,6 +25,7 @@ from ...frontends.precision.syntax import error_in
 from ...qdialect.errors import QoptError
 from ...qdialect.types import element_type, is_f32, shape_of
 from .applying import linear_choices, site_choices
+from .folding import bias_by_channel
 from .layers import Linear, Network, Site
 
 MOST_FREE_BITS = 16  # of activations whose scale is no power of two: the proof of wider requantisers takes too long
@@ -84,6 +86,18 @@ def check_kept(network: Network, specification: Specification) -> None:
                 what = f"the layer '{name}' is kept in float32 (line {kept.line}), and gets a format"
                 mend = "put 'keep' behind the format, or leave it out: layers without a format stay float32"
                 raise error_in(specification, choice.place, what, mend)
+
+
+def check_finite(network: Network) -> None:
+    """QoptError for weights or a bias, batch normalisation folded in, that no number format holds."""
+    for linear in network.linears:
+        numbers = {"weights": linear.weights.array}
+        if linear.bias is not None:
+            numbers["bias"] = bias_by_channel(linear)
+        for what, array in numbers.items():
+            if not np.isfinite(array).all():
+                mend = f"train or export the model again, with {what} that float32 holds"
+                raise QoptError(f"the layer '{linear.name}' has infinity or NaN in its {what}", linear.op, mend)
 
 
 def _layers(network: Network) -> list[tuple[Collection[str], str]]:

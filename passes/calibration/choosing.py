@@ -149,12 +149,40 @@ def prime_scale(step: float) -> Array:
     `2 * sum * s * t` is an odd multiple of the scale only if the prime divides one of them, and short scales s, t are
     less than it.
     """
-    scale = tieless_scale(step)
-    mantissa, exponent = np.frexp(scale)
-    whole = int(np.ldexp(mantissa, 24))
-    while any(whole % divisor == 0 for divisor in range(3, isqrt(whole) + 1, 2)):
+    whole, exponent = _mantissa(tieless_scale(step))
+    while not _is_prime(whole):
         whole -= 2
-    return np.asarray(np.ldexp(np.float32(whole), exponent - 24), np.float32)
+    return np.asarray(np.ldexp(np.float32(whole), exponent), np.float32)
+
+
+def _mantissa(scale: Array) -> tuple[int, int]:
+    """(m, e) of one float32 m * 2^e, m of 24 bits."""
+    mantissa, exponent = np.frexp(scale.reshape(-1)[0])
+    return int(np.ldexp(mantissa, 24)), int(exponent) - 24
+
+
+def _is_prime(odd: int) -> bool:
+    return all(odd % divisor for divisor in range(3, isqrt(odd) + 1, 2))
+
+
+def alike_scale(steps: Array, scale: Array) -> Array:
+    """The steps as scales of the kind that `scale` is: short, prime, tieless, or any if there are several."""
+    if np.array_equal(short_scale(scale), scale):
+        return short_scale(steps)
+    if steps.size > 1:
+        return steps.astype(np.float32)
+    whole, _ = _mantissa(scale)
+    exact = prime_scale if whole % 2 and _is_prime(whole) else tieless_scale
+    return exact(float(steps.reshape(-1)[0])).reshape(steps.shape)
+
+
+def next_scale(scale: Array) -> Array | None:
+    """The number next to a prime scale (below) or a tieless one (above) that is of the same kind; None for others."""
+    if scale.size > 1 or np.array_equal(short_scale(scale), scale):
+        return None
+    whole, exponent = _mantissa(scale)
+    by = -2 if whole % 2 and _is_prime(whole) else 1
+    return alike_scale(np.ldexp(np.float32(whole + by), exponent).reshape(scale.shape), scale)
 
 
 def power_of_two_above(steps: Array) -> NDArray[np.float64]:

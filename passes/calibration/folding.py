@@ -9,7 +9,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from ...qdialect.attrs import Array
+from ...qdialect.attrs import Array, DenseAttr
 from ...qdialect.q import AddOp, BatchNormOp, ConstantOp
 from ...qdialect.q.inference import constant_of
 from ...qdialect.types import is_f32, shape_of
@@ -84,6 +84,18 @@ def set_bias(linear: Linear, bias: Array) -> None:
     assert linear.bias is not None
     index = 1 if linear.bias.lhs is linear.op.result else 0
     replace_constant(linear.bias, index, bias_shaped(linear, bias))
+
+
+def constant_array(op: ConstantOp) -> Array:
+    value = op.value
+    assert isinstance(value, DenseAttr)
+    return value.array
+
+
+def set_constant(op: ConstantOp, numbers: Array) -> None:
+    """Give a float32 constant other numbers."""
+    shaped = np.array(numbers, np.float32).reshape(constant_array(op).shape)
+    op.properties["value"] = constant(shaped, Float32Type()).value
 
 
 def replace_constant(user: Operation, index: int, values: Array) -> None:

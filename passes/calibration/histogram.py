@@ -18,18 +18,22 @@ HALF = 2048  # bins on either side of zero
 class Histogram:
     """Counts of numbers in equal bins over [-reach, reach]; the reach doubles when a number lies beyond.
 
-    `low` and `high` are the least and the greatest number seen, and 0: a format holds zero in any case.
+    `low` and `high` are the least and the greatest number seen, and 0: a format holds zero in any case. `uncounted` are
+    infinite or no numbers.
     """
 
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2 * HALF, np.int64))
     reach: float = 2.0**-30
     low: float = 0.0
     high: float = 0.0
+    uncounted: int = 0
 
     def add(self, numbers: Array) -> None:
         """Count the finite numbers of an array."""
         flat: NDArray[Any] = numbers.reshape(-1)
-        flat = flat[np.isfinite(flat)].astype(np.float32, copy=False)
+        finite = np.isfinite(flat)
+        self.uncounted += flat.size - int(np.count_nonzero(finite))
+        flat = flat[finite].astype(np.float32, copy=False)
         if not flat.size:
             return
         self.low, self.high = min(self.low, float(flat.min())), max(self.high, float(flat.max()))
@@ -47,6 +51,7 @@ class Histogram:
             counts, reach = _doubled(counts), 2 * reach
         self.counts += counts
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.uncounted += other.uncounted
 
     def _double(self) -> None:
         self.counts, self.reach = _doubled(self.counts), 2 * self.reach

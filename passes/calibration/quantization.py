@@ -33,7 +33,7 @@ from .applying import (
     linear_choices,
     site_choices,
 )
-from .checks import check_hardware, check_kept, check_labels, check_patterns, check_roles
+from .checks import check_finite, check_hardware, check_kept, check_labels, check_patterns, check_roles
 from .equalization import equalize
 from .folding import fold_batch_norms
 from .functions import add_functions
@@ -151,6 +151,7 @@ def _data(module: ModuleOp, specification: Specification) -> Data | None:
 
 
 def _check(network: Network, specification: Specification, hardware: bool) -> None:
+    check_finite(network)
     check_patterns(network, specification)
     check_roles(network, specification)
     check_kept(network, specification)
@@ -168,7 +169,13 @@ def _statistics(job: _Job, network: Network, plan: Plan) -> Statistics:
         place = site_choices(job.specification, needed[0]).formats[needed[0].role].place
         raise error_in(job.specification, place, what, mend)
     batches = [] if job.data is None else ([batch] for batch in job.data.calibration.batches(job.shape))
-    return gather(plan, network.sites, batches, job.progress)
+    statistics = gather(plan, network.sites, batches, job.progress)
+    for value, histogram in statistics.histograms.items():
+        if histogram.uncounted:
+            what = f"the {network.sites[value].role} of '{network.sites[value].name}' is infinite or NaN on some frames"
+            mend = "give frames as the network will see them, or train the network again"
+            raise QoptError(what, value.owner if isinstance(value.owner, Operation) else None, mend)
+    return statistics
 
 
 def _report(

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from ...qdialect.attrs import Array
 
+LARGEST_SINGLE = 2.0**40  # numbers whose squares add up well within float32
+ROUNDING = 2.0**-18  # of its square: an input that varies less is constant, as far as sums in float32 tell
 DAMPING = 0.01  # of the mean square of the inputs: keeps the equations solvable, and weights near where they were
 
 
@@ -40,7 +42,9 @@ class Moments:
 
     def add(self, rows: Array, targets: Array) -> None:
         """Take in rows [n, terms] of the quantised and of the float network."""
-        rows, targets = rows.astype(np.float32), targets.astype(np.float32)
+        largest = max(np.abs(rows).max(initial=0), np.abs(targets).max(initial=0))
+        kind = np.float32 if largest < LARGEST_SINGLE else np.float64
+        rows, targets = rows.astype(kind), targets.astype(kind)
         self.square += rows.T @ rows
         self.shift += (targets - rows).T @ rows
         self.mean += rows.sum(axis=0, dtype=np.float64)
@@ -82,16 +86,28 @@ def bias_change(weights: Array, quantised: Array, moments: Moments) -> NDArray[n
 
 
 def _centred(moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Covariance of X, and of T - X with X, each times the number of rows; without a bias, means count as well."""
+    """Covariance of X, and of T - X with X, each times the number of rows; without a bias, means count as well.
+
+    Terms whose input is constant have none.
+    """
     if not moments.has_bias:
         return moments.square, moments.shift
     count = max(moments.rows, 1)
     square = moments.square - np.outer(moments.mean, moments.mean) / count
     shift = moments.shift - np.outer(moments.target_mean - moments.mean, moments.mean) / count
+    constant = np.diag(square) <= ROUNDING * np.diag(moments.square)
+    square[constant, :] = square[:, constant] = shift[:, constant] = 0
     return square, shift
 
 
 def _damped(square: NDArray[np.float64]) -> NDArray[np.float64]:
-    diagonal = np.diag(square)
-    weight = max(float(diagonal.mean()) * DAMPING, 1e-12)
-    return square + weight * np.eye(len(square))
+    """The matrix with as much more on its diagonal as makes it positive definite, which rounding may have undone."""
+    weight = max(float(np.diag(square).mean()) * DAMPING, 1e-12)
+    while True:
+        damped = square + weight * np.eye(len(square))
+        try:
+            np.linalg.cholesky(damped)
+        except np.linalg.LinAlgError:
+            weight *= 10
+        else:
+            return damped

@@ -12,20 +12,20 @@ their format as before and stay no coarser than the products.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from xdsl.dialects.builtin import Float32Type
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
-from ...qdialect.attrs import Array, DenseAttr
+from ...qdialect.attrs import Array
 from ...qdialect.q import AddOp, ConcatOp, ConstantOp, Convolution, ConvTransposeOp, DivOp, MatMulOp, MulOp, QuantizeOp
 from ...qdialect.rounding import saturation_range
 from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, is_f32, shape_of
-from ..calibration.choosing import short_scale, tieless_scale
-from ..rewriting import constant
+from ..calibration.choosing import alike_scale
+from ..calibration.folding import constant_array
 
 PRODUCTS = (MatMulOp, Convolution, ConvTransposeOp)
 MAX_CLIPPED_BITS = 3
@@ -66,7 +66,7 @@ def candidate_fits(op: QuantizeOp, numbers: Array, fewer: int) -> list[Fit]:
     if scale is None:
         return [Fit(bits) for bits in range(round(float(best[0])) + 1)]
     shares = [2.0 ** (-best.reshape(scale.shape) * part) for part in ((0.0, 0.5, 1.0) if best.any() else (0.0,))]
-    return [Fit(clipped, _of_same_kind(np.ldexp(scale * share, clipped), scale)) for share in shares]
+    return [Fit(clipped, alike_scale(np.ldexp(scale * share, clipped), scale)) for share in shares]
 
 
 def _least_error(op: QuantizeOp, rows: Array, fewer: int, steps: int) -> Array:
@@ -92,18 +92,27 @@ def _rows(numbers: Array, scale: Array | None) -> Array:
     return np.moveaxis(numbers, axis, 0).reshape(scale.size, -1).astype(np.float32)
 
 
-def _of_same_kind(grown: Array, scale: Array) -> Array:
-    """A scale with as many significant bits as it had: see `calibration.choosing`."""
-    if np.array_equal(short_scale(scale), scale):
-        return short_scale(grown)
-    return tieless_scale(float(grown)) if grown.size == 1 else grown.astype(np.float32)
-
-
 def own_scale(op: QuantizeOp) -> ConstantOp | None:
     """The constant of `quantize(x / scale) * scale` if nothing else uses it, and it may be any number.
 
     None as well for powers of two, which are to stay such, and for what is concatenated: there all have one scale.
     """
+    scale = _scale_alone(op)
+    return None if scale is None or _is_concatenated(op.result) else scale
+
+
+def free_scales(main: FuncOp) -> dict[ConstantOp, Sequence[ConstantOp]]:
+    """The scales of quantisers that may be any number, and with each those that stay equal to it."""
+    ops = [op for op in main.body.block.ops if isinstance(op, QuantizeOp)]
+    scales = {op: scale for op in ops if (scale := _scale_alone(op)) is not None}
+    groups: dict[object, list[ConstantOp]] = {}
+    for op, scale in scales.items():
+        group = constant_array(scale).tobytes() if _is_concatenated(op.result) else op
+        groups.setdefault(group, []).append(scale)
+    return {scale: group for group in groups.values() for scale in group}
+
+
+def _scale_alone(op: QuantizeOp) -> ConstantOp | None:
     owner = op.input.owner
     if not isinstance(owner, DivOp) or not isinstance(owner.rhs.owner, ConstantOp):
         return None
@@ -115,7 +124,7 @@ def own_scale(op: QuantizeOp) -> ConstantOp | None:
     if not is_f32(element_type(owner.rhs)) or max(scale.shape, default=1) != prod(scale.shape):
         return None
     powers = (np.frexp(scale)[0] == np.float32(0.5)).all() or (scale <= 0).any()
-    return None if powers or _is_concatenated(op.result) else owner.rhs.owner
+    return None if powers else owner.rhs.owner
 
 
 def _is_concatenated(value: SSAValue) -> bool:
@@ -125,12 +134,6 @@ def _is_concatenated(value: SSAValue) -> bool:
         return True
     passing = [user for user in users if not isinstance(user, (QuantizeOp, *PRODUCTS))]
     return any(_is_concatenated(result) for user in passing for result in user.results)
-
-
-def constant_array(op: ConstantOp) -> Array:
-    value = op.value
-    assert isinstance(value, DenseAttr)
-    return value.array
 
 
 @dataclass(frozen=True)
@@ -190,12 +193,6 @@ def _scale_behind(value: SSAValue) -> ConstantOp | None:
 def _is_constant(value: SSAValue) -> bool:
     """Whether no input of the network reaches a value."""
     return isinstance(value.owner, Operation) and all(_is_constant(operand) for operand in value.owner.operands)
-
-
-def set_constant(op: ConstantOp, numbers: Array) -> None:
-    """Give a float32 constant other numbers."""
-    shaped = np.array(numbers, np.float32).reshape(constant_array(op).shape)
-    op.properties["value"] = constant(shaped, Float32Type()).value
 
 
 def fitted_type(op: QuantizeOp, fewer: int, fit: Fit) -> FixedType | UFixedType:

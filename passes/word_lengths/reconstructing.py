@@ -20,7 +20,7 @@ from ...qdialect.q import AddOp, ConstantOp, Convolution, DivOp, MatMulOp, MulOp
 from ...qdialect.q.inference import constant_of
 from ...qdialect.reference import compile_function
 from ...qdialect.types import FixedType, UFixedType, element_type, is_f32, shape_of
-from ..calibration.folding import bias_shaped
+from ..calibration.folding import bias_shaped, constant_array
 from ..calibration.layers import Linear
 from ..calibration.quantizer import Quantizer
 from ..calibration.reconstruction import Moments, bias_change
@@ -28,7 +28,7 @@ from ..calibration.rounding_weights import POSITIONS, SEED, rounded_rows
 from ..calibration.rows import groups_of, has_rows, input_rows, rows_to_weights, weight_rows
 from ..calibration.scoring import numbers_of
 from ..calibration.statistics import BATCH, observe
-from .fitting import Fit, constant_array
+from .fitting import Fit
 
 NEAREST = (Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.HALF_DOWN)
 FRAMES = 256  # that the inputs of layers are taken from

@@ -27,12 +27,14 @@ from ...qdialect.q.base import tensor
 from ...qdialect.reference import ExactReal, compile_function
 from ...qdialect.types import FixedType, UFixedType, element_type, integer_format, shape_of
 from ..accuracy_evaluation import Evaluator, decoded
+from ..calibration.folding import set_constant
 from ..calibration.functions import feeds_function
 from ..calibration.reconstruction import Moments
+from ..calibration.ties import avoid_ties
 from ..evaluation import computed
 from ..noise import noise_of
 from ..rewriting import function_named
-from .fitting import Fit, bias_scales, candidate_fits, fitted_type, own_scale, set_constant
+from .fitting import Fit, bias_scales, candidate_fits, fitted_type, free_scales, own_scale
 from .reconstructing import input_moments, layer_of, reconstructed
 from .roles import constant_values, layer_names, role_of, weights_layer_names
 
@@ -198,6 +200,8 @@ def set_bits(module: ModuleOp, variables: Sequence[Variable], bits: Bits) -> Non
             set_constant(scale, fit.scale)
         if fit.weights is not None:
             _set_weights(op, fit)
+    if any(count < variable.high for variable, count in zip(variables, bits, strict=True)):
+        avoid_ties(main, free_scales(main))
     for bias in biases:
         set_constant(bias.bias, bias.product)
     _infer_types_behind(main)
