@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames and labels of a specification's data file, handed out in batches."""
+"""Frames and labels of a specification's data file, handed out in batches; an .npy file is never read as a whole."""
 
 from __future__ import annotations
 
 import zipfile
 import zlib
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -89,8 +89,9 @@ class _Arrays:
     def _opened(self) -> Generator[Any]:
         """What numpy loads from the file."""
         try:
-            with open(self.data.path, "rb") as file:
-                yield np.load(file, allow_pickle=False)
+            loaded = np.load(self.data.path, mmap_mode="r", allow_pickle=False)
+            with nullcontext() if isinstance(loaded, np.ndarray) else loaded:
+                yield loaded
         except OSError as fault:
             raise self._error(f"cannot read '{self.data.path}': {fault.strerror or fault}", "check the path") from None
         except (ValueError, EOFError, zipfile.BadZipFile, zlib.error):
@@ -153,7 +154,7 @@ class _Arrays:
         if array.dtype.kind not in "biuf":
             what = f"the array '{name}' holds {array.dtype}, no real numbers"
             raise self._error(what, "give integers or floats", place)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and array.size and not np.isfinite([array.min(), array.max()]).all():
             raise self._error(f"the array '{name}' holds NaN or infinity", "give finite numbers", place)
         return array
 
