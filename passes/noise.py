@@ -27,7 +27,8 @@ class Noise:
         """Take in numbers, and what they became."""
         exact = exact.astype(np.float64)
         self.signal += float((exact**2).sum())
-        self.noise += float(((quantised.astype(np.float64) - exact) ** 2).sum())
+        with np.errstate(invalid="ignore"):  # infinity from infinity is NaN, and so is the noise
+            self.noise += float(((quantised.astype(np.float64) - exact) ** 2).sum())
 
     @property
     def relative(self) -> float:

@@ -215,3 +215,29 @@ def test_weights_make_up_for_inputs_that_are_off() -> None:
     same = Moments.of(20)
     same.add(targets, targets)
     np.testing.assert_array_equal(compensated(weights, same), weights)
+
+
+@pytest.mark.parametrize("largest", [1e-9, 1.0, 3e4, 1e30])
+def test_inputs_that_do_not_vary_leave_weights_as_they_are(largest: float) -> None:
+    """Their covariance is nothing but rounding, of either sign; those that vary make up for each other as before."""
+    rng = np.random.default_rng(5)
+    rows = np.full((900, 12), largest) * np.linspace(0.1, 1, 12)
+    rows[:, 6:8] += largest * rng.normal(size=(900, 2))
+    moments = Moments.of(12)
+    for part in np.split(rows, 9):
+        moments.add(part, part * (1 + 1e-3 * rng.normal(size=part.shape)))
+    weights = rng.normal(size=(4, 12))
+    moved = compensated(weights, moments)
+    still = [*range(6), *range(8, 12)]
+    np.testing.assert_array_equal(moved[:, still], weights[:, still])
+    found = rounded(weights, moments, lambda column, term: np.rint(column))
+    np.testing.assert_array_equal(found[:, still], np.rint(weights[:, still]))
+
+
+def test_a_dominant_constant_input_does_not_stop_the_rounding() -> None:
+    """Sums in float32 of numbers of very different size are no covariance of anything."""
+    rng = np.random.default_rng(6)
+    moments = Moments.of(40)
+    rows = 1e4 * rng.uniform(size=(1, 40)) + rng.normal(size=(4000, 40))
+    moments.add(rows, rows)
+    assert np.isfinite(rounded(rng.normal(size=(3, 40)), moments, lambda column, term: np.rint(column))).all()
