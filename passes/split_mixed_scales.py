@@ -13,13 +13,14 @@ After:
     %4 = q.add %2, %3 : ...
     %5 = q.mul %4, 1/15 : ... -> tensor<1x4x!q.real>
 
+Of a flattened image each part is flattened by itself; a transposition in between stays.
 What was split lets scales move on, as q-move-affine-past-linear does, to the next layer that may need it.
 
 Exact: rational scales are multiples of one number, their greatest common divisor; the sum of integers has it as scale.
 Needs: constant integer weights; scales and zero points that are the same within a channel; up to 8 different ones.
 Keeps: output type and every output bit.
 Leaves: groups that mix scales in different ways, a border that is no code, offsets before a transposed convolution,
-flattened images in front of a matrix, more than 8 scales, ratios of more than 64 bits (remark).
+scales within the channels of a flattened image, more than 8 scales, ratios of more than 64 bits (remark).
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd, lcm
-from typing import ClassVar, TypeAlias
+from math import gcd, lcm, prod
+from typing import ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
 from xdsl.context import Context
@@ -48,7 +49,9 @@ from ..qdialect.q import (
     GatherOp,
     MatMulOp,
     MulOp,
+    QOp,
     ReshapeOp,
+    TransposeOp,
 )
 from ..qdialect.types import RealType, element_type, integer_format, is_integer_type, shape_of
 from .affine_past_convolution import offset_of_convolution, padded
@@ -142,8 +145,8 @@ def _obstacle(op: Layer, mixed: _Mixed, parts: dict[tuple[Fraction, Fraction], l
         return f"it has {len(parts)} of them, more than {MAX_PARTS}"
     if not mixed.scale.all():
         return "one of them is 0"
-    if isinstance(op, MatMulOp) and _flattens_image(mixed.source.owner):
-        return "it is a flattened image, of which hardware takes no part"
+    if isinstance(op, MatMulOp) and any(_is_torn(mixed.source.owner, channels) for channels in parts.values()):
+        return "they differ within the channels of a flattened image"
     largest = max(abs(scale) for scale, _ in parts) / _common_divisor([scale for scale, _ in parts])
     if largest >= 1 << MAX_FACTOR_BITS:
         return f"their ratio takes numbers of more than {MAX_FACTOR_BITS} bits"
@@ -159,8 +162,25 @@ def _obstacle(op: Layer, mixed: _Mixed, parts: dict[tuple[Fraction, Fraction], l
     return ""
 
 
-def _flattens_image(op: object) -> bool:
-    return isinstance(op, ReshapeOp) and any(size > 1 for size in shape_of(op.input)[2:])
+def _is_torn(maker: object, elements: list[int]) -> bool:
+    """Whether some elements of a vector are of an image, and no whole channels, rows or columns of it."""
+    return _flattens(maker) and _slab(maker, elements) is None
+
+
+def _flattens(maker: object) -> TypeGuard[ReshapeOp]:
+    if not isinstance(maker, ReshapeOp) or sum(size > 1 for size in shape_of(maker.input)) < 2:
+        return False
+    return shape_of(maker.result)[-1] == prod(shape_of(maker.input))
+
+
+def _slab(flatten: ReshapeOp, elements: list[int]) -> tuple[int, list[int]] | None:
+    """(axis, indices) of what an image has at these places; None if no axis tells those elements from the others."""
+    shape = shape_of(flatten.input)
+    for axis, places in enumerate(np.unravel_index(elements, shape)):
+        indices = sorted({*places.tolist()})
+        if len(indices) < shape[axis] and len(indices) * (prod(shape) // shape[axis]) == len(elements):
+            return axis, indices
+    return None
 
 
 def _sum_of_parts(
@@ -198,8 +218,18 @@ def _channels(source: SSAValue, axis: int, channels: list[int], place: Operation
                 return [], inputs[0]
             joined = at(ConcatOp(inputs, axis), maker)
             return [joined], joined.result
+    if isinstance(maker, TransposeOp):
+        ops, part = _channels(maker.input, maker.permutation[axis], channels, place)
+        return _behind(ops, TransposeOp(part, maker.permutation), maker)
+    if _flattens(maker) and (slab := _slab(maker, channels)) is not None:
+        ops, part = _channels(maker.input, *slab, place)
+        return _behind(ops, ReshapeOp(part, (*shape_of(source)[:-1], len(channels))), maker)
     gathered = at(GatherOp(source, channels, axis), place)
     return [gathered], gathered.result
+
+
+def _behind(ops: list[Operation], view: QOp, place: Operation) -> tuple[list[Operation], SSAValue]:
+    return [*ops, at(view, place)], view.results[0]
 
 
 def _layer(op: Layer, x: SSAValue, channels: list[int], border: Fraction) -> list[Operation]:

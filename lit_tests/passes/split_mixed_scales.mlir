@@ -70,3 +70,55 @@ func.func @main(%a: tensor<1x4x2x!q.fixed<4, 0>>) -> tensor<1x2x2x!q.real> {
 }
 // CHECK-NOT:  q.gather
 // CHECK:      q.conv {{.*}} : tensor<1x4x2x!q.real>
+
+// -----
+// A flattened image: each part is flattened by itself, and takes the rows of its elements.
+func.func @main(%a: tensor<1x1x1x2x!q.fixed<4, 0>>, %b: tensor<1x2x1x2x!q.fixed<4, 0>>) -> tensor<1x1x!q.real> {
+  %s = q.constant #q.dense<["1/3", "1/3", "1/5", "1/5", "1/5", "1/5"] : tensor<6x!q.real>>
+  %w = q.constant #q.dense<[[1], [2], [3], [-1], [-2], [-3]] : tensor<6x1x!q.fixed<3, 0>>>
+  %0 = q.concat %a, %b axis 1 : tensor<1x1x1x2x!q.fixed<4, 0>>, tensor<1x2x1x2x!q.fixed<4, 0>> -> tensor<1x3x1x2x!q.fixed<4, 0>>
+  %1 = q.reshape %0 : tensor<1x3x1x2x!q.fixed<4, 0>> -> tensor<1x6x!q.fixed<4, 0>>
+  %2 = q.mul %1, %s : tensor<1x6x!q.fixed<4, 0>>, tensor<6x!q.real> -> tensor<1x6x!q.real>
+  %3 = q.matmul %2, %w : tensor<1x6x!q.real>, tensor<6x1x!q.fixed<3, 0>> -> tensor<1x1x!q.real>
+  func.return %3 : tensor<1x1x!q.real>
+}
+// CHECK:      [[A:%.*]] = q.reshape %a : {{.*}} -> tensor<1x2x!q.fixed<4, 0>>
+// CHECK-NEXT: [[V:%.*]] = q.constant #q.dense<{{\[\[}}1], [2]]
+// CHECK-NEXT: q.matmul [[A]], [[V]]
+// CHECK:      [[B:%.*]] = q.reshape %b : {{.*}} -> tensor<1x4x!q.fixed<4, 0>>
+// CHECK-NEXT: [[U:%.*]] = q.constant #q.dense<{{\[\[}}3], [-1], [-2], [-3]]
+// CHECK-NEXT: q.matmul [[B]], [[U]]
+
+// -----
+// Flattened with its channels last: the parts are transposed, and their rows are not side by side.
+func.func @main(%a: tensor<1x1x1x2x!q.fixed<4, 0>>, %b: tensor<1x2x1x2x!q.fixed<4, 0>>) -> tensor<1x1x!q.real> {
+  %s = q.constant #q.dense<["1/3", "1/5", "1/5", "1/3", "1/5", "1/5"] : tensor<6x!q.real>>
+  %w = q.constant #q.dense<[[1], [2], [3], [-1], [-2], [-3]] : tensor<6x1x!q.fixed<3, 0>>>
+  %0 = q.concat %a, %b axis 1 : tensor<1x1x1x2x!q.fixed<4, 0>>, tensor<1x2x1x2x!q.fixed<4, 0>> -> tensor<1x3x1x2x!q.fixed<4, 0>>
+  %t = q.transpose %0 perm [0, 2, 3, 1] : tensor<1x3x1x2x!q.fixed<4, 0>> -> tensor<1x1x2x3x!q.fixed<4, 0>>
+  %1 = q.reshape %t : tensor<1x1x2x3x!q.fixed<4, 0>> -> tensor<1x6x!q.fixed<4, 0>>
+  %2 = q.mul %1, %s : tensor<1x6x!q.fixed<4, 0>>, tensor<6x!q.real> -> tensor<1x6x!q.real>
+  %3 = q.matmul %2, %w : tensor<1x6x!q.real>, tensor<6x1x!q.fixed<3, 0>> -> tensor<1x1x!q.real>
+  func.return %3 : tensor<1x1x!q.real>
+}
+// CHECK:      [[T:%.*]] = q.transpose %a perm [0, 2, 3, 1]
+// CHECK-NEXT: [[A:%.*]] = q.reshape [[T]] : {{.*}} -> tensor<1x2x!q.fixed<4, 0>>
+// CHECK-NEXT: [[V:%.*]] = q.constant #q.dense<{{\[\[}}1], [-1]]
+// CHECK-NEXT: q.matmul [[A]], [[V]]
+// CHECK:      [[S:%.*]] = q.transpose %b perm [0, 2, 3, 1]
+// CHECK-NEXT: [[B:%.*]] = q.reshape [[S]] : {{.*}} -> tensor<1x4x!q.fixed<4, 0>>
+// CHECK-NEXT: [[U:%.*]] = q.constant #q.dense<{{\[\[}}2], [3], [-2], [-3]]
+// CHECK-NEXT: q.matmul [[B]], [[U]]
+
+// -----
+// A flattened image whose channels have elements of several scales stays.
+func.func @main(%a: tensor<1x2x2x!q.fixed<4, 0>>) -> tensor<1x1x!q.real> {
+  %s = q.constant #q.dense<["1/3", "1/3", "1/3", "1/5"] : tensor<4x!q.real>>
+  %w = q.constant #q.dense<[[1], [2], [3], [-1]] : tensor<4x1x!q.fixed<3, 0>>>
+  %1 = q.reshape %a : tensor<1x2x2x!q.fixed<4, 0>> -> tensor<1x4x!q.fixed<4, 0>>
+  %2 = q.mul %1, %s : tensor<1x4x!q.fixed<4, 0>>, tensor<4x!q.real> -> tensor<1x4x!q.real>
+  %3 = q.matmul %2, %w : tensor<1x4x!q.real>, tensor<4x1x!q.fixed<3, 0>> -> tensor<1x1x!q.real>
+  func.return %3 : tensor<1x1x!q.real>
+}
+// CHECK-NOT:  q.gather
+// CHECK:      q.matmul {{.*}} : tensor<1x4x!q.real>

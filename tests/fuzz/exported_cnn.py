@@ -227,6 +227,19 @@ class ExportedCnn:
         elif self.last:
             self.value = self.node("Transpose", self.value, perm=[0, 2, 3, 1])
 
+    def flattened_branches(self) -> None:
+        """A dense layer on two flattened maps with scales of their own, side by side."""
+        before, shape, parts, maps = self.value, self.shape, list[str](), 0
+        for reach in (2.0, 0.7):
+            self.value, self.shape = before, shape
+            self.convolution(stride=1, maps=int(self.rng.integers(1, 4)))
+            self.quantise(signed=self.activation(), reach=reach)
+            parts.append(self.value)
+            maps += self.shape[1]
+        self.value = self.node("Concat", *parts, axis=1)
+        self.shape = (1, maps, *self.shape[2:])
+        self.dense()
+
     def dense(self) -> None:
         if self.last and self.shape[2:] != (1, 1):
             self.value = self.node("Transpose", self.value, perm=[0, 2, 3, 1])

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from qopt_mlir.backends.build import BuildOptions, build
-from qopt_mlir.backends.execute import BuildFolder, Request, run_folder, run_module
+from qopt_mlir.backends.execute import BuildFolder, Engine, Request, run_folder, run_module
+from qopt_mlir.backends.simulators import missing_engine
 from qopt_mlir.frontends.onnx import import_onnx
 from qopt_mlir.passes.pipelines import to_typed
 from qopt_mlir.passes.runner import parse_passes, run_passes
@@ -68,6 +70,38 @@ def check_refusal(error: QoptError, seed: int) -> None:
         known = (*REFUSALS, FOLLOWS) if len(causes) > 1 else REFUSALS
         assert any(re.search(pattern, cause) for pattern in known), f"seed {seed}: {cause}"
         assert re.search(r"node '.+'.*; \w", cause), f"seed {seed}: {cause}"
+
+
+class FlattenedBranches(ExportedCnn):
+    """A layer, and a dense one behind two branches of it."""
+
+    def pick(self, *choices: Any) -> None:
+        self.layer()
+
+    def head(self) -> None:
+        self.flattened_branches()
+
+
+def check_flattened(seed: int, folder: Path, engine: Engine) -> None:
+    """Each part of the concatenation is flattened by itself, in front of a product of its own."""
+    network = FlattenedBranches(seed)
+    build(new_context(), import_onnx(network.model().SerializeToString()), folder, BuildOptions("net"), lambda _: None)
+    stall = 0.3 if engine == "verilog" else 0.0
+    execution = run_folder(BuildFolder.open(folder), Request({"": network.frames(3)}, engine, stall=stall, seed=seed))
+    assert all(comparison.passed for comparison in execution.comparisons), f"seed {seed}"
+    assert (folder / "ir" / "typed.mlir").read_text().count("q.matmul") == 2, f"seed {seed}"
+
+
+@pytest.mark.skipif(missing_engine("verilator") is not None, reason="there is no Verilator")
+@pytest.mark.parametrize("seed", [1, 2])  # channels first, channels last
+def test_flattened_branches(seed: int, tmp_path: Path) -> None:
+    check_flattened(seed, tmp_path, "verilog")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [3, 5, 7, 8, 9, 10, 11])
+def test_more_flattened_branches(seed: int, tmp_path: Path) -> None:
+    check_flattened(seed, tmp_path, "dataflow")
 
 
 def test_a_few(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ from qopt_mlir.qdialect.q import (
     GatherOp,
     MatMulOp,
     MulOp,
+    ReshapeOp,
     SliceOp,
+    TransposeOp,
 )
 from qopt_mlir.qdialect.q.base import tensor
 from qopt_mlir.qdialect.text import verify_module
@@ -31,7 +33,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 Check = Callable[[ModuleOp, str], ModuleOp]
 PARTS = (2, 1, 3)  # channels
-LAYERS = ("conv", "transposed", "matmul")
+LAYERS = ("conv", "transposed", "matmul", "flattened", "flattened_last")
 
 
 class Mixed:
@@ -78,7 +80,16 @@ class Mixed:
         return self.add(ConvTransposeOp(x, self.weights(sum(PARTS), 2, 2, 2), (2, 2), (0,) * 4, (0, 0), (1, 1)))
 
     def matmul(self, x: SSAValue) -> SSAValue:
-        return self.add(MatMulOp(x, self.weights(sum(PARTS), 3)))
+        return self.matmul_of(x)
+
+    def matmul_of(self, x: SSAValue) -> SSAValue:
+        return self.add(MatMulOp(x, self.weights(shape_of(x)[-1], 3)))
+
+    def flattened(self, x: SSAValue) -> SSAValue:
+        return self.matmul_of(self.add(ReshapeOp(x, (1, sum(PARTS) * 9))))
+
+    def flattened_last(self, x: SSAValue) -> SSAValue:
+        return self.flattened(self.add(TransposeOp(x, (0, 2, 3, 1))))
 
     def finish(self) -> ModuleOp:
         value = list(self.block.ops)[-1].results[0]
