@@ -15,13 +15,15 @@ LEAST_CODES = 8
 def concerns(row: dict[str, Any]) -> list[str]:
     """Sentences about the weights and activations of a layer; none if nothing stands out."""
     found: list[str] = []
-    for role, low in (("weight", LOW_WEIGHT_SQNR), ("activation", LOW_ACTIVATION_SQNR)):
-        figures = row[role] or {}
+    lows = {"weight": LOW_WEIGHT_SQNR, "function": LOW_ACTIVATION_SQNR, "activation": LOW_ACTIVATION_SQNR}
+    for role, low in lows.items():
+        figures = row.get(role) or {}
         ratio, saturated, codes = (figures.get(key) for key in ("sqnr_db", "saturated", "codes"))
         if isinstance(ratio, float | int) and ratio < low:
             found.append(f"{role} SQNR is {ratio:.1f} dB, below {low:g} dB")
         if saturated is not None and saturated >= HIGH_SATURATION:
-            found.append(f"{100 * saturated:.1f} % of the {role}s saturate")
+            numbers = "arguments of the function" if role == "function" else f"{role}s"
+            found.append(f"{100 * saturated:.1f} % of the {numbers} saturate")
         shared = figures.get("codebook") is not None
         if (
             codes is not None

@@ -42,7 +42,7 @@ def match(before: FuncOp, after: FuncOp, layers: list[Layer]) -> dict[SSAValue, 
         if dynamic := _dynamic(op):
             left.setdefault(_key(op, dynamic), []).append(op)
     found: dict[SSAValue, SSAValue] = dict(zip(after.args, before.args, strict=True))
-    quantizers = [layer.activation for layer in layers if layer.activation is not None]
+    quantizers = [activation for layer in layers for activation in layer.quantizers]
     behind = {activation.result: activation.source for activation in quantizers}
     scalings = {op for activation in quantizers for op in _scaling(activation)}
     for op in after.body.block.ops:

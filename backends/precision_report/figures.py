@@ -147,7 +147,7 @@ def _run(report: _Report) -> None:
     """Calibration frames for ranges, test frames for noise."""
     assert report.data is not None
     assert report.before is not None
-    activations = [one for layer in report.layers if (one := layer.activation) is not None and one.comparable]
+    activations = [one for layer in report.layers for one in layer.quantizers if one.comparable]
     report.calibrated = {activation: Seen(activation) for activation in activations}
     report.scored = {activation: Seen(activation) for activation in activations}
     report.sums = {layer.product: sums for layer in report.layers if layer.product and (sums := _sums(report, layer))}
@@ -176,14 +176,14 @@ def _sums(report: _Report, layer: Layer) -> Sums | None:
 def _layer(report: _Report, layer: Layer, proofs: Proofs) -> Figures:
     """One row: what a layer holds, and what it costs."""
     row: Figures = {"name": layer.name, "nodes": list(layer.names), "kind": layer.kind}
-    row |= dict.fromkeys(("weight", "bias", "accumulator", "activation", "costs"))
+    row |= dict.fromkeys(("weight", "bias", "accumulator", "function", "activation", "costs"))
     if layer.product is not None and layer.weight is not None:
         row |= _product(report, layer, layer.product, layer.weight, proofs)
-    activation = layer.activation
-    if activation is not None:
-        proof = proofs.value(activation.op, element_type(activation.op.result))
-        seen = report.calibrated.get(activation), report.scored.get(activation)
-        row["activation"] = activation_figures(activation, *seen, proof)
+    for role, activation in (("function", layer.function), ("activation", layer.activation)):
+        if activation is not None:
+            proof = proofs.value(activation.op, element_type(activation.op.result))
+            seen = report.calibrated.get(activation), report.scored.get(activation)
+            row[role] = activation_figures(activation, *seen, proof)
     return row | {"concerns": concerns(row)}
 
 

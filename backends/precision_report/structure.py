@@ -11,6 +11,7 @@ import numpy as np
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 
+from ...passes.calibration.functions import feeds_function
 from ...passes.calibration.layers import layer_kind, node_names
 from ...passes.calibration.quantizer import largest_number
 from ...passes.calibration.scoring import numbers_of
@@ -78,7 +79,10 @@ class Activation:
 
 @dataclass
 class Layer:
-    """A product with constant weights and what it gives to the next, or a value that is quantised by itself."""
+    """A product with constant weights and what it gives to the next, or a value that is quantised by itself.
+
+    `function`: the quantiser in front of a sigmoid, tanh, ... of the layer, `activation` is then behind that.
+    """
 
     names: tuple[str, ...]
     kind: str
@@ -87,7 +91,13 @@ class Layer:
     weight_index: int = 0
     weight: Coded | None = None
     bias: Coded | None = None
+    function: Activation | None = None
     activation: Activation | None = None
+
+    @property
+    def quantizers(self) -> list[Activation]:
+        """Of what the layer computes, in their order."""
+        return [one for one in (self.function, self.activation) if one is not None]
 
     @property
     def name(self) -> str:
@@ -119,30 +129,34 @@ class _Finder:
         self.layers.append(layer)
 
     def _add_activation(self, activation: Activation) -> None:
-        ops, kind = self._origin(activation.source)
+        ops, kind, first = self._origin(activation.source)
+        role = "function" if kind != "input" and feeds_function(activation.op) else "activation"
         for layer in self.layers:
-            if layer.product is not None and ops and layer.product is ops[0] and layer.activation is None:
-                layer.activation = activation
+            follows = bool(ops) and layer.product is ops[0] and not layer.quantizers
+            follows |= layer.function is not None and layer.function.op is first.owner and layer.activation is None
+            if follows:
+                setattr(layer, role, activation)
                 layer.names = tuple(dict.fromkeys((*layer.names, *node_names(ops))))
                 return
         names = node_names(ops)
         if kind == "input":
-            first = activation.source if not ops else ops[0].operands[0]
             names = (*([argument_name(first)] if isinstance(first, BlockArgument) else []), *names)
         place = self.places[ops[0]] if ops else -1
-        self.layers.append(Layer(names or node_names([activation.op]), kind, place, activation=activation))
+        layer = Layer(names or node_names([activation.op]), kind, place)
+        setattr(layer, role, activation)
+        self.layers.append(layer)
 
-    def _origin(self, value: SSAValue) -> tuple[list[Operation], str]:
-        """The ops of the layer that computes a value, up to the quantiser in front of them, and its kind."""
+    def _origin(self, value: SSAValue) -> tuple[list[Operation], str, SSAValue]:
+        """The ops of the layer that computes a value, its kind, and the value in front of them, as a rule codes."""
         ops = list[Operation]()
         while isinstance(value.owner, Operation) and not isinstance(value.owner, QuantizeOp):
             ops.insert(0, value.owner)
             kind = layer_kind(value.owner)
             dynamic = [operand for operand in value.owner.operands if not is_constant(operand)]
             if len(dynamic) != 1 or kind != "other":
-                return ops, "add" if kind == "other" and len(dynamic) > 1 else kind
+                return ops, "add" if kind == "other" and len(dynamic) > 1 else kind, value
             value = dynamic[0]
-        return ops, "input" if isinstance(value, BlockArgument) else "other"
+        return ops, "input" if isinstance(value, BlockArgument) else "other", value
 
 
 def held(type_: Attribute, narrow: bool = False) -> tuple[float, float]:

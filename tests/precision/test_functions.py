@@ -97,6 +97,16 @@ def test_a_join_in_front(tmp_path: Path) -> None:
     assert formats(report)["conv1"] is None  # the argument of the gate has codes already
 
 
+@pytest.mark.parametrize("pool", ["MaxPool", "AveragePool"])
+def test_a_pool_behind_a_function(pool: str, tmp_path: Path) -> None:
+    """The quantiser comes between both, so that the pool takes codes."""
+    net = Builder(5)
+    curve = net.add("Tanh", [net.conv("x", "conv1", (4, 8, 3, 3))], "tanh")
+    pooled = net.add(pool, [curve], "pool", kernel_shape=[2, 2], strides=[2, 2])
+    module = net.module((1, 8, 6, 6), net.conv(pooled, "conv2", (3, 4, 2, 2)), (1, 3, 1, 1))
+    assert formats(check(module, tmp_path, "dataflow"))["conv1"] == "fixed<12>"
+
+
 @pytest.mark.parametrize(
     ("rules", "what"),
     [
