@@ -21,7 +21,7 @@ from qopt_mlir.frontends.precision.specification import Objective
 from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
 from qopt_mlir.passes.word_lengths.costs import cost_of
 from qopt_mlir.passes.word_lengths.descent import descend
-from qopt_mlir.passes.word_lengths.measuring import lut_cost
+from qopt_mlir.passes.word_lengths.measuring import area_cost
 from qopt_mlir.passes.word_lengths.variables import Bits, with_bits
 from qopt_mlir.qdialect.text import new_context
 from word_lengths import CASES, POINTS, Setting, prepared, uniform
@@ -33,8 +33,8 @@ NEVER = float("inf")
 def optimised(setting: Setting, objective: Objective) -> Bits:
     """The word lengths that are chosen for an objective."""
     problem = setting.problem(NEVER)
-    luts = lut_cost(setting.module, problem.variables)
-    problem.cost = cost_of(objective, setting.module, problem.variables, luts)
+    area = area_cost(setting.module, problem.variables)
+    problem.cost = cost_of(objective, setting.module, problem.variables, area)
     return descend(problem, ALGORITHMS["analytic"](problem))
 
 

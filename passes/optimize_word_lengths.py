@@ -48,7 +48,7 @@ from .word_lengths.algorithms import ALGORITHMS
 from .word_lengths.costs import Cost, cost_of
 from .word_lengths.descent import descend
 from .word_lengths.figures import search_figures
-from .word_lengths.measuring import Measurement, lut_cost
+from .word_lengths.measuring import Measurement, area_cost
 from .word_lengths.problem import Problem
 from .word_lengths.variables import Bits, Variable, find_variables, function_variables, set_bits, with_bits
 from .word_lengths.writing import with_word_lengths, write_specification
@@ -152,8 +152,8 @@ def word_length_problem(module: ModuleOp, specification: Specification, search: 
     variables = find_variables(module, measurement.evaluator.frames, search.min_bits, specification)
     start = module.clone()
     measurement.keep_errors(start)
-    luts: Cost = lut_cost(start, variables)
-    cost = cost_of(specification.objective or Objective.BIT_OPERATIONS, module, variables, luts)
+    area: Cost = area_cost(start, variables)
+    cost = cost_of(specification.objective or Objective.BIT_OPERATIONS, module, variables, area)
     return measured_problem(start, variables, cost, measurement), measurement
 
 

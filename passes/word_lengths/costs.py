@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What word lengths cost: bit operations, bits of weight memory, or look-up tables.
+"""What word lengths cost: bit operations, bits of weight memory, or area in look-up tables.
 
 Bit operations are the multiplications of a frame times the bits of both factors (HAWQ-V3 2021; EBOPs of HGQ 2024
 without trimming).
@@ -108,10 +108,10 @@ def _word_length(value: SSAValue) -> int:
     return integer_format(element_type(value)).word_length if is_integer_type(element_type(value)) else FLOAT_BITS
 
 
-def cost_of(objective: Objective, module: ModuleOp, variables: Sequence[Variable], luts: Cost) -> Cost:
-    """The cost of a choice of word lengths; `luts` counts look-up tables."""
+def cost_of(objective: Objective, module: ModuleOp, variables: Sequence[Variable], area: Cost) -> Cost:
+    """The cost of a choice of word lengths; `area` is that of its hardware in look-up tables."""
     if objective is Objective.LUTS:
-        return luts
+        return area
     if objective is Objective.BIT_OPERATIONS:
         layers = layer_products(module, variables)
         return lambda bits: sum(layer.bit_operations(bits) for layer in layers)

@@ -104,13 +104,13 @@ class Measurement:
         return percent_equal(choices(outputs), self.evaluator.labels)
 
 
-def lut_cost(module: ModuleOp, variables: Sequence[Variable]) -> Callable[[Bits], int]:
-    """Estimated look-up tables of the hardware of a choice, default folding; seconds each, so known ones are kept."""
+def area_cost(module: ModuleOp, variables: Sequence[Variable]) -> Callable[[Bits], int]:
+    """Estimated area of the hardware of a choice, default folding; seconds each, so known ones are kept."""
 
     @cache
-    def luts(bits: Bits) -> int:
-        from ..hardware_luts import estimated_luts
+    def area(bits: Bits) -> int:
+        from ..hardware_area import estimated_area
 
-        return estimated_luts(with_bits(module, variables, bits))
+        return estimated_area(with_bits(module, variables, bits))
 
-    return luts
+    return area

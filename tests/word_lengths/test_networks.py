@@ -25,8 +25,10 @@ from qopt_mlir.frontends.precision.specification import (
     Specification,
 )
 from qopt_mlir.passes.accuracy_evaluation import Evaluator
+from qopt_mlir.passes.hardware_area import estimated_area
 from qopt_mlir.passes.optimize_word_lengths import Search, word_length_problem
 from qopt_mlir.passes.remarks import collected_remarks
+from qopt_mlir.passes.runner import parse_passes, run_passes
 from qopt_mlir.passes.word_lengths.algorithms import ALGORITHMS
 from qopt_mlir.passes.word_lengths.costs import layer_products
 from qopt_mlir.passes.word_lengths.descent import descend, is_one_minimal
@@ -34,9 +36,12 @@ from qopt_mlir.passes.word_lengths.measuring import CONFIDENCE, Measurement
 from qopt_mlir.passes.word_lengths.problem import Problem
 from qopt_mlir.passes.word_lengths.variables import find_variables, set_bits, with_bits
 from qopt_mlir.passes.word_lengths.writing import with_word_lengths
+from qopt_mlir.qdialect.cost import total_cost
+from qopt_mlir.qdialect.cost.unit import BRAM18_AREA, DSP_AREA
+from qopt_mlir.qdialect.dataflow import hardware_function, unit_graph
 from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.formats import IntRange
-from qopt_mlir.qdialect.text import module_text, parse_module, verify_module
+from qopt_mlir.qdialect.text import module_text, new_context, parse_module, verify_module
 from xdsl.dialects.builtin import ModuleOp
 
 TEXT = """
@@ -108,6 +113,17 @@ def test_trials_leave_no_remarks(tmp_path_factory: pytest.TempPathFactory) -> No
     with collected_remarks() as remarks:
         assert problem.cost(problem.highest) > problem.cost(problem.lowest) > 0
     assert not remarks
+
+
+def test_area_has_a_price_of_multipliers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Wide factors go to DSP blocks: what is cheap in look-up tables alone is not cheap."""
+    problem = problem_of(tmp_path_factory, Bound(Measure.SQNR, Fraction(20)))
+    wide = with_bits(network(), problem.variables, problem.highest)
+    area = estimated_area(wide)
+    run_passes(new_context(), wide, parse_passes("q-to-typed,q-convert-to-dataflow,q-insert-forks,q-set-folding"))
+    total = total_cost(unit_graph(hardware_function(wide)))
+    assert total.dsp > 0
+    assert area == total.lut + DSP_AREA * total.dsp + BRAM18_AREA * total.bram18
 
 
 def test_the_result_is_ir_whose_types_say_it(tmp_path_factory: pytest.TempPathFactory) -> None:
