@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of every search: remove single bits until none can go (the result is 1-minimal)."""
+"""The end of every search: remove single bits until none can go (the result is 1-minimal).
+
+What a bit is worth is measured anew only when it comes first by what was measured before (lazy greedy, Minoux 1978).
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,31 @@ from .variables import Bits
 
 
 def descend(problem: Problem, bits: Bits) -> Bits:
-    """Remove bits from a feasible choice, largest saving first, until each single removal is infeasible.
+    """Remove bits from a feasible choice, most saving for the noise first, until each single removal is infeasible.
 
-    A bit that could not go is not asked for again until another one has gone; at the end all have been asked for.
+    A variable whose bit could not go is left alone until no other can go; at the end all have been asked for.
     """
     while True:
-        order = sorted(
-            (number for number, variable in enumerate(problem.variables) if bits[number] > variable.low),
-            key=lambda number: (-problem.saving(bits, number), number),
-        )
         start = bits
-        for number in order:
-            while _can_go(problem, bits, number):
-                bits = changed(bits, number, -1)
+        bits = _descend_once(problem, bits)
         if bits == start:
             return bits
+
+
+def _descend_once(problem: Problem, bits: Bits) -> Bits:
+    worth = {number: float("inf") for number in range(len(bits))}
+    measured_at = dict[int, Bits]()
+    while worth:
+        number = max(worth, key=lambda one: (worth[one], -one))
+        if bits[number] == problem.variables[number].low:
+            del worth[number]
+        elif measured_at.get(number) != bits:
+            worth[number], measured_at[number] = problem.worth(bits, number), bits
+        elif _can_go(problem, bits, number):
+            bits = changed(bits, number, -1)
+        else:
+            del worth[number]
+    return bits
 
 
 def is_one_minimal(problem: Problem, bits: Bits) -> bool:

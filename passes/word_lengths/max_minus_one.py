@@ -15,15 +15,8 @@ def max_minus_one(problem: Problem) -> Bits:
     bits = problem.highest
     while True:
         candidates = [n for n, variable in enumerate(problem.variables) if bits[n] > variable.low]
-        candidates.sort(key=lambda n: (-_worth(problem, bits, n), n))
+        candidates.sort(key=lambda n: (-problem.worth(bits, n), n))
         best = next((n for n in candidates if problem.feasible(changed(bits, n, -1))), None)
         if best is None:
             return bits
         bits = changed(bits, best, -1)
-
-
-def _worth(problem: Problem, bits: Bits, number: int) -> float:
-    """Saving for each unit of noise that is added."""
-    added = problem.noise(changed(bits, number, -1)) - problem.noise(bits)
-    saving = problem.saving(bits, number)
-    return saving / added if added > 0 else float("inf") if saving else 0.0

@@ -65,6 +65,14 @@ class Problem:
         """What one bit less of a variable saves."""
         return self.cost(bits) - self.cost(changed(bits, number, -1))
 
+    def worth(self, bits: Bits, number: int) -> float:
+        """What one bit less of a variable saves for each unit of noise that it adds; below 0 if it costs more."""
+        saving = self.saving(bits, number)
+        if saving <= 0:
+            return float(saving)
+        added = self.noise(changed(bits, number, -1)) - self.noise(bits)
+        return saving / added if added > 0 else float("inf")
+
     def best_known(self) -> Bits:
         """The cheapest choice that was tried and is feasible; that of the start is."""
         feasible = [bits for bits, margin in self.margins.items() if margin >= 0]
