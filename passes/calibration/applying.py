@@ -133,17 +133,30 @@ def choose_weight(linear: Linear, weights: Array, specification: Specification, 
     stated = Role.BIAS in formats or choice.fraction_bits is not None
     if activation is None or stated or has_floats(quantizer, activation):
         return quantizer
-    floors = np.abs(bias_by_channel(linear)) / (float(activation.scale) * 2.0 ** (DEFAULT_BIAS.bits.hi - 2))
-    if quantizer.scale.size == 1 or linear.out_axis is None:
-        floor = floors.max(initial=0.0)
-    else:
-        floor = along(floors, linear.out_axis, weights.ndim)
-    raised = power_of_two_above(np.asarray(floor))
+    floor = _least_scale(linear, quantizer, activation)
+    raised = power_of_two_above(floor)
     coarse = (quantizer.scale < floor) & (np.ldexp(quantizer.scale, choice.bits.hi - 1) < LEAST_LEVELS * raised)
     if choice.bits.hi > MOST_EXACT_BITS and coarse.any():
         what = f"the bias of '{linear.name}' exceeds {DEFAULT_BIAS.bits.hi} bits in quanta of such fine products"
         raise error_in(specification, choice.place, what, "give the weights or the activations fewer bits", linear.op)
     return replace(quantizer, scale=np.where(quantizer.scale < floor, raised, quantizer.scale).astype(np.float32))
+
+
+def _least_scale(linear: Linear, weight: Quantizer, activation: Quantizer) -> Array:
+    """The scales of weights with which a bias of the default format fits."""
+    floors = np.abs(bias_by_channel(linear)) / (float(activation.scale) * 2.0 ** (DEFAULT_BIAS.bits.hi - 2))
+    if weight.scale.size == 1 or linear.out_axis is None:
+        return np.asarray(floors.max(initial=0.0))
+    return along(floors, linear.out_axis, linear.weights.array.ndim)
+
+
+def coarsened(linear: Linear, quantizers: Quantizers) -> int:
+    """How many scales of a layer's weights grew for the bias to fit: see `choose_weight`."""
+    weight, activation = quantizers.weights.get(linear.op), _input_quantizer(linear, quantizers)
+    if weight is None or activation is None or has_floats(weight, activation):
+        return 0
+    floor = _least_scale(linear, weight, activation)
+    return int(np.count_nonzero((floor > 0) & (weight.scale == power_of_two_above(floor).astype(np.float32))))
 
 
 def _input_quantizer(linear: Linear, quantizers: Quantizers) -> Quantizer | None:

@@ -24,10 +24,12 @@ from ..noise import Noise, noise_of
 from ..rewriting import function_named
 from .accumulators import check_accumulators
 from .applying import (
+    DEFAULT_BIAS,
     Quantizers,
     choose_activations,
     choose_weight,
     choose_weights,
+    coarsened,
     insert_activations,
     insert_weights,
     linear_choices,
@@ -99,6 +101,7 @@ def quantize_network(
     quantizers = choose_activations(network, specification, statistics)
     insert_activations(network, quantizers)
     choose_weights(network, specification, quantizers)
+    notes += _coarse_notes(network, quantizers)
     weights: dict[Operation, Array] = {linear.op: linear.weights.array for linear in network.linears}
     _round_weights(job, network, plan, quantizers)
     check_accumulators(network, specification, quantizers)
@@ -128,6 +131,20 @@ def _notes(network: Network, specification: Specification, pairs: int) -> tuple[
         if weight is not None and specification.rounding is Rounding.RECONSTRUCT and not has_rows(linear):
             notes.append(
                 f"the weights of '{linear.name}' are rounded to nearest: reconstruction knows no {linear.kind}"
+            )
+    return tuple(notes)
+
+
+def _coarse_notes(network: Network, quantizers: Quantizers) -> tuple[str, ...]:
+    """Which weights are coarser than their word length, as else their biases would not fit."""
+    notes = list[str]()
+    for linear in network.linears:
+        if count := coarsened(linear, quantizers):
+            scales = quantizers.weights[linear.op].scale.size
+            where = f", in {count} of {scales} channels" if scales > 1 else ""
+            notes.append(
+                f"the weights of '{linear.name}' are coarser than their bits{where}: in quanta of finer products the "
+                f"bias exceeds {DEFAULT_BIAS.bits.hi} bits; give its input fewer bits, or state the format of the bias"
             )
     return tuple(notes)
 

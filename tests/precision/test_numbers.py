@@ -3,6 +3,7 @@
 
 import itertools
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,8 @@ from qopt_mlir.passes.calibration.reconstruction import Moments, bias_change, co
 from qopt_mlir.qdialect.float_formats import decode
 from qopt_mlir.qdialect.formats import FORMAT_NAMES, FloatFormat
 from qopt_mlir.qdialect.types import FixedType, FloatType, UFixedType
+
+from .networks import dense_network, quantised
 
 
 def histogram_of(*batches: np.ndarray) -> Histogram:
@@ -241,3 +244,14 @@ def test_a_dominant_constant_input_does_not_stop_the_rounding() -> None:
     rows = 1e4 * rng.uniform(size=(1, 40)) + rng.normal(size=(4000, 40))
     moments.add(rows, rows)
     assert np.isfinite(rounded(rng.normal(size=(3, 40)), moments, lambda column, term: np.rint(column))).all()
+
+
+@pytest.mark.parametrize(("bits", "coarse"), [(8, False), (31, True)])
+def test_weights_that_get_coarser_for_their_bias_are_said(bits: int, coarse: bool, tmp_path: Path) -> None:
+    """With inputs of so many bits, quanta of the products are too fine for a bias of 32 bits."""
+    rules = f'layers "*" {{ weight = fixed<8> per channel; activation = fixed<{bits}> }}'
+    report = quantised(dense_network(), tmp_path, rules)
+    said = [note for note in report.notes if "coarser than their bits" in note]
+    assert bool(said) == coarse
+    assert all("32 bits; give its input fewer bits" in note for note in said)
+    assert all(note in str(report) for note in said)
