@@ -46,7 +46,7 @@ def import_onnx(
     _refuse_unknown_names(model, shapes or {})
     types = [_input_type(info, model, shapes or {}) for info in model.inputs]
     block = Block(arg_types=types)
-    builder = GraphBuilder(model, block)
+    builder = GraphBuilder(model, block, _batch(model.inputs, types))
     for info, argument in zip(model.inputs, block.args, strict=True):
         argument.name_hint = value_name(info.name)
         builder.values[info.name] = argument
@@ -122,6 +122,13 @@ def _given_shape(info: TensorInfo, file: str, given: tuple[int, ...]) -> tuple[i
         what = f"shape {list(given)} given for input '{info.name}' does not fit its shape {_shown(declared)}"
         raise QoptError(what, file, "give the same number of dimensions, and change only open ones and the batch")
     return given
+
+
+def _batch(infos: Sequence[TensorInfo], types: Sequence[TensorType[Attribute]]) -> int:
+    """How many frames the file computes at once where one is asked for, else 1."""
+    pairs = [(info.shape[0], type_.get_shape()[0]) for info, type_ in zip(infos, types, strict=True) if info.shape]
+    batches = {declared for declared, given in pairs if isinstance(declared, int) and given == 1 < declared}
+    return batches.pop() if len(batches) == 1 else 1
 
 
 def _shown(shape: Sequence[Dimension] | None) -> str:

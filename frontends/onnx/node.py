@@ -53,10 +53,12 @@ class GraphBuilder:
     `integers` are the values that are integers or truths in ONNX (indices, codes), each with its ONNX type, in which
     ONNX arithmetic wraps; the type of the IR may be narrower. `decoded` gives the float32 numbers of values that a
     DequantizeLinear makes of constants: weights keep their codes in the IR, parameters of other ops need the numbers.
+    `batch` is the number of frames that the file fixes where one frame is imported.
     """
 
-    def __init__(self, model: Model, block: Block):
+    def __init__(self, model: Model, block: Block, batch: int = 1):
         self.model = model
+        self.batch = batch
         self.block = block
         self.values: MutableMapping[str, Value] = dict(model.initializers)
         self.integers: dict[SSAValue, Attribute] = {}
@@ -197,6 +199,12 @@ class Node:
         if array.dtype.kind not in "iu" or array.ndim > 1:
             raise self.error(f"{what} is not a list of integers", "export the model again")
         return [int(item) for item in array.reshape(-1)]
+
+    def new_shape(self, index: int, what: str) -> list[int]:
+        """The shape that a constant input asks for, that of one frame where the file says how many a batch has."""
+        sizes = self.constant_integers(index, what)
+        of_batch = self.builder.batch > 1 and self.shape(0)[:1] == (1,) and sizes[:1] == [self.builder.batch]
+        return [1, *sizes[1:]] if of_batch else sizes
 
     def operand(self, index: int) -> SSAValue:
         """Input `index` as a value of the IR, whatever its type."""

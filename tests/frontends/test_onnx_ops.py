@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.defs import onnx_opset_version
+from onnx.reference import ReferenceEvaluator
 from qopt_mlir.qdialect.text import module_text
 
 from .graphs import QONNX, expected, imported, model, op, op_names, reread, run
@@ -257,6 +258,28 @@ def test_a_fixed_first_dimension_is_part_of_the_frame_unless_a_shape_is_given() 
     assert run(imported(model(nodes, x=(2, 3)), shapes={"x": (1, 3)}), np.ones((1, 3), np.float32))[0].shape == (1, 3)
     module = imported(model([op("Relu", "x")], x=(64, "width")), shapes={"x": (1, 3)})
     assert run(module, np.ones((1, 3), np.float32))[0].shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "shape"),
+    [
+        ([op("Reshape", "x s")], {"s": [2, 12]}, (1, 12)),
+        ([op("Reshape", "x s")], {"s": [2, -1]}, (1, 12)),
+        ([op("Expand", "x s")], {"s": [2, 3, 2, 2]}, (1, 3, 2, 2)),
+        ([op("Resize", "x - - s", mode="nearest")], {"s": [2, 3, 4, 2]}, (1, 3, 4, 2)),
+        ([op("Resize", "x - - s", mode="nearest", axes=[2, 3])], {"s": [2, 4]}, (1, 3, 2, 4)),
+    ],
+)
+def test_shapes_of_a_whole_batch_are_those_of_one_frame(
+    nodes: list[Any], constants: dict[str, Any], shape: tuple[int, ...]
+) -> None:
+    """PyTorch writes the batch of its example into Reshape, Expand and Resize."""
+    proto = model(nodes, {"s": np.array(constants["s"], np.int64)}, x=(2, 3, 2, 2), y=(2, *shape[1:]), opset=18)
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
+    frames = [run(imported(proto, shapes={"x": (1, 3, 2, 2)}), frame[None])[0] for frame in x]
+    assert frames[0].shape == shape
+    [wanted] = ReferenceEvaluator(proto).run(None, {"x": x})
+    np.testing.assert_array_equal(np.concatenate(frames), wanted)
 
 
 def test_initialisers_among_the_inputs_and_doubled_value_info() -> None:

@@ -152,7 +152,7 @@ def _pad_value(node: Node, operand: SSAValue) -> SSAValue:
 
 @importer("Expand")
 def import_expand(node: Node) -> SSAValue:
-    target = node.constant_integers(1, "the shape")
+    target = node.new_shape(1, "the shape")
     try:
         shape = np.broadcast_shapes(node.shape(0), tuple(target))
     except ValueError:

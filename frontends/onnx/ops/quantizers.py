@@ -28,7 +28,11 @@ from ..quantizer import (
 )
 from ..registry import QONNX_DOMAINS, importer
 
-ROUNDING_MODES = {"ROUND": Rounding.HALF_EVEN, **{mode.name: mode for mode in Rounding}}
+ROUNDING_MODES = {
+    "ROUND": Rounding.HALF_EVEN,
+    "ROUND_TO_ZERO": Rounding.DOWN,  # Brevitas calls it so
+    **{mode.name: mode for mode in Rounding},
+}
 
 
 @importer("Quant", "IntQuant", domains=QONNX_DOMAINS)

@@ -88,7 +88,8 @@ def _parameters(node: Node, count: int) -> tuple[list[float] | None, list[int] |
     if node.definition.op_type == "Upsample" and node.has("scales"):
         attribute = node.definition.attributes["scales"]
         scales = [float(scale) for scale in attribute] if isinstance(attribute, list) else None
-    sizes = None if old or not node.has_input(3) else node.constant_integers(3, "the sizes")
+    read = node.constant_integers if node.has("axes") else node.new_shape
+    sizes = None if old or not node.has_input(3) else read(3, "the sizes")
     roi = (_numbers(node, 1, "the regions") or []) if _transformation(node) == "tf_crop_and_resize" else []
     if (scales is None) == (not sizes):
         raise node.error("there have to be scales or sizes", "give one of the two")

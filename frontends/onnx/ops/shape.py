@@ -30,7 +30,7 @@ def import_size(node: Node) -> Array:
 def import_reshape(node: Node) -> SSAValue:
     """0 copies a dimension (unless `allowzero`), -1 is what is left."""
     shape = node.shape(0)
-    target = node.constant_integers(1, "the shape")
+    target = node.new_shape(1, "the shape")
     if not node.integer("allowzero", 0):
         if any(size == 0 and axis >= len(shape) for axis, size in enumerate(target)):
             raise node.error(f"new shape {target} copies a dimension that {list(shape)} has not", "correct the shape")
