@@ -51,6 +51,8 @@ operand but the first the steps to it, from where the list of steps begins.
     {"op": "slice", "starts": [...], "sizes": [...], "steps": [...]}    (one number an axis)
     {"op": "gather", "indices": [int], "axis": int}    {"op": "concat", "axis": int, "others": [...]}
     {"op": "reduce_max" | "reduce_sum", "axes": [int], "keep_dims": bool}
+    {"op": "max_pool", "axes": [int], "kernel": [...], "strides": [...], "dilations": [...], "pads": [begins, ends]}
+        (one number for each of the axes; what lies outside does not count)
     {"op": "relu"}    {"op": "sigmoid"}    {"op": "tanh"}    {"op": "exp"}    {"op": "log"}
     {"op": "softmax", "axis": int}
     {"op": "arg_max", "axis": int, "keep_dims": bool}
@@ -364,6 +366,19 @@ def _reduction(operation: Callable[..., Array]) -> Callable[..., Array]:
     return apply
 
 
+def _max_pool(x: Array, step: Mapping[str, Any]) -> Array:
+    axes = [_axis(axis) for axis in step["axes"]]
+    begins, ends = step["pads"][: len(axes)], step["pads"][len(axes) :]
+    widths = [(0, 0)] * x.ndim
+    for axis, *width in zip(axes, begins, ends, strict=True):
+        widths[axis] = (width[0], width[1])
+    x = np.pad(x, widths, constant_values=-np.inf)
+    for axis, kernel, stride, dilation in zip(axes, step["kernel"], step["strides"], step["dilations"], strict=True):
+        starts = np.arange(0, x.shape[axis] - dilation * (kernel - 1), stride)
+        x = np.take(x, starts[:, None] + dilation * np.arange(kernel), axis=axis).max(axis=axis + 1)
+    return x
+
+
 def _softmax(x: Array, step: Mapping[str, Any]) -> Array:
     axis = _axis(step["axis"])
     powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
@@ -408,5 +423,6 @@ STEPS: dict[str, Callable[..., Array]] = {
     "concat": lambda x, step, *others: np.concatenate([x, *others], axis=_axis(step["axis"])),
     "reduce_max": _reduction(np.max),
     "reduce_sum": _reduction(np.sum),
+    "max_pool": _max_pool,
     "arg_max": lambda x, step: np.argmax(x, axis=_axis(step["axis"]), keepdims=bool(step.get("keep_dims", False))),
 }

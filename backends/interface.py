@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from ..qdialect.q import (
     GatherOp,
     LogOp,
     MaxOp,
+    MaxPoolOp,
     MinOp,
     MulOp,
     PReluOp,
@@ -332,6 +334,12 @@ def _reduce(op: Operation) -> list[Step]:
     return [{"op": op.name.removeprefix("q."), "axes": list(op.axes), "keep_dims": op.keep_dims}]
 
 
+def _max_pool(op: Operation) -> list[Step]:
+    assert isinstance(op, MaxPoolOp)
+    window = {key: list(numbers) for key, numbers in asdict(op.window).items()}
+    return [{"op": "max_pool", "axes": list(op.spatial_axes), **window}]
+
+
 def _concat(op: Operation) -> list[Step]:
     assert isinstance(op, ConcatOp)
     if len(_computed(op)) < len(op.operands):
@@ -369,6 +377,7 @@ _STEPS: dict[type[Operation], Callable[[Operation], list[Step]]] = {
     GatherOp: _gather,
     ReduceMaxOp: _reduce,
     ReduceSumOp: _reduce,
+    MaxPoolOp: _max_pool,
     ConcatOp: _concat,
     ClipOp: _with_constants("clip", "lo", "hi"),
     PReluOp: _with_constants("prelu", "slope"),

@@ -337,3 +337,29 @@ def test_functions_of_one_result(ops: str) -> None:
     (expected,) = compile_function(module, "host_after").run_codes({0: codes})
     steps = json.loads(json.dumps(host_steps(function(module, "host_after"))))
     np.testing.assert_allclose(run_steps(steps, codes), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("input_", "result", "window"),
+    [
+        ("1x2x5x6", "1x2x2x3", "kernel [2, 2] strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1]"),
+        ("1x2x5x6", "1x2x3x3", "kernel [3, 2] strides [2, 2] pads [1, 1, 1, 1] dilations [1, 2]"),
+        ("1x5x6x2", "1x4x6x2", "kernel [3, 2] strides [1, 1] pads [0, 1, 1, 0] dilations [1, 1] channels_last"),
+        ("1x2x7", "1x2x4", "kernel [3] strides [2] pads [0, 2] dilations [1]"),
+    ],
+)
+@pytest.mark.parametrize("type_", ["f32", "!q.fixed<4, 1>"])
+def test_max_pooling(input_: str, result: str, window: str, type_: str) -> None:
+    """Windows over the border, of all negative numbers as well, and codes, of which the host makes numbers."""
+    codes_type, numbers = f"tensor<{input_}x!q.fixed<4, 1>>", f"tensor<{input_}x{type_}>"
+    cast = f"%f = q.quantize %x half_even saturate : {codes_type} -> {numbers}\n" if type_ == "f32" else ""
+    pool = f"%y = q.max_pool {'%f' if cast else '%x'} {window} : {numbers} -> tensor<{result}x{type_}>"
+    text = f"{cast}{pool}\nfunc.return %y : tensor<{result}x{type_}>"
+    module = parse_module(
+        f"func.func @host_after(%x: {codes_type}) -> tensor<{result}x{type_}> {{\n{text}\n}}", "host.mlir"
+    )
+    verify_module(module)
+    codes = np.random.default_rng(4).integers(-8, 0, (3, *map(int, input_.split("x"))))
+    (expected,) = compile_function(module, "host_after").run({0: codes / 2})
+    steps = json.loads(json.dumps(host_steps(function(module, "host_after"))))
+    np.testing.assert_array_equal(run_steps(steps, codes), expected)
