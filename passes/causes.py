@@ -31,6 +31,7 @@ from .refusals import Refusal
 from .rewriting import Affine, affine, is_constant
 from .tail import NoTail
 from .tail import recognise as recognise_tail
+from .transposing import inverse, producer
 
 MAX_LEVELS = 255  # of a function as thresholds
 
@@ -40,8 +41,12 @@ def explained(found: Iterable[Refusal]) -> list[Refusal]:
     found = list(found)
     blamed = {why.op for why in found if why.op.name in LINEAR or isinstance(why.op, QuantizeOp)}
     joins = {why.op for why in found if joins_branches(why.op)}
+    turned = {why.op for why in found if _turns_channels(why.op)}
+    refused = {why.op for why in found} - turned
     result, ranges = list[Refusal](), None
     for why in found:
+        if why.op in turned and _is_beside(why.op, refused):
+            continue
         if why != number_refusal(why.op) and not is_pointwise(why.op):
             result.append(why)
         elif isinstance(why.op, QuantizeOp) and not is_integer_type(element_type(why.op.result)):
@@ -111,6 +116,27 @@ def _leads_to(op: Operation, ends: Collection[Operation]) -> bool:
     return False
 
 
+def _turns_channels(op: Operation) -> bool:
+    """Whether `op` moves the channels of an image to the end or back, as q-make-channels-last does."""
+    if not isinstance(op, TransposeOp):
+        return False
+    last = (0, *range(2, len(op.permutation)), 1)
+    return op.permutation in (last, inverse(last))
+
+
+def _is_beside(op: Operation, refused: Collection[Operation]) -> bool:
+    """Whether an op feeds one of `refused` or takes from it, perhaps by way of others than layers."""
+    for step in (_users, lambda op: {value.owner for value in op.operands if isinstance(value.owner, Operation)}):
+        todo, seen = [op], set[Operation]()
+        while todo:
+            near = step(todo.pop()) - seen
+            if near & set(refused):
+                return True
+            seen |= near
+            todo += [each for each in near if each.name not in LINEAR]
+    return False
+
+
 def _follows(why: Refusal, blamed: Collection[Operation]) -> bool:
     """Whether an op works on real numbers only because one of `blamed` does."""
     return why == number_refusal(why.op) and _leads_to(why.op, blamed)
@@ -140,6 +166,7 @@ def _of_rounding(why: Refusal) -> Refusal:
         for use in (use for result in maker.results for use in result.uses):
             user = use.operation
             if not is_pointwise(user) and not isinstance(user, ReshapeOp | TransposeOp):
+                maker = producer(maker)
                 what = f"{user.name} takes the float32 numbers of {_named(maker)} as they are"
                 where = user if user.results else maker
                 return Refusal(where, what, "put a quantiser between both")

@@ -16,7 +16,7 @@ After:
 | q.matmul by a constant matrix, and the q.add of a constant behind it | dataflow.matrix_vector                     |
 | q.conv with constant weights, and such a q.add                      | dataflow.sliding_window, .matrix_vector    |
 | q.max_pool, q.sum_pool                                              | dataflow.sliding_window, .max_pool, .sum_pool |
-| q.reduce_max, q.reduce_sum of rows or columns                       | the same; of a whole image without windows |
+| q.reduce_max, q.reduce_sum of rows, columns or channels             | the same; images, channels without windows |
 | q.pad                                                               | dataflow.sliding_window, that behind it    |
 | q.gather that repeats each row or column equally often              | dataflow.upsample                          |
 | q.slice, q.gather of some elements, or of channels in another order | dataflow.slice                             |

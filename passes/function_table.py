@@ -21,6 +21,7 @@ from .hardware_support import is_pointwise, joins_branches, unit_refusal
 from .range_analysis import Ranges
 from .rewriting import is_constant
 from .tail import NoTail, TailSource
+from .transposing import producer
 
 MAX_ENTRIES = 1 << 20  # codes times channels
 FEWER_CODES = (
@@ -85,7 +86,7 @@ def _function(op: QOp) -> tuple[SSAValue, list[QOp]]:
         last = max(leaves, key=lambda leaf: place.get(leaf.owner, -1))
         maker = last.owner
         if not (is_pointwise(maker) or isinstance(maker, ThresholdOp)):  # a branch may be one already
-            name = maker.name if isinstance(maker, Operation) else "an argument"
+            name = producer(maker).name if isinstance(maker, Operation) else "an argument"
             raise NoTail(f"it is no function of one integer: {name} feeds it")
         leaves.remove(last)
         leaves.update(_computed(maker))

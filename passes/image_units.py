@@ -84,11 +84,14 @@ def pool(build: UnitBuilder, op: MaxPoolOp | SumPoolOp) -> None:
 
 
 def reduction(build: UnitBuilder, op: ReduceSumOp | ReduceMaxOp) -> None:
-    """One element a channel of the whole image, or of whole rows or columns."""
+    """One element a channel of the whole image, or of whole rows or columns; or one of all channels of each pixel."""
     shape = shape_of(op.input)
     spatial = range(1, len(shape) - 1)
+    if shape[0] == 1 and op.axes and [*op.axes] == [*range(op.axes[0], len(shape))]:  # elements that follow each other
+        _pooled(build, op, build.stream(op.input), prod(shape[op.axes[0] :]), 1)
+        return
     if shape[0] != 1 or not 2 <= len(shape) <= 4 or not {*op.axes} <= {*spatial}:
-        mend = f"reduce rows and columns of an image with its channels last; {LAYOUT}"
+        mend = f"reduce rows and columns of an image with its channels last, or channels alone; {LAYOUT}"
         raise NotHardware(f"{op.name} along the axes {list(op.axes)} of {list(shape)} has no hardware unit", mend)
     kernel = tuple(shape[axis] if axis in op.axes else 1 for axis in spatial)
     _reduced(build, op, Window(kernel, kernel, (0,) * 2 * len(kernel), (1,) * len(kernel)), 0)
@@ -174,20 +177,25 @@ def _makes_border(user: Operation) -> bool:
 
 def _reduced(build: UnitBuilder, op: PoolOp | ReduceOp, window: Window, outside: int) -> None:
     """Sums or greatest elements of windows."""
-    (result,), shape = op.results, shape_of(op.input)
-    sums = isinstance(op, SumPoolOp | ReduceSumOp)
-    whole = window.kernel == shape[1:-1] and not any(window.pads)
+    whole = window.kernel == shape_of(op.input)[1:-1] and not any(window.pads)
     source, around = _padded_source(op.input)
     if whole and around is None:
-        stream, channels, lanes = build.stream(source), shape[-1], 1
+        _pooled(build, op, build.stream(source), window.num_taps, shape_of(op.input)[-1])
     else:
-        stream, channels, lanes = _windows(build, op, window, outside, depthwise=True), None, None
+        _pooled(build, op, _windows(build, op, window, outside, depthwise=True), window.num_taps)
+
+
+def _pooled(
+    build: UnitBuilder, op: PoolOp | ReduceOp, stream: SSAValue, taps: int, channels: int | None = None
+) -> None:
+    """Sums or greatest elements of `taps` elements of each channel, of windows or of a whole stream of channels."""
+    (result,), lanes = op.results, None if channels is None else 1
     unit: MaxPoolUnitOp | SumPoolUnitOp
-    if sums:
-        unit = SumPoolUnitOp(stream, element_type(result), taps=window.num_taps, channels=channels, lanes=lanes)
+    if isinstance(op, SumPoolOp | ReduceSumOp):
+        unit = SumPoolUnitOp(stream, element_type(result), taps=taps, channels=channels, lanes=lanes)
         unit = with_range(unit, result)
     else:
-        unit = MaxPoolUnitOp(stream, element_type(result), taps=window.num_taps, channels=channels, lanes=lanes)
+        unit = MaxPoolUnitOp(stream, element_type(result), taps=taps, channels=channels, lanes=lanes)
     build.emit(unit, op, result)
 
 

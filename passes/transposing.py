@@ -28,10 +28,12 @@ from ..qdialect.q import (
     ReduceExtremeOp,
     ReduceSumOp,
     ReluOp,
+    ReshapeOp,
     SliceOp,
     SoftmaxOp,
     TableOp,
     ThresholdOp,
+    TransposeOp,
 )
 from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import constant_of
@@ -48,6 +50,13 @@ def inverse(permutation: Sequence[int]) -> Permutation:
     return tuple(permutation.index(axis) for axis in range(len(permutation)))
 
 
+def producer(op: Operation) -> Operation:
+    """What gives the numbers that a reshape or transposition moves; any other op itself."""
+    while isinstance(op, ReshapeOp | TransposeOp) and isinstance(op.input.owner, Operation):
+        op = op.input.owner
+    return op
+
+
 def images(op: Operation) -> list[SSAValue] | None:
     """The operands that are transposed together with the result of `op`; None if `op` cannot be transposed.
 
@@ -62,6 +71,8 @@ def images(op: Operation) -> list[SSAValue] | None:
             return [op.operands[0]]
         case QuantizeOp() | ReluOp() | ThresholdOp() | TableOp() | SliceOp() | GatherOp() | PadOp() | DepthToSpaceOp():
             return [op.operands[0]]
+        case FloatFunctionOp() if not isinstance(op, SoftmaxOp):
+            return [op.input]
         case ConcatOp() | InterleaveOp():
             return list(op.inputs)
         case _:

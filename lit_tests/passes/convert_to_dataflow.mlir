@@ -206,3 +206,15 @@ func.func private @hardware(%x: tensor<1x2x2x4x!q.fixed<2, 0>>) -> tensor<1x2x2x
 }
 // CHECK:      %p = dataflow.mul %x, %g repeats [4, 4] -> !q.fixed<6, 0>
 // CHECK-NEXT: %y = dataflow.sub %x, %p range <-30, 30> -> !q.fixed<6, 0>
+
+// -----
+// A reduction of the channels of each pixel takes their elements one by one, as they come.
+func.func private @hardware(%x: tensor<1x2x2x4x!q.fixed<2, 0>>) -> tensor<1x2x2x2x!q.fixed<4, 0>> {
+  %s = q.reduce_sum %x axes [3] keep_dims : tensor<1x2x2x4x!q.fixed<2, 0>> -> tensor<1x2x2x1x!q.fixed<4, 0>>
+  %m = q.reduce_max %x axes [3] keep_dims : tensor<1x2x2x4x!q.fixed<2, 0>> -> tensor<1x2x2x1x!q.fixed<2, 0>>
+  %y = q.concat %s, %m axis 3 : tensor<1x2x2x1x!q.fixed<4, 0>>, tensor<1x2x2x1x!q.fixed<2, 0>> -> tensor<1x2x2x2x!q.fixed<4, 0>>
+  func.return %y : tensor<1x2x2x2x!q.fixed<4, 0>>
+}
+// CHECK:      %s = dataflow.sum_pool %x taps 4 channels 1
+// CHECK-NEXT: %m = dataflow.max_pool %x taps 4 channels 1
+// CHECK-NEXT: dataflow.concat %s, %m

@@ -240,6 +240,21 @@ class ExportedCnn:
         self.shape = (1, maps, *self.shape[2:])
         self.dense()
 
+    def spatial_attention(self) -> None:
+        """A factor for each pixel, from the mean and the greatest of its channels."""
+        before, shape, parts = self.value, self.shape, list[str]()
+        for kind in ("ReduceMean", "ReduceMax"):
+            self.value = self.node(kind, before, axes=[1], keepdims=1)
+            self.quantise(signed=True)
+            parts.append(self.value)
+        self.value, self.shape = self.node("Concat", *parts, axis=1), (1, 2, *shape[2:])
+        self.convolution(maps=1, stride=1)
+        self.quantise(signed=True)
+        self.value = self.node("Sigmoid", self.value)
+        self.quantise(signed=False, reach=1.0)
+        self.value, self.shape = self.node("Mul", before, self.value), shape
+        self.quantise(signed=True)
+
     def dense(self) -> None:
         if self.last and self.shape[2:] != (1, 1):
             self.value = self.node("Transpose", self.value, perm=[0, 2, 3, 1])
