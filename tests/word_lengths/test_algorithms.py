@@ -50,6 +50,15 @@ def test_fewer_trials_than_max_minus_one(name: str) -> None:
     assert costs[name] <= 1.2 * costs["max_minus_one"]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_descent_alone_ends_near_max_minus_one_in_a_half_of_its_trials(seed: int) -> None:
+    lazy, thorough = noise_problem(seed, 16), noise_problem(seed, 16)
+    bits, others = descend(lazy, lazy.highest), ALGORITHMS["max_minus_one"](thorough)
+    assert is_one_minimal(lazy, bits)
+    assert 2 * lazy.evaluations <= thorough.evaluations
+    assert lazy.cost(bits) <= 1.05 * thorough.cost(others)
+
+
 def test_nothing_to_remove() -> None:
     variables = [Variable(("v",), "matmul", Role.WEIGHT, 0, 2, 4, (Fit(),) * 3)]
     problem = Problem(variables, sum, lambda bits: 0.0 if bits == (4,) else -1.0, lambda bits: 4.0 ** -bits[0])
