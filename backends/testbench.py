@@ -57,7 +57,7 @@ def write_testbench(
 MAKEFILE = """\
 # make icarus | make verilator     [PLUSARGS="+stall=30 +seed=7"]; see README.md
 SOURCES = @SOURCES@
-VERILATOR ?= verilator
+VERILATOR ?= $(or $(shell command -v verilator),verilator-cli)
 
 icarus:
 	iverilog -g2005 -o tb.vvp tb.v $(SOURCES)

