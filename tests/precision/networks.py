@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small float networks with random weights, and quantising them."""
+"""Small float networks with random weights, quantising them, and running what they become."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from qopt_mlir.backends.build import BuildOptions, build
+from qopt_mlir.backends.execute import BuildFolder, Engine, Request, run_folder
 from qopt_mlir.frontends.onnx import import_onnx
 from qopt_mlir.frontends.precision.parser import parse_specification
 from qopt_mlir.passes.calibration.quantization import quantize_network
@@ -119,3 +121,23 @@ def quantised(module: ModuleOp, folder: Path, rules: str = EIGHT_BITS, frames: i
 
 def outputs(module: ModuleOp, frames: Array) -> Array:
     return compile_function(module).run({0: frames})[0]
+
+
+def check_quantised(
+    module: ModuleOp, folder: Path, engine: Engine, noise: float, rules: str = EIGHT_BITS
+) -> QuantizationReport:
+    """Quantise a module, build it, and run some frames on an engine, Verilog under stalls; the report.
+
+    Args:
+        noise: power of the error at the output, relative to the power there, that may be.
+    """
+    frames = frames_for(module, 64)
+    wanted = outputs(module, frames)
+    report = quantised(module, folder, rules)
+    assert np.square(outputs(module, frames) - wanted).mean() / np.square(wanted).mean() < noise
+    build(new_context(), module, folder / "build", BuildOptions(name="net"), lambda _: None)
+    stall = 0.3 if engine == "verilog" else 0.0
+    run = run_folder(BuildFolder.open(folder / "build"), Request({"": frames[:4]}, engine, stall=stall))
+    assert run.comparisons
+    assert all(comparison.passed and comparison.total for comparison in run.comparisons)
+    return report

@@ -5,10 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from qopt_mlir.backends.build import BuildOptions, build
-from qopt_mlir.backends.execute import BuildFolder, Engine, Request, run_folder
 from qopt_mlir.backends.simulators import missing_engine
 from qopt_mlir.frontends.precision.parser import read_specification
 from qopt_mlir.frontends.precision.specification import Role
@@ -19,7 +16,7 @@ from qopt_mlir.qdialect.errors import QoptError
 from qopt_mlir.qdialect.text import new_context
 from xdsl.dialects.builtin import ModuleOp
 
-from .networks import Builder, frames_for, outputs, quantised
+from .networks import Builder, check_quantised, quantised
 
 DATA = 'data { file = "data.npz"; calibration = x }\n'
 SEARCH = 'layers "*" { weight = fixed<3..8> per channel; activation = fixed<3..8> }\nbound = sqnr 25 dB\n'
@@ -46,26 +43,13 @@ def convolutional() -> ModuleOp:
     return net.module((1, 2, 4, 4), net.conv(net.add("Selu", [pooled], "selu"), "conv4", (4, 8, 1, 1)), (1, 4, 2, 2))
 
 
-def check(module: ModuleOp, folder: Path, engine: Engine, noise: float = 0.01) -> QuantizationReport:
-    """Quantise, build, run; the report."""
-    frames = frames_for(module, 64)
-    wanted = outputs(module, frames)
-    report = quantised(module, folder)
-    assert np.square(outputs(module, frames) - wanted).mean() / np.square(wanted).mean() < noise
-    build(new_context(), module, folder / "build", BuildOptions(name="net"), lambda _: None)
-    stall = 0.3 if engine == "verilog" else 0.0
-    run = run_folder(BuildFolder.open(folder / "build"), Request({"": frames[:4]}, engine, stall=stall))
-    assert all(comparison.passed and comparison.total for comparison in run.comparisons)
-    return report
-
-
 def formats(report: QuantizationReport) -> dict[str, str | None]:
     """The formats of functions, without scales, by the name of the layer."""
     return {layer.name: layer.function and layer.function.split(" ")[0] for layer in report.layers}
 
 
 def test_wide_sums_get_a_quantiser(tmp_path: Path) -> None:
-    report = check(dense("Sigmoid", "Selu", size=32), tmp_path, "dataflow")
+    report = check_quantised(dense("Sigmoid", "Selu", size=32), tmp_path, "dataflow", 0.01)
     assert {name for name, format_ in formats(report).items() if format_ == "fixed<12>"} == {"fc0", "fc1"}
     assert "function" in str(report)
 
@@ -91,7 +75,7 @@ def test_stated_formats(tmp_path: Path) -> None:
 
 
 def test_a_join_in_front(tmp_path: Path) -> None:
-    report = check(convolutional(), tmp_path, "dataflow", noise=0.02)
+    report = check_quantised(convolutional(), tmp_path, "dataflow", 0.02)
     assert formats(report)["join"] == "fixed<12>"
     assert formats(report)["conv3"] == "fixed<12>"
     assert formats(report)["conv1"] is None  # the argument of the gate has codes already
@@ -104,7 +88,7 @@ def test_a_pool_behind_a_function(pool: str, tmp_path: Path) -> None:
     curve = net.add("Tanh", [net.conv("x", "conv1", (4, 8, 3, 3))], "tanh")
     pooled = net.add(pool, [curve], "pool", kernel_shape=[2, 2], strides=[2, 2])
     module = net.module((1, 8, 6, 6), net.conv(pooled, "conv2", (3, 4, 2, 2)), (1, 3, 1, 1))
-    assert formats(check(module, tmp_path, "dataflow"))["conv1"] == "fixed<12>"
+    assert formats(check_quantised(module, tmp_path, "dataflow", 0.01))["conv1"] == "fixed<12>"
 
 
 @pytest.mark.parametrize(
@@ -144,11 +128,11 @@ def test_a_written_specification_says_the_same(tmp_path: Path) -> None:
 def test_verilog_of_dense_networks(functions: tuple[str, ...], tmp_path: Path) -> None:
     if missing := missing_engine("verilator"):
         pytest.skip(missing)
-    check(dense(*functions, size=24), tmp_path, "verilog")
+    check_quantised(dense(*functions, size=24), tmp_path, "verilog", 0.01)
 
 
 @pytest.mark.slow
 def test_verilog_of_convolutions(tmp_path: Path) -> None:
     if missing := missing_engine("verilator"):
         pytest.skip(missing)
-    check(convolutional(), tmp_path, "verilog", noise=0.02)
+    check_quantised(convolutional(), tmp_path, "verilog", 0.02)

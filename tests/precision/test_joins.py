@@ -5,15 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from qopt_mlir.backends.build import BuildOptions, build
-from qopt_mlir.backends.execute import BuildFolder, Engine, Request, run_folder
+from qopt_mlir.backends.execute import Engine
 from qopt_mlir.backends.simulators import missing_engine
-from qopt_mlir.qdialect.text import new_context
 from xdsl.dialects.builtin import ModuleOp
 
-from .networks import Builder, frames_for, outputs, quantised
+from .networks import Builder, check_quantised
 
 
 def gated_residual_network(gate: str = "Sigmoid") -> ModuleOp:
@@ -41,15 +38,7 @@ def difference_network() -> ModuleOp:
 
 def check(module: ModuleOp, folder: Path, engine: Engine) -> str:
     """Quantise, build, run: the text of the units."""
-    frames = frames_for(module, 64)
-    wanted = outputs(module, frames)
-    quantised(module, folder)
-    noise = np.square(outputs(module, frames) - wanted).mean() / np.square(wanted).mean()
-    assert noise < 0.01
-    build(new_context(), module, folder / "build", BuildOptions(name="net"), lambda _: None)
-    stall = 0.3 if engine == "verilog" else 0.0
-    run = run_folder(BuildFolder.open(folder / "build"), Request({"": frames[:4]}, engine, stall=stall))
-    assert all(comparison.passed and comparison.total for comparison in run.comparisons)
+    check_quantised(module, folder, engine, 0.01)
     return "".join(file.read_text() for file in sorted((folder / "build" / "ir").glob("*dataflow*")))
 
 
