@@ -20,9 +20,9 @@ FOLDABLE = frozenset(
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
     Cast CastLike Ceil Clip Compress Concat ConstantOfShape Cos Cosh CumSum Div Equal Erf Exp Expand EyeLike Flatten
     Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity IsInf IsNaN Less LessOrEqual Log MatMul Max
-    Mean Min Mod Mul Neg NonZero Not OneHot Or Pow Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd
-    ReduceSum Relu Reshape ReverseSequence Round ScatterElements ScatterND Sigmoid Sign Sin Sinh Slice Split Sqrt
-    Squeeze Sub Sum Tan Tanh Tile TopK Transpose Trilu Unique Unsqueeze Where Xor
+    Mean Min Mod Mul Neg NonZero Not OneHot Or Pad Pow Range Reciprocal ReduceMax ReduceMean ReduceMin
+    ReduceProd ReduceSum Relu Reshape ReverseSequence Round ScatterElements ScatterND Sigmoid Sign Sin Sinh Slice Split
+    Sqrt Squeeze Sub Sum Tan Tanh Tile TopK Transpose Trilu Unique Unsqueeze Where Xor
     """.split()
 )
 # ops whose result is as large as the numbers in an input say: {op type: inputs}
@@ -35,7 +35,7 @@ def fold(node: NodeDefinition, builder: GraphBuilder) -> list[Array] | None:
         return None
     inputs = [builder.value(name) if name else None for name in node.inputs]
     arrays = [value for value in inputs if value is None or isinstance(value, np.ndarray)]
-    if len(arrays) != len(inputs):
+    if len(arrays) != len(inputs) or (node.op_type == "Pad" and not _pads_a_shape(arrays)):
         return None
     if _result_size(node, arrays) > LARGEST_RESULT:
         raise Node(node, builder).error("the result is too large for a constant", "export the model again")
@@ -48,6 +48,14 @@ def fold(node: NodeDefinition, builder: GraphBuilder) -> list[Array] | None:
     except ValueError as fault:
         mend = "export the model again, or simplify it first (onnxsim)"
         raise Node(node, builder).error(f"the constant cannot be computed: {fault}", mend) from None
+
+
+def _pads_a_shape(arrays: list[Array | None]) -> bool:
+    """A few integers, as TensorFlow's SpaceToBatch pads its pads; other constants are padded in the IR."""
+    if len(arrays) < 2:  # before opset 11
+        return False
+    small = all(array is None or (array.dtype.kind in "iu" and array.size <= LARGEST_COUNT) for array in arrays)
+    return small and arrays[1] is not None and bool(np.all((arrays[1] >= 0) & (arrays[1] <= LARGEST_COUNT)))
 
 
 def _result_size(node: NodeDefinition, arrays: list[Array | None]) -> float:

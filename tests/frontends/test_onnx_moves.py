@@ -154,6 +154,13 @@ def test_pad_with_numbers_and_cuts() -> None:
     np.testing.assert_array_equal(run(imported(old), x)[0], want)
 
 
+def test_pads_that_are_padded_before_they_pad() -> None:
+    """TensorFlow's SpaceToBatch gives the pads of two axes to all of them."""
+    some, front, behind = np.array([[1, 2], [0, 3]], LONG), np.array([1, 0, 0, 0], LONG), np.array([-1], LONG)
+    nodes = [op("Pad", "s f", "padded"), op("Transpose", "padded", "t"), op("Reshape", "t r", "p"), op("Pad", "x p")]
+    check(nodes, {"s": some, "f": front, "r": behind}, (1, 3, 4), np.random.default_rng(0))
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_expand_and_tile(seed: int) -> None:
     random = np.random.default_rng(seed)
