@@ -41,11 +41,16 @@ class LateTerm:
 
 
 def table_lookup(table: Sequence[int], index: Value) -> Value:
-    """`table[index]`, combinational; written so that each output bit is one function of the bits of `index`."""
+    """`table[index]`, combinational; written so that each output bit is one function of the bits of `index`.
+
+    In Verilog that is a constant shifted by the index. A leading one that no index reaches gives all constants one
+    width, since Verilator (5.048) takes `(a >> i) ^ (b >> i)` for `(a ^ b) >> i` in the width of one of them.
+    """
     bits: list[Value] = []
+    reach = 1 << len(index)
     for bit in range(max(table).bit_length()):
         truth = sum(((entry >> bit) & 1) << position for position, entry in enumerate(table))
-        bits.append(Const(truth, len(table)).bit_select(index, 1))
+        bits.append(Const(truth | 1 << reach, reach + 1).bit_select(index, 1) if truth else Const(0, 1))
     return Cat(*bits)
 
 

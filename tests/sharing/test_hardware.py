@@ -104,6 +104,16 @@ def test_every_folding_and_data_path(
     check_ladder(module, lambda x: weights @ x + bias, rng)
 
 
+@pytest.mark.parametrize("codes", [[-4, -1, 2, 5], [-5, -2, 1, 4]], ids=str)
+def test_look_ups_of_one_index_are_right_in_verilator(always_indices: None, codes: list[int], tmp_path: Path) -> None:
+    """Bits of a digit are `(a >> index) ^ (b >> index)`; with constants of several widths, Verilator cuts one short."""
+    rng = np.random.default_rng(2)
+    weights = rng.choice(codes, (3, 6))
+    module = product_of(weights, UFixedType(8, 0), FixedType(4), 1, 1, None)
+    x = rng.integers(0, 256, (6, 6))
+    check_verilog(module, x, x @ weights.T, tmp_path)
+
+
 def product_of(
     weights: np.ndarray, element: FixedType | UFixedType, value: FixedType, pe: int, simd: int, bias: np.ndarray | None
 ) -> ModuleOp:
