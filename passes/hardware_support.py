@@ -105,6 +105,8 @@ def unit_refusal(op: Operation) -> Refusal | None:
             if constant_of(op.rhs) is not None and len(shape_of(op.rhs)) == 2:
                 return None
             mend = "hardware multiplies by a constant matrix: export the layer with fixed weights"
+            if constant_of(op.lhs) is not None:
+                mend = "a constant matrix stands on the right; of resizing, modes other than 'nearest' are not hardware"
             return Refusal(op, "q.matmul has no constant two-dimensional right operand", mend)
         case AddOp() | MulOp():
             if _is_bias(op) or _feeds_unit(op):

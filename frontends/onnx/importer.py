@@ -152,7 +152,7 @@ def _result(info: TensorInfo, builder: GraphBuilder) -> SSAValue:
     pairs = zip(declared[1:], actual[1:], strict=False)
     if declared and (len(declared) != len(actual) or any(isinstance(old, int) and old != new for old, new in pairs)):
         what = f"output '{info.name}' has shape {list(actual)}, the model declares {_shown(declared)}"
-        raise QoptError(what, file, "run shape inference on the model, or correct --shape")
+        raise QoptError(what, file, "run shape inference on the model, correct --shape, or remove the declared shape")
     return value
 
 

@@ -225,3 +225,14 @@ func.func @main(%x: tensor<1x1x!q.fixed<30, 0>>) -> tensor<1x1x!q.fixed<6, 0>> {
 // CHECK:      error: what stands in front of q.quantize is not made of integers: it is a function of {{[0-9]+}} codes, too many for a table
 // CHECK-NEXT: at: node 'Quant_2'
 // CHECK-NEXT: mend: put a quantiser between the layer and the activation as well
+
+// -----
+// A constant matrix on the left adds rows up: what linear resizing is made of.
+func.func @main(%x: tensor<1x1x2x2x!q.fixed<2, 0>>) -> tensor<1x1x4x2x!q.fixed<5, 0>> {
+  %m = q.constant #q.dense<[[1, 0], [1, 1], [0, 1], [1, -1]] : tensor<4x2x!q.fixed<2, 0>>>
+  %0 = q.matmul %m, %x : tensor<4x2x!q.fixed<2, 0>>, tensor<1x1x2x2x!q.fixed<2, 0>> -> tensor<1x1x4x2x!q.fixed<5, 0>> loc("Resize_0")
+  func.return %0 : tensor<1x1x4x2x!q.fixed<5, 0>>
+}
+// CHECK:      error: q.matmul has no constant two-dimensional right operand
+// CHECK-NEXT: at: node 'Resize_0', {{.*}}
+// CHECK-NEXT: mend: a constant matrix stands on the right; of resizing, modes other than 'nearest' are not hardware
