@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -217,7 +218,9 @@ def _drawn(
             figure.subplots_adjust(**margins)
         draw(figure.add_subplot())
         text = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
+        with warnings.catch_warnings():  # a browser has fonts for the characters of names that matplotlib's lack
+            warnings.filterwarnings("ignore", "Glyph .* missing")
+            FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
     return _inlined(text.getvalue())
 
 

@@ -2,6 +2,7 @@
 """The page of the precision report: made of the JSON data alone, complete, well-formed, the same each time."""
 
 import json
+import warnings
 from typing import Any
 from xml.etree import ElementTree
 
@@ -69,6 +70,13 @@ def test_names_are_text(page: str) -> None:
     assert "{{ 7 }}" in page
     assert page.count("<script>") == 1
     assert "$x_1$" in page
+
+
+def test_names_of_any_script_are_drawn_without_a_warning(data: Figures) -> None:
+    (first, *others) = data["layers"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert html({**data, "layers": [{**first, "name": "層 1"}, *others]}).count("層 1") > 2
 
 
 def test_figures_of_the_data_are_on_the_page(page: str, data: Figures) -> None:
