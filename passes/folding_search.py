@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import ClassVar, NamedTuple, TypeAlias
@@ -244,17 +244,11 @@ def _kept_elsewhere(units: Sequence[FoldableUnit], budget: Budget, choice: Choic
         for other in sorted(unit.options, key=lambda folding: unit.options[folding].area):
             if other[:2] != own[:2] or unit.options[other].area >= unit.options[own].area:
                 continue
-            cost = _instead(choice.cost, unit.options[own], unit.options[other])
+            cost = choice.cost.instead(unit.options[own], unit.options[other])
             if not budget.exceeded(cost):
                 foldings[place], choice = other, replace(choice, cost=cost)
                 break
     return replace(choice, foldings=tuple(foldings))
-
-
-def _instead(total: UnitCost, own: UnitCost, other: UnitCost) -> UnitCost:
-    """The cost of all units with `other` in place of `own`, which takes as many cycles."""
-    names = [each.name for each in fields(UnitCost) if each.name != "cycles"]
-    return replace(total, **{name: getattr(total, name) - getattr(own, name) + getattr(other, name) for name in names})
 
 
 def fastest(units: Sequence[FoldableUnit], budget: Budget) -> Choice | None:

@@ -18,7 +18,8 @@ in bursts that the next one takes slowly, FIFOs go to whatever stream needs them
 simulation: first the most beats that unlimited FIFOs hold when a frame comes with every interval of the busiest unit,
 and what keeps the graph going whatever pauses source and sink make; then each depth, largest FIFO first, is lowered as
 far as the initiation interval lasts (in large networks as far as a bounded search gets). At least 2, so that a beat can
-pass every cycle.
+pass every cycle. The interval is the busiest unit's also where fewer frames are asked for: depths for a slower one
+would save little memory, and hold up a source that sends as fast as it can.
 
 Exact: values and order stay.   Needs: q-insert-width-converters.   Keeps: folding.
 Leaves: FIFOs that are there already, with their depths; it is an error if they are too small to keep the graph going.

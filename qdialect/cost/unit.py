@@ -11,7 +11,7 @@ What cannot be derived is fitted to the sweep of benchmarks/unit_area.py.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -71,6 +71,12 @@ class UnitCost:
             self.bram18 + other.bram18,
             self.memory_bits + other.memory_bits,
         )
+
+    def instead(self, own: UnitCost, other: UnitCost) -> UnitCost:
+        """The cost of several units with `other` in place of `own`, which takes as many cycles."""
+        names = [field.name for field in fields(self) if field.name != "cycles"]
+        changed = {name: getattr(self, name) - getattr(own, name) + getattr(other, name) for name in names}
+        return replace(self, **changed)
 
     @property
     def area(self) -> int:
