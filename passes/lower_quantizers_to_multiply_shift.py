@@ -36,9 +36,9 @@ from ..qdialect.q.inference import constant_of
 from ..qdialect.rounding import round_fraction, saturation_range
 from ..qdialect.types import FixedType, UFixedType, element_type, fixed_type, integer_format
 from .integer_clips import clip_ops
-from .lower_quantizers_to_thresholds import found_thresholds
+from .lower_quantizers_to_thresholds import found_in_parts, found_thresholds, threshold_parts
 from .lower_tails import lower_tails
-from .multiply_shift_math import MAX_SHIFT, MultiplyShift, floor_form
+from .multiply_shift_math import MAX_SHIFT, MultiplyShift, floor_form, floor_form_of_parts
 from .quantizer_cost import multiply_shift_area
 from .retype import fixed_by_interface
 from .rewriting import constant
@@ -97,7 +97,11 @@ def _forms(
     direct = _direct_form(tail, held)
     if direct is not None:
         yield direct, tail.function.rounding if direct.shift else Rounding.FLOOR
-    fitted = None if thresholds is None else floor_form(thresholds, held.lo, held.hi, *_ranges(tail, thresholds))
+    fitted = None
+    if thresholds is not None:
+        fitted = floor_form(thresholds, held.lo, held.hi, *_ranges(tail, thresholds))
+    elif found_in_parts(tail):
+        fitted = floor_form_of_parts(lambda: threshold_parts(tail), held.lo, held.hi)
     if fitted is not None:
         yield fitted, Rounding.FLOOR
 

@@ -18,7 +18,8 @@ A threshold that no reachable code decides becomes part of `base`, or goes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -29,12 +30,14 @@ from xdsl.passes import ModulePass
 from ..qdialect.q import QuantizeOp
 from ..qdialect.types import BipolarType, element_type
 from .lower_tails import lower_tails
+from .multiply_shift_math import Part
 from .tail import NoTail, QuantizerTail
 from .threshold_math import Thresholds, pull_back, tail_thresholds, trimmed
 from .threshold_tails import lower_threshold_tails, one_row, threshold_ops
 
 MAX_LEVELS = 4095  # more of them are no hardware worth having
-MAX_FOUND = 1 << 22  # of all channels, to prove a multiply-shift of more levels: they take 400 MB
+MAX_FOUND = 1 << 22  # at once, to prove a multiply-shift of more levels: they take 400 MB
+MAX_PROVEN = 1 << 25  # of all channels: they take half a minute
 
 
 def check_levels(tail: QuantizerTail, max_levels: int) -> None:
@@ -52,6 +55,21 @@ def found_thresholds(tail: QuantizerTail) -> Thresholds | None:
     """The thresholds of a tail; None if there are too many to find."""
     few = tail.num_thresholds <= MAX_LEVELS or tail.num_thresholds * len(tail.amin) <= MAX_FOUND
     return thresholds_of(tail) if few else None
+
+
+def found_in_parts(tail: QuantizerTail) -> bool:
+    """Whether the thresholds of a tail, too many at once, can be found for some channels at a time."""
+    return tail.num_thresholds <= MAX_FOUND and tail.num_thresholds * len(tail.amin) <= MAX_PROVEN
+
+
+def threshold_parts(tail: QuantizerTail) -> Iterator[Part]:
+    """The thresholds of some channels at a time, as many as are found at once."""
+    function, size = tail.function, max(MAX_FOUND // tail.num_thresholds, 1)
+    for start in range(0, len(tail.amin), size):
+        rows = slice(start, start + size)
+        slope, offset, lo, hi = (array[rows] for array in (function.slope, function.offset, function.lo, function.hi))
+        part, amin, amax = replace(function, slope=slope, offset=offset, lo=lo, hi=hi), tail.amin[rows], tail.amax[rows]
+        yield tail_thresholds(part, amin, amax), amin, amax
 
 
 def merged_thresholds(tail: QuantizerTail) -> tuple[QuantizerTail, Thresholds] | None:

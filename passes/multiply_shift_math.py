@@ -9,14 +9,18 @@ the smallest n is the first with a multiple of 2^-n inside.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 
 from .threshold_math import Array, Thresholds
 
 MAX_SHIFT = 64  # a finer slope than 2^-64 is no hardware worth having
+
+Part: TypeAlias = tuple[Thresholds, Array, Array]  # of some channels; their least and greatest input codes
 
 _SMALL_INPUT, _SMALL_CODE = 1 << 40, 1 << 20  # with points below these no product of `_gap` overflows int64
 _SMALL_GAIN, _SMALL_SHIFT = 1 << 22, 40  # with these no product of `_rests` does
@@ -36,18 +40,35 @@ def floor_form(thresholds: Thresholds, lo: int, hi: int, amin: Array, amax: Arra
 
     `lo`, `hi` are codes that the thresholds do not pass. None if there is no such form.
     """
-    channels = [
-        _points(row, bool(falls), thresholds.base, (lo, hi), (int(low), int(high)))
-        for row, falls, low, high in zip(thresholds.table, thresholds.descending, amin, amax, strict=True)
-    ]
-    intervals = [slope_interval(above, below) for above, below in channels]
-    slopes = [None if interval is None else _simplest_dyadic(*interval) for interval in intervals]
-    if any(slope is None for slope in slopes):
-        return None
-    shift = max(slope.denominator.bit_length() - 1 for slope in slopes if slope is not None)
+    channels = list(_channels([(thresholds, amin, amax)], (lo, hi)))
+    return _joint_form(lambda: channels)
+
+
+def floor_form_of_parts(parts: Callable[[], Iterable[Part]], lo: int, hi: int) -> MultiplyShift | None:
+    """`floor_form` of channels of which some are in memory at a time; each call of `parts` gives them all in turn."""
+    return _joint_form(lambda: _channels(parts(), (lo, hi)))
+
+
+def _channels(parts: Iterable[Part], clip: tuple[int, int]) -> Iterator[tuple[Array, Array, bool]]:
+    """The points of each channel (see `_points`), and whether it falls."""
+    for thresholds, amin, amax in parts:
+        rows = zip(thresholds.table, thresholds.descending, amin, amax, strict=True)
+        for row, falls, low, high in rows:
+            yield *_points(row, bool(falls), thresholds.base, clip, (int(low), int(high))), bool(falls)
+
+
+def _joint_form(channels: Callable[[], Iterable[tuple[Array, Array, bool]]]) -> MultiplyShift | None:
+    """A slope and an addend for each channel, and the shift that all share."""
+    slopes = list[Fraction]()
+    for above, below, _ in channels():
+        interval = slope_interval(above, below)
+        slope = None if interval is None else _simplest_dyadic(*interval)
+        if slope is None:
+            return None
+        slopes.append(slope)
+    shift = max(slope.denominator.bit_length() - 1 for slope in slopes)
     multiplier, addend = list[int](), list[int]()
-    for slope, (above, below), falls in zip(slopes, channels, thresholds.descending, strict=True):
-        assert slope is not None
+    for slope, (above, below, falls) in zip(slopes, channels(), strict=True):
         gain = int(slope * (1 << shift))
         least, most = _rests(above, gain, shift), _rests(below, gain, shift)
         multiplier.append(-gain if falls else gain)

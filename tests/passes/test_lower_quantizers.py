@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from qopt_mlir.passes import lower_quantizers_to_thresholds
 from qopt_mlir.passes.lower_quantizers_to_thresholds import thresholds_of
 from qopt_mlir.passes.multiply_shift_math import MultiplyShift
 from qopt_mlir.passes.quantizer_cost import multiply_shift_area, thresholds_area
@@ -248,3 +249,24 @@ func.func @main(%x: tensor<1x2x!q.fixed<12, 0>>) -> tensor<1x2x!q.fixed<4, 0>> {
 """
     after = exact_pass(parse_module(text, "net.mlir"), "q-lower-quantizers")
     assert not any(isinstance(op, MaxOp | MinOp) for op in after.walk())
+
+
+def test_channels_in_parts_have_the_same_constants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thresholds that are too many at once are found for one channel at a time; nothing else changes."""
+    x, y = "tensor<1x3x!q.fixed<18, 0>>", "tensor<1x3x!q.fixed<13, 0>>"
+    text = f"""
+func.func @main(%x: {x}) -> {y} {{
+  %s = q.constant #q.dense<["1/31", "2/57", "-1/29"] : tensor<3x!q.real>>
+  %a = q.mul %x, %s : {x}, tensor<3x!q.real> -> tensor<1x3x!q.real>
+  %y = q.quantize %a half_even saturate : tensor<1x3x!q.real> -> {y}
+  func.return %y : {y}
+}}"""
+    texts = list[str]()
+    for limit in (1 << 22, 1 << 13, 1 << 12):
+        monkeypatch.setattr(lower_quantizers_to_thresholds, "MAX_FOUND", limit)
+        module = parse_module(text, "many.mlir")
+        run_passes(new_context(), module, parse_passes("q-lower-quantizers"))
+        texts.append(module_text(module))
+    assert texts[0] == texts[1]
+    assert "!q.real" not in texts[0]
+    assert "!q.real" in texts[2], "more levels than that are not looked for"

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from qopt_mlir.passes.multiply_shift_math import floor_form
+from qopt_mlir.passes.multiply_shift_math import Part, floor_form, floor_form_of_parts
 from qopt_mlir.passes.threshold_math import Array, Tail, Thresholds, tail_thresholds
 from qopt_mlir.qdialect.formats import Rounding
 from qopt_mlir.qdialect.rounding import round_fraction
@@ -136,6 +136,24 @@ def test_multiply_shift_equals_thresholds() -> None:
                 value = (form.multiplier[channel] * a + form.addend[channel]) >> form.shift
                 assert min(max(value, lo), hi) == apply_thresholds(thresholds, channel, a), (tail, form, a)
     assert found > 300, f"only {found} of 500 have a multiply-shift form"
+
+
+def test_channels_one_at_a_time_have_the_same_form() -> None:
+    """A tail of several channels, and each of its channels by itself, joined by `floor_form_of_parts`."""
+    rng, found = random.Random(SEED), 0
+    for _ in range(200):
+        tail = random_tail(rng, 3)
+        amin, amax = random_ranges(rng, 3)
+        parts = list[Part]()
+        for channel in range(3):
+            row = slice(channel, channel + 1)
+            part = Tail(tail.slope[row], tail.offset[row], tail.lo[row], tail.hi[row], tail.rounding, tail.start)
+            parts.append((tail_thresholds(part, amin[row], amax[row]), amin[row], amax[row]))
+        lo, hi = int(tail.lo.min()), int(tail.hi.max())
+        form = floor_form(tail_thresholds(tail, amin, amax), lo, hi, amin, amax)
+        found += form is not None
+        assert str(floor_form_of_parts(lambda parts=parts: parts, lo, hi)) == str(form)
+    assert found > 100
 
 
 def brute_force_shift(thresholds: Thresholds, lo: int, hi: int, amin: int, amax: int, most: int) -> int | None:
