@@ -166,9 +166,8 @@ def keeps_order(op: TransposeOp) -> bool:
 def repeats(op: GatherOp) -> int | None:
     """How often, at least twice, each element along the axis comes (nearest resizing); None if they differ."""
     factor, rest = divmod(len(op.indices), shape_of(op.input)[op.axis])
-    if rest or factor < 2:
-        return None
-    return factor if bool((op.indices == np.arange(len(op.indices)) // factor).all()) else None
+    even = not rest and factor > 1 and bool((op.indices == np.arange(len(op.indices)) // factor).all())
+    return factor if even else None
 
 
 def joins_branches(op: Operation) -> bool:
