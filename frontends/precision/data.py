@@ -119,8 +119,8 @@ class _Arrays:
 
     def _check_size(self, arrays: DataArrays, stored: Array) -> None:
         """QoptError if frames are nothing, or so large or small that float32 does not hold their squares."""
-        scale, offset = self.data.scale, self.data.offset
-        largest = max(abs(Fraction(end.item()) * scale + offset) for end in (stored.min(), stored.max()))
+        scale, offset, ends = self.data.scale, self.data.offset, (stored.min(), stored.max())
+        largest = max(abs(Fraction(*end.item().as_integer_ratio()) * scale + offset) for end in ends)
         if not largest:
             what = f"all numbers of the frames '{arrays.frames}', with scale and offset, are 0"
             raise self._error(what, "give frames as the network will see them", arrays.place)

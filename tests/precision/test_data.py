@@ -51,3 +51,12 @@ def test_numbers_that_are_not_finite(bad: float, tmp_path: Path) -> None:
     np.save(tmp_path / "frames.npy", frames)
     with pytest.raises(QoptError, match="holds NaN or infinity"):
         load_data(DataSource("frames.npy", DataArrays("frames"), folder=tmp_path), (1, 3))
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int64, np.float16, np.float64, np.longdouble])
+def test_numbers_of_any_type(dtype: type, tmp_path: Path) -> None:
+    np.save(tmp_path / "frames.npy", np.eye(3).astype(dtype))
+    frames = load_data(DataSource("frames.npy", DataArrays("frames"), folder=tmp_path), (1, 3)).calibration
+    (batch,) = frames.batches((1, 3))
+    assert batch.dtype == np.float32
+    assert batch.reshape(3, 3).tolist() == np.eye(3).tolist()
