@@ -160,9 +160,9 @@ def dataflow_step(context: Context, module: ModuleOp, typed: Step) -> Step:
     return _step("dataflow", lambda: _lower_to_dataflow(context, module, typed))
 
 
-def verilog_step(context: Context, module: ModuleOp, dataflow: Step) -> Step:
-    """Fold `module`, which `dataflow` is about, in place, and try its Verilog."""
-    return _step("Verilog", lambda: _write_verilog(context, module, dataflow))
+def verilog_step(context: Context, module: ModuleOp, dataflow: Step, max_elements: int = MAX_ELEMENTS) -> Step:
+    """Fold `module`, which `dataflow` is about, in place, and try its Verilog; not of more elements than that."""
+    return _step("Verilog", lambda: _write_verilog(context, module, dataflow, max_elements))
 
 
 def _lower_to_typed(context: Context, module: ModuleOp) -> list[Reason]:
@@ -197,25 +197,25 @@ def _bits(value: SSAValue) -> int:
     return prod(shape_of(value)) * integer_format(type_).word_length if is_integer_type(type_) else 0
 
 
-def _fold(context: Context, module: ModuleOp) -> None:
+def _fold(context: Context, module: ModuleOp, max_elements: int) -> None:
     """Foldings, converters and FIFOs of units that have none yet."""
     units = [op for op in module.walk() if isinstance(op, UnitOp)]
     if any(isinstance(unit, FifoOp | WidthConverterOp) for unit in units):
         return
     elements = sum(stream_type(value).elements for unit in units for value in unit.streams_out)
-    if elements > MAX_ELEMENTS:
-        raise _NotTried(f"{elements} elements a frame pass its streams, more than {MAX_ELEMENTS}; `qopt build` tries")
+    if elements > max_elements:
+        raise _NotTried(f"{elements} elements a frame pass its streams, more than {max_elements}; `qopt build` tries")
     _, *rest = to_dataflow(CLOCK).split(",", 1)
     run_passes(context, module, parse_passes(",".join(rest)))
 
 
-def _write_verilog(context: Context, module: ModuleOp, dataflow: Step) -> list[Reason]:
+def _write_verilog(context: Context, module: ModuleOp, dataflow: Step, max_elements: int) -> list[Reason]:
     if dataflow.verdict != "yes":
         raise _NotTried("it has no dataflow level")
     bits = sum(_bits(op.result) for op in module.walk() if isinstance(op, ConstantOp))
     if bits > MAX_CONSTANT_BITS:
         raise _NotTried(f"its constants have {bits} bits, more than {MAX_CONSTANT_BITS}; `qopt build` tries")
-    _fold(context, module)
+    _fold(context, module, max_elements)
     describe(module, "network", "top")
     verilog_files(module, "top")
     return []

@@ -3,7 +3,8 @@
 
 For each model: import, one frame on the reference against the stored output of another engine, the text of the IR
 printed, parsed and printed again, and the steps of `qopt -t coverage`. The shape of a frame, and the format of an input
-that reaches a layer without a quantiser, follow from the stored input. Each model has a process of its own.
+that reaches a layer without a quantiser, follow from the stored input. A network with float32 weights goes through the
+steps once more, quantised by a specification. Each model has a process of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +30,10 @@ PAGE = ROOT / "docs" / "coverage.md"
 SECONDS = 900  # a model takes at most
 LIMIT = 1e-4  # of the range of an output
 FRACTION_BITS = 8  # of the format given to an input of real numbers
+SPECIFICATION = 'layers "*" { weight = fixed<8> per channel; activation = fixed<8> }'
+CALIBRATION_FRAMES = 4
+QUANTIZED_ELEMENTS = 1 << 15  # a frame of a quantised network whose Verilog is written: more would take many minutes
+SEED = 1
 # models without a stored input whose file states a batch: the frame to run
 SHAPES = {"hls4ml_three_layer_bn_pytorch": (1, 16)}
 # model -> why it may stop, or differ by more than LIMIT from the stored output
@@ -54,13 +60,29 @@ Written by `python benchmarks/coverage.py --write`. `qopt MODEL -t coverage` tel
   of the graph level; with `input`, for numbers that the format given to the input holds.
 - **dataflow**: everything from the first to the last layer has a hardware unit. **Verilog**: it is written.
 """
+FLOAT_HEAD = f"""\
+## Float networks at 8 bits
+
+The networks with float32 weights, quantised as by `qopt build --spec` ([precision.md](precision.md)) with
+`{SPECIFICATION}`. They are calibrated on {CALIBRATION_FRAMES}
+frames, the stored input and its numbers in other orders: enough for formats, not for accuracy, which stands in
+[figures.md](figures.md).
+
+- **quantised**: the specification is carried out. **typed by**: how far the output of the last level that is reached is
+  from that of the quantised network in exact arithmetic; float32 rounds sums, which moves a few codes by one.
+"""
 
 Array = NDArray[Any]
 
 
 @dataclass
 class Row:
-    """What is known of a model; `reasons`: step -> what stands in the way, with the number of ops."""
+    """What is known of a model.
+
+    Attributes:
+        quantized: whether the specification was carried out; empty: the model is as it was stored.
+        reasons: step -> what stands in the way, with the number of ops.
+    """
 
     name: str
     imports: str = "no"
@@ -71,14 +93,19 @@ class Row:
     typed_differs: str = ""
     dataflow: str = ""
     verilog: str = ""
+    quantized: str = ""
     reasons: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def cells(self) -> list[str]:
-        return [str(value) for key, value in asdict(self).items() if key != "reasons"]
+        steps = [self.typed, self.typed_differs, self.dataflow, self.verilog]
+        stored = [self.imports, self.executes, self.differs, self.text]
+        return [f"`{self.name}`", *([self.quantized] if self.quantized else stored), *steps]
 
 
-TITLES = ("model", "imports", "executes", "differs by", "text", "typed", "typed by", "dataflow", "Verilog")
+STEPS = ("typed", "typed by", "dataflow", "Verilog")
+TITLES = ("model", "imports", "executes", "differs by", "text", *STEPS)
+FLOAT_TITLES = ("model", "quantised", *STEPS)
 
 
 def models() -> list[Path]:
@@ -99,8 +126,8 @@ def vectors(path: Path, end: str) -> list[Array]:
 # --- one model, in a process of its own --------------------------------------------------------------------------
 
 
-def survey(path: Path) -> Row:
-    """Take a model as far as it gets."""
+def survey(path: Path) -> list[Row]:
+    """Take a model as far as it gets; one with float32 weights once more, quantised."""
     from qopt_mlir.backends.coverage import random_inputs
     from qopt_mlir.backends.interface import function
     from qopt_mlir.frontends.onnx import import_onnx
@@ -119,14 +146,48 @@ def survey(path: Path) -> Row:
         verify_module(module)
     except QoptError as fault:
         row.reasons["imports"] = [_short(fault.what)]
-        return row
+        return [row]
     row.imports = "yes"
     frames = {info.name: array for info, array in zip(inputs, given, strict=False)}
     frames = frames or random_inputs(function(module, "main"))
     outputs = _execute(row, module, frames, vectors(path, "out"))
     _round_trip(row, module)
     _to_hardware(row, module, frames, outputs)
+    has_float_weights = any(reason.startswith("the weights of") for reason in row.reasons.get("typed", []))
+    return [row, _survey_quantized(row.name, module, frames)] if has_float_weights else [row]
+
+
+def _survey_quantized(name: str, module: Any, frames: dict[str, Array]) -> Row:
+    """A float32 network by the specification; changes `module`."""
+    from qopt_mlir.backends.execute import run_module
+    from qopt_mlir.frontends.precision.parser import parse_specification
+    from qopt_mlir.passes.calibration.quantization import quantize_network
+    from qopt_mlir.passes.runner import parse_passes, run_passes
+    from qopt_mlir.qdialect.errors import QoptError
+    from qopt_mlir.qdialect.text import new_context
+
+    row = Row(name, quantized="no")
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(Path(folder) / "frames.npz", x=calibration_frames(next(iter(frames.values()))))
+        data = 'data { file = "frames.npz"; calibration = x }'
+        try:
+            specification = parse_specification(f"{SPECIFICATION}\n{data}", "coverage", Path(folder))
+            quantize_network(new_context(), module, specification, hardware=True)
+        except QoptError as fault:
+            row.reasons["quantised"] = [_short(fault.what)]
+            return row
+    row.quantized = "yes"
+    exact = module.clone()
+    run_passes(new_context(), exact, parse_passes("q-fold-constants,q-convert-to-typed"))
+    _to_hardware(row, module, frames, run_module(exact, frames).outputs)
     return row
+
+
+def calibration_frames(frame: Array) -> Array:
+    """A frame, and its numbers in other orders, which have the same range."""
+    generator = np.random.default_rng(SEED)
+    others = [generator.permutation(frame.reshape(-1)).reshape(frame.shape) for _ in range(CALIBRATION_FRAMES - 1)]
+    return np.stack([frame, *others])
 
 
 def _fits(info: Any, array: Array) -> bool:
@@ -199,11 +260,12 @@ def _to_hardware(row: Row, module: Any, frames: dict[str, Array], outputs: list[
     from qopt_mlir.backends.execute import run_module
 
     lowered = module.clone()
-    steps, formatted = _steps(lowered), ""
+    limit = {"max_elements": QUANTIZED_ELEMENTS} if row.quantized else {}
+    steps, formatted = _steps(lowered, limit), ""
     if frames and any("without a quantiser" in reason.what for reason in steps["typed"].reasons):
         held = {name: np.rint(array * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS for name, array in frames.items()}
         with_formats = _with_input_formats(module, held)
-        again = _steps(with_formats)
+        again = _steps(with_formats, limit)
         if again["typed"].verdict == "yes":
             steps, lowered, frames, formatted = again, with_formats, held, "input, "
             outputs = run_module(module, held).outputs
@@ -221,14 +283,14 @@ def _counted(reason: Any) -> str:
     return f"{_short(reason.what)} ({len(reason.places)})" if len(reason.places) > 1 else _short(reason.what)
 
 
-def _steps(module: Any) -> dict[str, Any]:
+def _steps(module: Any, limit: dict[str, int]) -> dict[str, Any]:
     from qopt_mlir.backends.coverage import dataflow_step, typed_step, verilog_step
     from qopt_mlir.qdialect.text import new_context
 
     context = new_context()
     typed = typed_step(context, module)
     dataflow = dataflow_step(context, module, typed)
-    return {"typed": typed, "dataflow": dataflow, "Verilog": verilog_step(context, module, dataflow)}
+    return {"typed": typed, "dataflow": dataflow, "Verilog": verilog_step(context, module, dataflow, **limit)}
 
 
 def _with_input_formats(module: Any, frames: dict[str, Array]) -> Any:
@@ -261,7 +323,7 @@ def held_by(array: Array) -> str:
 # --- all models --------------------------------------------------------------------------------------------------
 
 
-def survey_apart(path: Path) -> Row:
+def survey_apart(path: Path) -> list[Row]:
     """`survey` in a process of its own: what happens to one model does not touch the others."""
     command = [sys.executable, __file__, "--one", str(path)]
     try:
@@ -269,33 +331,44 @@ def survey_apart(path: Path) -> Row:
             command, env=os.environ | ONE_THREAD, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return Row(path.stem, reasons={"imports": [f"no end within {SECONDS} s"]})
+        return [Row(path.stem, reasons={"imports": [f"no end within {SECONDS} s"]})]
     if process.returncode:
         lines = process.stderr.strip().splitlines() or [f"ended by signal {-process.returncode}"]
-        return Row(path.stem, reasons={"imports": [f"qopt fails: {lines[-1]}"]})
-    return Row(**json.loads(process.stdout.splitlines()[-1]))
+        return [Row(path.stem, reasons={"imports": [f"qopt fails: {lines[-1]}"]})]
+    return [Row(**row) for row in json.loads(process.stdout.splitlines()[-1])]
 
 
 def page(rows: Sequence[Row]) -> str:
     """docs/coverage.md"""
-    text = [HEAD, _summary(rows), table(TITLES, [[f"`{row.name}`", *row.cells[1:]] for row in rows])]
-    text += ["## What stands in the way", _by_reason(rows)]
+    stored, quantized = [row for row in rows if not row.quantized], [row for row in rows if row.quantized]
+    text = [HEAD, _summary(stored), table(TITLES, [row.cells for row in stored])]
+    text += ["## What stands in the way", _by_reason(stored)]
+    text += [FLOAT_HEAD, _summary_of_quantized(quantized), table(FLOAT_TITLES, [row.cells for row in quantized])]
+    text += ["What stands in the way:", _by_reason(quantized)]
     exceptions = [f"- `{name}`: {why}" for name, why in EXCEPTIONS.items()]
     if exceptions:
         text += ["## Exceptions", "\n".join(exceptions)]
     return "\n\n".join(part.strip() for part in text) + "\n"
 
 
-def _summary(rows: Sequence[Row]) -> str:
-    def count(key: str, *wanted: str) -> int:
-        return sum(getattr(row, key) in wanted for row in rows)
+def _count(rows: Sequence[Row], key: str) -> int:
+    return sum(getattr(row, key) == "yes" for row in rows)
 
+
+def _summary_of_quantized(rows: Sequence[Row]) -> str:
+    return (
+        f"Of {len(rows)} networks {_count(rows, 'quantized')} are quantised, {_count(rows, 'typed')} become typed, "
+        f"{_count(rows, 'dataflow')} dataflow, {_count(rows, 'verilog')} Verilog."
+    )
+
+
+def _summary(rows: Sequence[Row]) -> str:
     stored = [row for row in rows if row.differs not in ("", "no vectors")]
     equal = sum(agrees(row) is None and row.name not in EXCEPTIONS for row in stored)
     return (
-        f"Of {len(rows)} models {count('imports', 'yes')} import and {count('executes', 'yes')} execute; "
-        f"{equal} of the {len(stored)} with a stored output give it. {count('typed', 'yes')} become typed, "
-        f"{count('dataflow', 'yes')} dataflow, {count('verilog', 'yes')} Verilog."
+        f"Of {len(rows)} models {_count(rows, 'imports')} import and {_count(rows, 'executes')} execute; "
+        f"{equal} of the {len(stored)} with a stored output give it. {_count(rows, 'typed')} become typed, "
+        f"{_count(rows, 'dataflow')} dataflow, {_count(rows, 'verilog')} Verilog."
     )
 
 
@@ -312,6 +385,9 @@ def agrees(row: Row) -> str | None:
     """What is wrong with the row, beyond hardware that does not exist yet; None if nothing is."""
     if row.name in EXCEPTIONS:
         return None
+    if row.quantized:
+        small = not row.typed_differs or _is_small(row.typed_differs)
+        return None if small else f"{row.name} quantised: differs by {row.typed_differs}"
     if row.executes != "yes":
         return f"{row.name}: {row.reasons}"
     if row.text != "same":
@@ -350,13 +426,13 @@ def main() -> None:
     parser.add_argument("--one", type=Path, help="survey one file in this process, print JSON")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(asdict(survey(options.one))))
+        print(json.dumps([asdict(row) for row in survey(options.one)]))
         return
     paths = [path for path in models() if not options.model or path.stem in options.model]
     if not paths:
         sys.exit("skipped: no model collection beside the checkout")
     with ThreadPoolExecutor(options.jobs) as pool:
-        rows = list(pool.map(survey_apart, paths))
+        rows = [row for rows in pool.map(survey_apart, paths) for row in rows]
     text = page(rows)
     print(text)
     wrong = [fault for row in rows if (fault := agrees(row)) is not None]
