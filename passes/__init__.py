@@ -16,6 +16,7 @@ PASSES: dict[str, str] = {
     "q-lower-top-k": ".lower_top_k:LowerTopKPass",
     "q-move-reshapes": ".move_reshapes:MoveReshapesPass",
     "q-move-views": ".move_views:MoveViewsPass",
+    "q-move-concatenations": ".move_concatenations:MoveConcatenationsPass",
     "q-infer-ranges": ".infer_ranges:InferRangesPass",
     "q-share-weights": ".share_weights:ShareWeightsPass",
     "q-remove-idle-quantizers": ".remove_idle_quantizers:RemoveIdleQuantizersPass",

@@ -21,6 +21,7 @@ _STREAMLINE = [
 ]
 _TO_HARDWARE = [
     "q-move-views",
+    "q-move-concatenations",
     "q-fuse-shuffles",  # those whose views had quantisers in between
     "q-move-reshapes",
     "q-infer-ranges",

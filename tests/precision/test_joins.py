@@ -36,6 +36,19 @@ def difference_network() -> ModuleOp:
     return net.module((1, 3, 6, 6), net.conv(product, "conv3", (4, 4, 1, 1)), (1, 4, 6, 6))
 
 
+def dense_block(activation: str) -> ModuleOp:
+    """[1, 3, 6, 6] -> [1, 4, 6, 6]: layers whose sums are joined, normalised and rectified together, as in DenseNet."""
+    net = Builder(5)
+    first = net.conv("x", "conv1", (4, 3, 3, 3), pads=[1, 1, 1, 1])
+    rectified = net.add("Relu", [net.conv("x", "conv2", (2, 3, 1, 1))], "relu2")
+    both = net.add("Concat", [first, rectified], "concat1", axis=1)
+    normalised = net.add(activation, [net.batch_norm(both, "bn1", 6)], "act1")
+    second = net.conv(normalised, "conv3", (3, 6, 3, 3), pads=[1, 1, 1, 1])
+    all_three = net.add("Concat", [both, second], "concat2", axis=1)
+    last = net.add(activation, [net.batch_norm(all_three, "bn2", 9)], "act2")
+    return net.module((1, 3, 6, 6), net.conv(last, "conv4", (4, 9, 1, 1)), (1, 4, 6, 6))
+
+
 def check(module: ModuleOp, folder: Path, engine: Engine) -> str:
     """Quantise, build, run: the text of the units."""
     check_quantised(module, folder, engine, 0.01)
@@ -53,9 +66,21 @@ def test_differences(tmp_path: Path) -> None:
     assert "dataflow.mul" in check(difference_network(), tmp_path, "dataflow")
 
 
+@pytest.mark.parametrize("activation", ["Relu", "LeakyRelu"])
+def test_sums_that_are_joined_before_their_activation(activation: str, tmp_path: Path) -> None:
+    assert "dataflow.concat" in check(dense_block(activation), tmp_path, "dataflow")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("gate", ["Sigmoid", "HardSigmoid"])
 def test_verilog_of_squeeze_and_excitation(gate: str, tmp_path: Path) -> None:
     if missing := missing_engine("verilator"):
         pytest.skip(missing)
     assert "dataflow.mul" in check(gated_residual_network(gate), tmp_path, "verilog")
+
+
+@pytest.mark.slow
+def test_verilog_of_joined_sums(tmp_path: Path) -> None:
+    if missing := missing_engine("verilator"):
+        pytest.skip(missing)
+    assert "dataflow.concat" in check(dense_block("Relu"), tmp_path, "verilog")
