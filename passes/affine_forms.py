@@ -151,6 +151,8 @@ def bounds(form: Form, range_of: Callable[[Hashable], Interval]) -> Interval:
 def _weighted(x: Interval, rows: Rows) -> Interval:
     """The range of each sum of elements of `x`, from `sum w (lo + hi)` and `sum |w| (hi - lo)`."""
     lo, hi, weights = as_objects(x.lo), as_objects(x.hi), rows.weights.lo
+    if magnitude(weights) == INT64_LIMIT:  # -2^63: int64 has no such absolute value
+        weights = as_objects(weights)
     centre, spread = _sums(hi + lo, rows.index, weights), _sums(hi - lo, rows.index, np.abs(weights))
     low, high = (as_integers(twice // 2) for twice in (centre - spread, centre + spread))
     return Interval(low, high, x.scale * rows.weights.scale)

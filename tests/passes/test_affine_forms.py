@@ -17,7 +17,7 @@ ELEMENTS, TAPS, NUMBERS = 5, 7, 6
 
 def drawn(source: random.Random, bits: int, *shape: int) -> Array:
     limit = 1 << bits
-    numbers = [source.randint(-limit, limit - 1) for _ in range(int(np.prod(shape)))]
+    numbers = [-limit, *(source.randint(-limit, limit - 1) for _ in range(int(np.prod(shape)) - 1))]
     return as_integers(np.array(numbers, dtype=object).reshape(shape))
 
 
