@@ -70,7 +70,7 @@ def made(design: Design, folder: Path) -> dict[str, Any]:
 def area_row(design: Design, folder: Path, report: dict[str, Any], family: Family) -> tuple[object, ...]:
     result = synthesise(sorted((folder / "rtl").glob("*.v")), design.model, family)
     interval = report["timing"]["initiation_interval_cycles"]
-    return design.label, family, interval, result.lut, result.ff, result.bram18, result.dsp, result.seconds
+    return design.label, family, interval, result.lut, result.ff, result.bram18, result.dsp
 
 
 def unit_rows(design: Design, folder: Path, report: dict[str, Any]) -> list[tuple[object, ...]]:
@@ -125,7 +125,7 @@ def main() -> None:
             if options.units:
                 titles = ["unit", "cycles", "LUT", "estimated", "FF", "BRAM18", "estimated"]
                 units += [f"Units of {design.label}:", table(titles, unit_rows(design, folder, report))]
-    titles = ["design", "family", "cycles", "LUT", "FF", "BRAM18", "DSP", "synthesis s"]
+    titles = ["design", "family", "cycles", "LUT", "FF", "BRAM18", "DSP"]
     texts = [
         "Cycles: between frames, as simulated exactly. The goals are the estimates of FINN+.",
         table(titles, rows),
