@@ -6,6 +6,7 @@ PASSES: dict[str, str] = {
     "q-optimize-word-lengths": ".optimize_word_lengths:OptimizeWordLengthsPass",
     "q-fold-constants": ".fold_constants:FoldConstantsPass",
     "q-fuse-shuffles": ".fuse_shuffles:FuseShufflesPass",
+    "q-absorb-expansions": ".absorb_expansions:AbsorbExpansionsPass",
     "q-set-input-format": ".set_input_format:SetInputFormatPass",
     "q-convert-to-typed": ".convert_to_typed:ConvertToTypedPass",
     "q-lower-batch-norm": ".lower_batch_norm:LowerBatchNormPass",

@@ -14,7 +14,7 @@ After:
 
 Exact: every element meets the same ops.   Needs: ops of one computed operand, with a quantiser at their end.
 Keeps: types, ranges, locations; the concatenation for its other users.
-Leaves: concatenations of integers, which are quantised as one; of constants.
+Leaves: concatenations of integers, which are quantised as one; of constants; batch normalisation (q-lower-batch-norm).
 So each quantiser finds the integers of one operand, where those of all have no scale in common. Constants that differ
 along the axis are divided.
 """
@@ -33,7 +33,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ..qdialect.attrs import DenseAttr
-from ..qdialect.q import ConcatOp, ConstantOp, QuantizeOp
+from ..qdialect.q import BatchNormOp, ConcatOp, ConstantOp, QuantizeOp
 from ..qdialect.q.base import tensor
 from ..qdialect.q.inference import constant_of
 from ..qdialect.types import RealType, element_type, is_integer_type, shape_of
@@ -71,7 +71,7 @@ def _divides(op: Operation, concat: ConcatOp) -> bool:
         return False
     if same_for_all(op, len(shape_of(concat.result))):
         return True
-    return not isinstance(op, ROWS) and all(constant_of(value) is not None for value in op.operands[1:])
+    return not isinstance(op, (*ROWS, BatchNormOp)) and all(constant_of(value) is not None for value in op.operands[1:])
 
 
 def _move_behind(concat: ConcatOp, chain: Sequence[Operation]) -> None:

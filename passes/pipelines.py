@@ -40,7 +40,14 @@ _TO_HARDWARE = [
 
 PIPELINES: dict[str, list[str]] = {
     "q-streamline": _STREAMLINE,
-    "q-to-typed": ["q-fold-constants", "q-fuse-shuffles", "q-convert-to-typed", *_STREAMLINE, *_TO_HARDWARE],
+    "q-to-typed": [
+        "q-fold-constants",
+        "q-fuse-shuffles",
+        "q-absorb-expansions",
+        "q-convert-to-typed",
+        *_STREAMLINE,
+        *_TO_HARDWARE,
+    ],
     "q-to-dataflow": [
         "q-convert-to-dataflow",
         "q-insert-forks",

@@ -34,3 +34,16 @@ func.func @main(%a: tensor<1x2x!q.fixed<8, 0>>, %b: tensor<1x3x!q.real>) -> (ten
 // CHECK-NEXT: q.quantize %[[C]]
 // CHECK-NEXT: %[[D:.*]] = q.concat %b, %b
 // CHECK-NEXT: q.relu %[[D]]
+
+// -----
+// Batch normalisation has a row of numbers for an axis of its own, and stays.
+func.func @main(%a: tensor<1x1x2x!q.real>, %b: tensor<1x1x2x!q.real>) -> tensor<1x2x2x!q.ufixed<4, 0>> {
+  %s = q.constant #q.dense<["1/3", "1/2"] : tensor<2x!q.real>>
+  %0 = q.concat %a, %b axis 1 : tensor<1x1x2x!q.real>, tensor<1x1x2x!q.real> -> tensor<1x2x2x!q.real>
+  %1 = q.batch_norm %0, %s, %s, %s, %s axis 1 epsilon 1.000000e-05 : f32 : tensor<1x2x2x!q.real>, tensor<2x!q.real>, tensor<2x!q.real>, tensor<2x!q.real>, tensor<2x!q.real> -> tensor<1x2x2x!q.real>
+  %y = q.quantize %1 half_even saturate : tensor<1x2x2x!q.real> -> tensor<1x2x2x!q.ufixed<4, 0>>
+  func.return %y : tensor<1x2x2x!q.ufixed<4, 0>>
+}
+// CHECK:      %[[C:.*]] = q.concat %a, %b
+// CHECK-NEXT: q.batch_norm %[[C]], {{.*}} axis 1
+// CHECK-NEXT: q.quantize

@@ -183,8 +183,11 @@ def _arithmetic(op: AddOp | SubOp | MulOp | DivOp) -> CodeSum | None:
         if isinstance(op, MulOp | DivOp):
             return numbers.scaled(constant[0] if isinstance(op, MulOp) else 1 / constant[0])
         return numbers.shifted(constant[0] if isinstance(op, AddOp) else -constant[0])
-    first, second = _codes_behind(op.lhs), _codes_behind(op.rhs)
-    if first is None or second is None or len(first.terms) > 1 or len(second.terms) > 1 or isinstance(op, DivOp):
+    first = None if isinstance(op, DivOp) else _codes_behind(op.lhs)
+    if first is None or len(first.terms) > 1:  # asked before the other side: both may go back to the same ops
+        return None
+    second = _codes_behind(op.rhs)
+    if second is None or len(second.terms) > 1:
         return None
     if isinstance(op, MulOp):
         return _product(first, second)

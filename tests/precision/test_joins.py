@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import numpy_helper
 from qopt_mlir.backends.execute import Engine
 from qopt_mlir.backends.simulators import missing_engine
 from xdsl.dialects.builtin import ModuleOp
@@ -13,14 +15,20 @@ from xdsl.dialects.builtin import ModuleOp
 from .networks import Builder, check_quantised
 
 
-def gated_residual_network(gate: str = "Sigmoid") -> ModuleOp:
-    """[1, 3, 6, 6] -> [1, 4]: a residual block whose branch is scaled by squeeze and excitation."""
+def gated_residual_network(gate: str = "Sigmoid", expanded: bool = False) -> ModuleOp:
+    """[1, 3, 6, 6] -> [1, 4]: a residual block whose branch is scaled by squeeze and excitation.
+
+    The gates may be written out for every pixel, as PyTorch's `expand_as` does.
+    """
     net = Builder(3)
     start = net.add("Relu", [net.conv("x", "conv1", (4, 3, 3, 3), pads=[1, 1, 1, 1])], "relu1")
     deep = net.conv(start, "conv2", (4, 4, 3, 3), pads=[1, 1, 1, 1])
     squeezed = net.add("GlobalAveragePool", [deep], "squeeze")
     narrow = net.add("Relu", [net.conv(squeezed, "reduce", (2, 4, 1, 1))], "relu2")
-    gates = net.add(gate, [net.conv(narrow, "expand", (4, 2, 1, 1))], "gate")
+    gates = net.add(gate, [net.conv(narrow, "widen", (4, 2, 1, 1))], "gate")
+    if expanded:
+        net.constants.append(numpy_helper.from_array(np.array([1, 4, 6, 6]), "shape"))
+        gates = net.add("Expand", [gates, "shape"], "expand")
     scaled = net.add("Mul", [deep, gates], "scale")
     joined = net.add("Relu", [net.add("Add", [scaled, start], "join")], "relu3")
     flat = net.add("Flatten", [net.add("GlobalAveragePool", [joined], "average")], "flatten")
@@ -55,9 +63,10 @@ def check(module: ModuleOp, folder: Path, engine: Engine) -> str:
     return "".join(file.read_text() for file in sorted((folder / "build" / "ir").glob("*dataflow*")))
 
 
-def test_squeeze_and_excitation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("expanded", [False, True])
+def test_squeeze_and_excitation(expanded: bool, tmp_path: Path) -> None:
     """The gates repeat for all pixels of their channel."""
-    text = check(gated_residual_network(), tmp_path, "dataflow")
+    text = check(gated_residual_network(expanded=expanded), tmp_path, "dataflow")
     assert text.count("dataflow.mul") == 1
     assert "repeats [36, 4]" in text
 

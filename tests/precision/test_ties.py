@@ -73,6 +73,21 @@ def test_ties_are_those_of_all_pairs(seed: int) -> None:
     assert found == any((2 * number).denominator == 1 and number.denominator == 2 for number in sums)
 
 
+def test_a_long_chain_of_sums_is_followed_once() -> None:
+    """Of sums of sums no tie is known; following both sides of each would never end."""
+    ops, value, bits = ["%0 = q.quantize %x floor saturate : tensor<2xf32> -> tensor<2x!q.fixed<4, 0>>"], "%0", 4
+    for number in range(64):
+        old, new = (f"tensor<2x!q.fixed<{size}, 0>>" for size in (bits, bits + 1))
+        ops.append(f"%s{number} = q.add {value}, {value} : {old}, {old} -> {new}")
+        value, bits = f"%s{number}", bits + 1
+    last = "tensor<2x!q.fixed<4, 0>>"
+    ops.append(f"%y = q.quantize {value} floor saturate : tensor<2x!q.fixed<{bits}, 0>> -> {last}")
+    lines = "\n".join(ops)
+    text = f"func.func @main(%x: tensor<2xf32>) -> {last} {{\n{lines}\nreturn %y : {last}\n}}"
+    *_, quantizer = (op for op in parse_module(text, "net").walk() if isinstance(op, QuantizeOp))
+    assert not has_tie(quantizer)
+
+
 def test_next_scales_are_of_the_same_kind() -> None:
     prime, tieless = prime_scale(0.1), tieless_scale(0.1)
     lower, upper = next_scale(prime), next_scale(tieless)
