@@ -51,10 +51,11 @@ def fold(node: NodeDefinition, builder: GraphBuilder) -> list[Array] | None:
 
 
 def _pads_a_shape(arrays: list[Array | None]) -> bool:
-    """A few integers, as TensorFlow's SpaceToBatch pads its pads; other constants are padded in the IR."""
+    """A few integers in rows, as TensorFlow's SpaceToBatch pads its pads; other constants are padded in the IR."""
     if len(arrays) < 2:  # before opset 11
         return False
-    small = all(array is None or (array.dtype.kind in "iu" and array.size <= LARGEST_COUNT) for array in arrays)
+    given = [array for array in arrays if array is not None]
+    small = all(array.dtype.kind in "iu" and array.ndim <= 2 and array.size <= LARGEST_COUNT for array in given)
     return small and arrays[1] is not None and bool(np.all((arrays[1] >= 0) & (arrays[1] <= LARGEST_COUNT)))
 
 
