@@ -16,6 +16,7 @@ Exact: every element meets the same ops.   Needs: integers, real numbers, or flo
 integers and are quantised.   Keeps: types, ranges, locations.
 Leaves: other views of float32; views with several users; ops that tell elements apart.
 So the quantiser finds the scales and activations in front of the view, and the host does what is left of the view.
+Reshapes that meet become one.
 """
 
 from __future__ import annotations
@@ -53,6 +54,15 @@ def move_views(block: Block) -> None:
         chain = _movable(view, chain)
         if chain:
             _move_behind(view, chain)
+
+
+def merge_reshapes(block: Block) -> None:
+    """Make one of reshapes that meet: what is between may hide an image of few axes."""
+    for view in list(block.ops):
+        if isinstance(view, ReshapeOp) and isinstance(first := view.input.owner, ReshapeOp):
+            view.operands[0] = first.input
+            if not first.result.uses:
+                Rewriter.erase_op(first)
 
 
 def _movable(view: ReshapeOp | TransposeOp, chain: Sequence[Operation]) -> Sequence[Operation]:
@@ -108,3 +118,4 @@ class MoveViewsPass(ModulePass):
         main = function_named(op, "main")
         if main is not None:
             move_views(main.body.block)
+            merge_reshapes(main.body.block)

@@ -44,3 +44,19 @@ func.func @main(%a: tensor<1x2x3x!q.fixed<6, 0>>) -> (tensor<1x6x!q.fixed<4, 0>>
 // CHECK-NEXT: q.reshape %[[Y]]
 // CHECK:      q.reshape {{.*}} tensor<1x2x3xf32> -> tensor<1x6xf32>
 // CHECK-NEXT: q.sigmoid
+
+// -----
+// Reshapes that meet become one; the first stays for its other users.
+func.func @main(%a: tensor<1x8x4x!q.fixed<6, 0>>) -> (tensor<1x8x4x1x!q.fixed<6, 0>>, tensor<1x1x8x4x!q.fixed<6, 0>>, tensor<32x!q.fixed<6, 0>>) {
+  %0 = q.reshape %a : tensor<1x8x4x!q.fixed<6, 0>> -> tensor<1x1x8x4x!q.fixed<6, 0>>
+  %y = q.reshape %0 : tensor<1x1x8x4x!q.fixed<6, 0>> -> tensor<1x8x4x1x!q.fixed<6, 0>>
+  %1 = q.reshape %a : tensor<1x8x4x!q.fixed<6, 0>> -> tensor<4x8x!q.fixed<6, 0>>
+  %2 = q.reshape %1 : tensor<4x8x!q.fixed<6, 0>> -> tensor<8x4x!q.fixed<6, 0>>
+  %z = q.reshape %2 : tensor<8x4x!q.fixed<6, 0>> -> tensor<32x!q.fixed<6, 0>>
+  func.return %y, %0, %z : tensor<1x8x4x1x!q.fixed<6, 0>>, tensor<1x1x8x4x!q.fixed<6, 0>>, tensor<32x!q.fixed<6, 0>>
+}
+// CHECK:      func.func @main
+// CHECK-NEXT: %[[A:.*]] = q.reshape %a : {{.*}} -> tensor<1x1x8x4x!q.fixed<6, 0>>
+// CHECK-NEXT: %[[Y:.*]] = q.reshape %a : {{.*}} -> tensor<1x8x4x1x!q.fixed<6, 0>>
+// CHECK-NEXT: %[[Z:.*]] = q.reshape %a : {{.*}} -> tensor<32x!q.fixed<6, 0>>
+// CHECK-NEXT: func.return %[[Y]], %[[A]], %[[Z]]

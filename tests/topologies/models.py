@@ -287,6 +287,21 @@ def jet_conv1d(net: Net) -> onnx.ModelProto:
     return net.model(Value(net.node("Softmax", net.matmul(x, 5).name, axis=-1), (1, 5)), dynamic=True)
 
 
+def pooled_conv1d(net: Net) -> onnx.ModelProto:
+    """Keras MaxPooling1D behind Conv1D: the pool's axes are added elsewhere, and a transposition moves them."""
+    x = net.image(32, 4, last=True)
+    for maps in (8, 6):
+        y = Value(net.node("Unsqueeze", x.name, net.constant([2], np.int64)), (1, x.channels, 1, x.shape[2]))
+        y = net.conv(y, maps, (1, 3), (1, 1), auto="SAME_UPPER")
+        y = net.relu(Value(net.node("Squeeze", y.name, net.constant([2], np.int64)), (1, maps, y.shape[3])))
+        pooled = net.node("Unsqueeze", y.name, net.constant([1], np.int64))
+        pooled = net.node("Transpose", pooled, perm=[0, 2, 3, 1])
+        pooled = net.node("MaxPool", pooled, kernel_shape=[2, 1], strides=[2, 1])
+        pooled = net.node("Squeeze", pooled, net.constant([3], np.int64))
+        x = net.again(Value(pooled, (1, maps, y.shape[2] // 2)))
+    return net.model(net.dense(net.quantise(net.reduce_mean(x, -1), 2.0, bits=8), 5), dynamic=True)
+
+
 def keyword_cnn(net: Net) -> onnx.ModelProto:
     """CRNN front without recurrence: 2-D convolutions on a spectrogram, then 1-D over time, mean over time."""
     x = net.block(net.image(1, 10, 16), 8, (3, 5), pads=[1, 2, 1, 2])
@@ -366,7 +381,7 @@ MODELS: dict[str, Callable[[Net], onnx.ModelProto]] = {
     for f in (
         vgg10, mobilenet_v1, mobilenet_v2, mobilenet_v3, squeezed_mobilenet, hard_swish_keras, resnet18, squeezenet,
         densenet, inception_excluded, shufflenet, shufflenet_v1, tcn, tcn_chomp, unet, unet_resize, autoencoder,
-        tiny_yolo, dcgan, espcn, jet_conv1d, keyword_cnn, mixer, efficientnet_lite, lenet, sepconv,
+        tiny_yolo, dcgan, espcn, jet_conv1d, keyword_cnn, mixer, efficientnet_lite, lenet, sepconv, pooled_conv1d,
     )
 }  # fmt: skip
 
