@@ -55,10 +55,15 @@ def code_range(value: SSAValue) -> IntRange:
             return threshold_range(value.op)
         if value.op.name == "q.table":
             return code_range(value.op.operands[1])
-        if value.op.name in _REARRANGED:
+        if value.op.name in _REARRANGED or (value.op.name == "q.concat" and _of_one_type(value.op)):
             ranges = [code_range(operand) for operand in value.op.operands]
             return IntRange(min(range_.lo for range_ in ranges), max(range_.hi for range_ in ranges))
     return integer_format(element_type(value)).code_range
+
+
+def _of_one_type(op: Operation) -> bool:
+    """Whether operands and result have the same codes for the same numbers."""
+    return len({element_type(value) for value in (*op.operands, *op.results)}) == 1
 
 
 def threshold_range(op: Operation) -> IntRange:
