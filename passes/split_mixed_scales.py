@@ -13,7 +13,8 @@ After:
     %4 = q.add %2, %3 : ...
     %5 = q.mul %4, 1/15 : ... -> tensor<1x4x!q.real>
 
-Of a flattened image each part is flattened by itself; a transposition in between stays.
+Of a flattened image each part is flattened by itself, with its weights in the order of the image in front of a
+transposition.
 What was split lets scales move on, as q-move-affine-past-linear does, to the next layer that may need it.
 
 Exact: rational scales are multiples of one number, their greatest common divisor; the sum of integers has it as scale.
@@ -190,7 +191,7 @@ def _sum_of_parts(
     ops, total = list[Operation](), None
     for (scale, offset), channels in parts.items():
         taken, x = _channels(mixed.source, mixed.axis, channels, op)
-        ops += [*taken, *_layer(op, x, channels, -offset / scale)]
+        ops += [*taken, *_layer(op, x, _order(mixed.source.owner, channels), -offset / scale)]
         ops += times_integer(ops[-1].results[0], int(scale / unit), op)
         part = ops[-1].results[0]
         if total is not None:
@@ -222,10 +223,28 @@ def _channels(source: SSAValue, axis: int, channels: list[int], place: Operation
         ops, part = _channels(maker.input, maker.permutation[axis], channels, place)
         return _behind(ops, TransposeOp(part, maker.permutation), maker)
     if _flattens(maker) and (slab := _slab(maker, channels)) is not None:
-        ops, part = _channels(maker.input, *slab, place)
+        (image, permutation), (dimension, indices) = _image(maker), slab
+        ops, part = _channels(image, permutation[dimension], indices, place)
         return _behind(ops, ReshapeOp(part, (*shape_of(source)[:-1], len(channels))), maker)
     gathered = at(GatherOp(source, channels, axis), place)
     return [gathered], gathered.result
+
+
+def _image(flatten: ReshapeOp) -> tuple[SSAValue, tuple[int, ...]]:
+    """What is flattened, in front of a transposition, and that: the weights take the order of the image instead."""
+    maker = flatten.input.owner
+    if isinstance(maker, TransposeOp):
+        return maker.input, maker.permutation
+    return flatten.input, tuple(range(len(shape_of(flatten.input))))
+
+
+def _order(maker: object, channels: list[int]) -> list[int]:
+    """The channels as `_channels` gives them: those of a flattened image in the order of the image."""
+    if not _flattens(maker) or (slab := _slab(maker, channels)) is None:
+        return channels
+    (_, permutation), (dimension, indices) = _image(maker), slab
+    elements = np.arange(prod(shape_of(maker.input))).reshape(shape_of(maker.input))
+    return elements.take(indices, dimension).transpose(np.argsort(permutation)).reshape(-1).tolist()
 
 
 def _behind(ops: list[Operation], view: QOp, place: Operation) -> tuple[list[Operation], SSAValue]:

@@ -26,6 +26,7 @@ ROUND = {
     "HALF_UP": lambda v: np.sign(v) * np.floor(np.abs(v) + 0.5),
     "HALF_DOWN": lambda v: np.sign(v) * np.ceil(np.abs(v) - 0.5),
 }
+KNOWN_TO_QONNX = [name for name in ROUND if name != "ROUND_TO_ZERO"]  # Brevitas writes it, qonnx refuses it
 RAMP = np.concatenate([np.arange(-40, 41) / 4, [-1e9, 1e9, 1e-30, -1e-30, 0.1, -0.1]]).astype(np.float32)[None]
 
 
@@ -68,8 +69,7 @@ def test_quant_equals_qonnx() -> None:
     int_quant = pytest.importorskip("qonnx.custom_op.general.intquant").int_quant
     rng = np.random.default_rng(3)
     x = np.concatenate([RAMP, rng.normal(scale=8, size=(1, 500)).astype(np.float32)], axis=1)
-    known = [name for name in ROUND if name != "ROUND_TO_ZERO"]  # Brevitas writes it, qonnx refuses it
-    for rounding, signed, bits in itertools.product(known, (0, 1), (1, 2, 4, 8)):
+    for rounding, signed, bits in itertools.product(KNOWN_TO_QONNX, (0, 1), (1, 2, 4, 8)):
         scale, zero = np.float32(rng.uniform(0.01, 2)), np.float32(rng.integers(0, 4))
         module = imported(quant_model(scale, zero, bits, x, signed=signed, rounding_mode=rounding))
         want = int_quant(x, scale, zero, np.float32(bits), signed, 0, rounding)
