@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -52,12 +53,10 @@ def new_folder(path: str | Path, force: bool) -> Generator[Path]:
     path = Path(path)
     check_replaceable(path, force)
     path = path.resolve()  # of a link to a folder, the folder is replaced
+    aside = path.parent / f".{path.name}.{secrets.token_hex(8)}"  # known before it is made: it goes, whenever this ends
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as fault:
-        raise _cannot_write(path, fault) from None
-    try:
+        aside.mkdir(mode=0o700)
         new = aside / "new"
         new.mkdir()
         yield new
