@@ -16,7 +16,7 @@ Exact: every element meets the same ops.   Needs: integers, real numbers, or flo
 integers and are quantised.   Keeps: types, ranges, locations.
 Leaves: other views of float32; views with several users; ops that tell elements apart.
 So the quantiser finds the scales and activations in front of the view, and the host does what is left of the view.
-Reshapes that meet become one.
+Reshapes that meet become one, or none.
 """
 
 from __future__ import annotations
@@ -57,12 +57,15 @@ def move_views(block: Block) -> None:
 
 
 def merge_reshapes(block: Block) -> None:
-    """Make one of reshapes that meet: what is between may hide an image of few axes."""
+    """Make one or none of reshapes that meet: what is between may hide an image of few axes."""
     for view in list(block.ops):
         if isinstance(view, ReshapeOp) and isinstance(first := view.input.owner, ReshapeOp):
             view.operands[0] = first.input
             if not first.result.uses:
                 Rewriter.erase_op(first)
+            if view.result.type == view.input.type:
+                view.result.replace_all_uses_with(view.input)
+                Rewriter.erase_op(view)
 
 
 def _movable(view: ReshapeOp | TransposeOp, chain: Sequence[Operation]) -> Sequence[Operation]:

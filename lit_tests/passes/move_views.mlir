@@ -46,7 +46,7 @@ func.func @main(%a: tensor<1x2x3x!q.fixed<6, 0>>) -> (tensor<1x6x!q.fixed<4, 0>>
 // CHECK-NEXT: q.sigmoid
 
 // -----
-// Reshapes that meet become one; the first stays for its other users.
+// Reshapes that meet become one, or none; the first stays for its other users.
 func.func @main(%a: tensor<1x8x4x!q.fixed<6, 0>>) -> (tensor<1x8x4x1x!q.fixed<6, 0>>, tensor<1x1x8x4x!q.fixed<6, 0>>, tensor<32x!q.fixed<6, 0>>) {
   %0 = q.reshape %a : tensor<1x8x4x!q.fixed<6, 0>> -> tensor<1x1x8x4x!q.fixed<6, 0>>
   %y = q.reshape %0 : tensor<1x1x8x4x!q.fixed<6, 0>> -> tensor<1x8x4x1x!q.fixed<6, 0>>
@@ -60,3 +60,12 @@ func.func @main(%a: tensor<1x8x4x!q.fixed<6, 0>>) -> (tensor<1x8x4x1x!q.fixed<6,
 // CHECK-NEXT: %[[Y:.*]] = q.reshape %a : {{.*}} -> tensor<1x8x4x1x!q.fixed<6, 0>>
 // CHECK-NEXT: %[[Z:.*]] = q.reshape %a : {{.*}} -> tensor<32x!q.fixed<6, 0>>
 // CHECK-NEXT: func.return %[[Y]], %[[A]], %[[Z]]
+
+// -----
+func.func @main(%a: tensor<1x8x!q.fixed<6, 0>>) -> tensor<1x8x!q.fixed<6, 0>> {
+  %0 = q.reshape %a : tensor<1x8x!q.fixed<6, 0>> -> tensor<1x8x1x!q.fixed<6, 0>>
+  %y = q.reshape %0 : tensor<1x8x1x!q.fixed<6, 0>> -> tensor<1x8x!q.fixed<6, 0>>
+  func.return %y : tensor<1x8x!q.fixed<6, 0>>
+}
+// CHECK:      func.func @main
+// CHECK-NEXT: func.return %a
